@@ -1,0 +1,73 @@
+# The Reverse Bottleneck.  `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup book test agree pin run serve lint format bench screenshot lock clean
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+NB ?=
+P ?=
+PORT ?= 8000
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# One environment, from the lock; made again when the lock or the package's own requirements change.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make book PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@echo "installing the pinned requirements into $(VENV) (some minutes the first time)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+setup: $(READY) ## make .venv with the pinned requirements
+
+book: $(READY) ## execute what changed, check agreement, build the pages
+	@$(RUN) -m rbcore book
+
+test: $(READY) ## run all tests; they re-execute every notebook and check agreement
+	@$(RUN) -m pytest
+
+agree: $(READY) ## re-execute everything from nothing and compare with the pins
+	@$(RUN) -m rbcore agree
+
+pin: $(READY) ## accept the fresh numbers; git diff shows them
+	@$(RUN) -m rbcore pin
+
+run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=500"
+	@test -n "$(NB)" || { echo 'name a notebook: make run NB=02 P="seed=3"' >&2; exit 1; }
+	@$(RUN) -m rbcore run $(NB) $(P)
+
+serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
+	@$(RUN) -m rbcore serve --port $(PORT)
+
+lint: $(READY) ## check the style of modules, tests, extensions and notebook cells
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) tests/lint_notebooks.py
+
+format: $(READY) ## put modules, tests and extensions into the house style
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: $(READY) ## benchmarks: ratios against named peers, in one run
+	@for file in tests/bench_*.py; do $(RUN) $$file; done
+
+screenshot: book ## take the README's screenshot from the built pages (needs chromium)
+	@$(RUN) tests/screenshot.py
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet '.[test]'
+	@{ sed -n '/^#/p' requirements.lock; .venv-lock/bin/python -m pip freeze | \
+	  grep -viE '^(-e|rbcore|#|nvidia-|triton|cuda-)' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > requirements.new
+	@mv requirements.new requirements.lock && rm -rf .venv-lock build *.egg-info
+
+clean: ## remove what was built (the environment stays; rm -r .venv removes it)
+	rm -rf book/_build runs build .pytest_cache .ruff_cache .hypothesis
+	find rbcore tests book -name __pycache__ -type d -prune -exec rm -rf {} +

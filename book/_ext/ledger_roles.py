@@ -1,0 +1,234 @@
+"""Roles and directives that show what the notebooks recorded and claimed.
+
+``{val}`name` `` a value with its unit, ``{num}`name` `` the bare number, ``{ci}`name` `` the value with its interval,
+``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` (role or directive) the formula behind
+a claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language, ``{ledger}`` the ledger page's tables.
+
+All of them read `_ledger.json`, which the build writes beside the sources; a page that uses a role depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from rbcore.expr import ExpressionError, parse
+from rbcore.ledger import Claim, Value
+
+logger = logging.getLogger(__name__)
+SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
+BADGE = {"holds": "\u2713", "fails": "\u2717", "departs from the paper": "\u2197"}
+CLASS = {"holds": "holds", "fails": "fails", "departs from the paper": "departs"}
+
+
+def read_ledger(env: BuildEnvironment) -> tuple[dict[str, Value], dict[str, Claim]]:
+    """The values and claims of this build, read once per page; the page is noted as depending on them."""
+    path = Path(env.srcdir) / "_ledger.json"
+    env.note_dependency(str(path))
+    stamp = path.stat().st_mtime_ns
+    cached = getattr(env.app, "_rb_ledger", (None,))
+    if cached[0] != stamp:
+        raw = json.loads(path.read_text(encoding="utf8"))
+        values = {v["name"]: Value(**v) for v in raw["values"]}
+        claims = {c["id"]: Claim(**c) for c in raw["claims"]}
+        cached = env.app._rb_ledger = (stamp, values, claims)
+    return cached[1], cached[2]
+
+
+class ValueRole(SphinxRole):
+    """Show a recorded value; the element's title is its name, so that a reader can find it in the notebook."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        values, _ = read_ledger(self.env)
+        value = values.get(self.text.strip())
+        if value is None:
+            logger.warning("no notebook records %r", self.text, location=self.get_location())
+            return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
+        return [nodes.inline(self.rawtext, SHOW[self.name](value), classes=["rb-value"])], []
+
+
+class ClaimRole(SphinxRole):
+    """The claimed sentence, marked, and the badge that leads to its row of the ledger."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        _, claims = read_ledger(self.env)
+        claim = claims.get(self.text.strip())
+        if claim is None:
+            logger.warning("no notebook claims %r", self.text, location=self.get_location())
+            return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
+        sentence = nodes.inline(self.rawtext, classes=["rb-claim"], ids=[f"said-{claim.id}"])
+        children, messages = self.inliner.parse(claim.sentence, self.lineno, self.inliner, sentence)
+        sentence += children
+        label = f"{claim.verdict} ({claim.kind}): see the ledger"
+        badge = pending_xref(
+            "",
+            nodes.inline("", BADGE[claim.verdict], classes=["rb-badge", f"rb-{CLASS[claim.verdict]}"]),
+            refdomain="",
+            reftype="claim",
+            reftarget=claim.id,
+            refwarn=True,
+            refdoc=self.env.docname,
+            refexplicit=True,
+            rb_label=label,
+        )
+        return [sentence, nodes.Text("\u202f"), badge], messages
+
+
+def resolve_claim(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Node
+) -> nodes.Node | None:
+    """Point a badge at its row of the ledger page."""
+    if node.get("reftype") != "claim":
+        return None
+    uri = app.builder.get_relative_uri(node["refdoc"], "ledger") + f"#claim-{node['reftarget']}"
+    return nodes.reference("", "", content, internal=True, refuri=uri, reftitle=node["rb_label"])
+
+
+class StatementRole(SphinxRole):
+    """The formula of a claim, rendered from the very string that was checked."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        _, claims = read_ledger(self.env)
+        claim = claims.get(self.text.strip())
+        if claim is None or not claim.statement:
+            logger.warning("no claim with a statement is called %r", self.text, location=self.get_location())
+            return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
+        latex = parse(claim.statement).latex()
+        return [nodes.math(self.rawtext, latex)], []
+
+
+class ShannonRole(SphinxRole):
+    """Any formula of the expression language as mathematics."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        try:
+            return [nodes.math(self.rawtext, parse(self.text).latex())], []
+        except ExpressionError as error:
+            logger.warning("%s", error, location=self.get_location())
+            return [nodes.problematic(self.rawtext, self.text)], []
+
+
+class StatementDirective(SphinxDirective):
+    """The formula of a claim on a line of its own, with the badge that leads to the ledger."""
+
+    required_arguments = 1
+    option_spec = {"label": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        _, claims = read_ledger(self.env)
+        claim = claims.get(self.arguments[0])
+        if claim is None or not claim.statement:
+            logger.warning(
+                "no claim with a statement is called %r", self.arguments[0], location=self.get_location()
+            )
+            return []
+        latex = parse(claim.statement).latex()
+        return self.parse_lines(
+            [f"$$ {latex} $$" + (f" ({self.options['label']})" if "label" in self.options else "")]
+        )
+
+    def parse_lines(self, lines: list[str]) -> list[nodes.Node]:
+        holder = nodes.Element()
+        self.state.nested_parse(StringList(lines, source=self.get_source_info()[0]), self.content_offset, holder)
+        return holder.children
+
+
+class LedgerDirective(SphinxDirective):
+    """The ledger: every claim with its verdict, then every value with its interval."""
+
+    option_spec = {"of": lambda text: directives.choice(text, ("claims", "values"))}
+
+    def run(self) -> list[nodes.Node]:
+        values, claims = read_ledger(self.env)
+        if self.options.get("of") == "values":
+            rows = [self.value_row(v) for v in values.values()]
+            return [
+                _table(
+                    "rb-values", ["Name", "Chapter", "Value", "Kind", "May drift by"], [24, 10, 34, 14, 18], rows
+                )
+            ]
+        head = ["Sentence", "Chapter", "Kind", "Measured", "Tolerance", "Verdict", "Cost"]
+        return [_table("rb-claims", head, [44, 8, 8, 14, 9, 9, 8], [self.claim_row(c) for c in claims.values()])]
+
+    def claim_row(self, claim: Claim) -> nodes.row:
+        holder = nodes.Element()
+        self.state.nested_parse(StringList([claim.sentence], source="ledger"), self.content_offset, holder)
+        sentence = nodes.entry("", *holder.children)
+        if claim.departs:
+            sentence += nodes.paragraph("", f"Departs from the paper: {claim.departs}", classes=["rb-departs-how"])
+        if claim.check:
+            sentence += nodes.paragraph("", "", nodes.literal("", claim.check), classes=["rb-check"])
+        measured = "" if claim.value is None else f"{claim.measure}: {_short(claim.value)}"
+        if claim.ci is not None:
+            measured += f" ({_short(claim.ci[0])} to {_short(claim.ci[1])})"
+        verdict = nodes.inline(
+            "", f"{BADGE[claim.verdict]} {claim.verdict}", classes=[f"rb-{CLASS[claim.verdict]}"]
+        )
+        row = _row(
+            sentence,
+            self.chapter_link(claim.chapter, f"#said-{claim.id}"),
+            nodes.Text(claim.kind),
+            nodes.Text(measured),
+            nodes.Text(_short(claim.tolerance) if claim.tolerance else "none"),
+            verdict,
+            nodes.Text(f"{claim.seconds:.1f}\u00a0s"),
+        )
+        row["ids"].append(f"claim-{claim.id}")
+        return row
+
+    def value_row(self, value: Value) -> nodes.row:
+        from rbcore.agree import tolerance
+
+        shown = nodes.entry("", nodes.paragraph("", value.with_interval()))
+        drift = tolerance(value)
+        return _row(
+            nodes.literal("", value.name),
+            self.chapter_link(value.chapter, ""),
+            shown,
+            nodes.Text(value.kind),
+            nodes.Text(_short(drift) if drift else "nothing"),
+        )
+
+    def chapter_link(self, chapter: str, anchor: str) -> nodes.Node:
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}") + anchor
+        return nodes.reference("", "", nodes.Text(chapter[:2]), internal=True, refuri=uri)
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}".replace("-", "\u2212")
+
+
+def _row(*cells: nodes.Node) -> nodes.row:
+    row = nodes.row()
+    for cell in cells:
+        row += cell if isinstance(cell, nodes.entry) else nodes.entry("", nodes.paragraph("", "", cell))
+    return row
+
+
+def _table(name: str, head: list[str], widths: list[int], rows: list[nodes.row]) -> nodes.Node:
+    group = nodes.tgroup("", *[nodes.colspec(colwidth=w) for w in widths], cols=len(head))
+    group += nodes.thead("", _row(*[nodes.Text(h) for h in head]))
+    group += nodes.tbody("", *rows)
+    return nodes.table("", group, classes=["rb-table", name])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    for name in SHOW:
+        app.add_role(name, ValueRole())
+    app.add_role("claim", ClaimRole())
+    app.add_role("statement", StatementRole())
+    app.add_role("shannon", ShannonRole())
+    app.add_directive("statement", StatementDirective)
+    app.add_directive("ledger", LedgerDirective)
+    app.connect("missing-reference", resolve_claim)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

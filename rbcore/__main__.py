@@ -1,0 +1,140 @@
+"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|serve``."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rbcore import agree, prose, site
+from rbcore.execute import ROOT, ExecutionError, Job, execute, find, notebooks, parse_parameters
+from rbcore.expr import ExpressionError
+from rbcore.ledger import Chapter, LedgerError
+
+PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
+
+
+def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], list[Chapter]]:
+    """Execute what must run and read all chapters back."""
+    jobs = [Job(source, root=root) for source in notebooks(root)]
+    executed = execute(jobs, root / "book" / "_build" / "cache", fresh=fresh)
+    return executed, agree.gather(executed)
+
+
+def check(root: Path, chapters: Sequence[Chapter]) -> int:
+    """Print what disagrees; the exit status."""
+    allowed = prose.load_allowed(root / ALLOWED)
+    found = agree.problems(chapters, agree.read_pins(root / PINS), prose.book_texts(root), allowed)
+    if found:
+        print(agree.report(found))
+        return 1
+    counts = f"{sum(len(c.values) for c in chapters)} values and {sum(len(c.claims) for c in chapters)} claims"
+    print(f"agreement: {counts} of {len(chapters)} chapters agree with their pins and with the text")
+    return 0
+
+
+def book(root: Path) -> int:
+    """Execute, check agreement, build the pages, print the path to open."""
+    began = time.monotonic()
+    executed, chapters = run_chapters(root)
+    if check(root, chapters):
+        print("the pages were not built; those from before are as they were", file=sys.stderr)
+        return 1
+    source = root / "book" / "_build" / "source"
+    site.assemble(root, executed, chapters, source)
+    page = site.build(source, root / "book" / "_build" / "html")
+    print(f"built in {time.monotonic() - began:.0f} s; open {page}")
+    return 0
+
+
+def pin(root: Path) -> int:
+    """Accept the fresh numbers; a claim that fails cannot be pinned."""
+    _, chapters = run_chapters(root)
+    failing = [claim for chapter in chapters for claim in chapter.claims if claim.verdict == "fails"]
+    for claim in failing:
+        print(f"{claim.chapter}: the claim {claim.id!r} fails: {claim.sentence}", file=sys.stderr)
+    if failing:
+        print("nothing was pinned: mend the sentences or what they check", file=sys.stderr)
+        return 1
+    agree.write_pins(root / PINS, chapters)
+    print(f"pinned {PINS}; `git diff {PINS}` shows what changed")
+    return check(root, chapters)
+
+
+def run_one(root: Path, number: str, text: str) -> int:
+    """Execute one notebook with other parameters into `runs/`, as notebook and as pages."""
+    source = find(number, root)
+    job = Job(source, parse_parameters(text, source), root)
+    name = "-".join([job.name, *(f"{k}={v}" for k, v in job.parameters.items())])
+    executed = execute([job], root / "book" / "_build" / "cache-runs")
+    target = root / "runs" / "".join(c if c.isalnum() or c in "-=._" else "_" for c in name)
+    chapters = agree.gather(executed)
+    values = {v.name: v for c in chapters for v in c.values}
+    claims = {k.id: k for c in chapters for k in c.claims}
+    work = target / "_work"
+    site.assemble(root, executed, chapters, work / "source")
+    site.one_chapter(work / "source", job.name)
+    page = site.build(work / "source", target / "html", strict=False)
+    notebook = target / f"{job.name}.ipynb"
+    notebook.write_bytes(site.as_download(executed[job.name], values, claims))
+    shutil.rmtree(work)
+    failing = [c for chapter in chapters for c in chapter.claims if c.verdict == "fails"]
+    for claim in failing:
+        print(f"with these parameters the claim {claim.id!r} fails: {claim.sentence}")
+    print(f"notebook: {notebook}\npages: {page.parent / 'chapters' / (job.name + '.html')}")
+    return 0
+
+
+def serve(root: Path, port: int) -> int:
+    """Serve the built pages on this machine."""
+    pages = root / "book" / "_build" / "html"
+    if not (pages / "index.html").exists():
+        print("no pages yet: run `make book` first", file=sys.stderr)
+        return 1
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(pages))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        print(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m rbcore", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("book", help="execute what changed, check agreement, build the pages")
+    commands.add_parser("agree", help="re-execute everything and compare with the pins")
+    commands.add_parser("pin", help="accept the fresh numbers as the new pins")
+    one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
+    one.add_argument("notebook", help="its number, such as 02")
+    one.add_argument("parameters", nargs="*", help="name=value ...")
+    server = commands.add_parser("serve", help="serve the built pages")
+    server.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--root", type=Path, default=ROOT, help="the book's folder")
+    given = parser.parse_args(argv)
+    root = given.root.resolve()
+    try:
+        match given.command:
+            case "book":
+                return book(root)
+            case "agree":
+                return check(root, run_chapters(root, fresh=True)[1])
+            case "pin":
+                return pin(root)
+            case "run":
+                return run_one(root, given.notebook, " ".join(given.parameters))
+            case _:
+                return serve(root, given.port)
+    except (ExecutionError, LedgerError, ExpressionError, site.SiteError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

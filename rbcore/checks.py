@@ -1,0 +1,144 @@
+"""Machine checks for sentences: each returns what was measured, how far it may be off, and whether it holds.
+
+A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands behind the sentence:
+
+* ``proved``: exact rational arithmetic, no floating point, for every distribution;
+* ``exact``: enumerated on finite models in float64, so only rounding is tolerated;
+* ``statistical``: estimated from samples, so an interval decides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+Kind = Literal["proved", "exact", "statistical"]
+
+
+class Check(NamedTuple):
+    """The outcome of a machine check.
+
+    `value` is the measured quantity named by `measure`; `ci` its interval (statistical checks only);
+    `tolerance` the amount by which rounding, or a stated margin, may decide nothing.
+    """
+
+    holds: bool
+    kind: Kind
+    measure: str
+    value: float | None = None
+    ci: tuple[float, float] | None = None
+    tolerance: float = 0.0
+
+
+def _finite(name: str, x: ArrayLike) -> np.ndarray:
+    array = np.asarray(x, dtype=float)
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: there is nothing to check, so the claim would hold of itself")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds a value that is NaN or infinite: mend the computation before claiming")
+    return array
+
+
+def at_most(lhs: ArrayLike, rhs: ArrayLike, tol: float = 1e-9) -> Check:
+    """`lhs <= rhs` in every entry (arrays broadcast).  The value is the smallest slack, rhs - lhs."""
+    slack = float(np.min(_finite("rhs", rhs) - _finite("lhs", lhs)))
+    return Check(slack >= -tol, "exact", "smallest slack", slack, tolerance=tol)
+
+
+def above(lhs: ArrayLike, rhs: ArrayLike, margin: float = 1e-9) -> Check:
+    """`lhs > rhs` in every entry, by more than `margin`.  The value is the smallest excess, lhs - rhs."""
+    excess = float(np.min(_finite("lhs", lhs) - _finite("rhs", rhs)))
+    return Check(excess > margin, "exact", "smallest excess", excess, tolerance=margin)
+
+
+def equal(lhs: ArrayLike, rhs: ArrayLike, tol: float = 1e-9) -> Check:
+    """`lhs == rhs` in every entry.  The value is the largest absolute difference."""
+    gap = float(np.max(np.abs(_finite("lhs", lhs) - _finite("rhs", rhs))))
+    return Check(gap <= tol, "exact", "largest difference", gap, tolerance=tol)
+
+
+def increasing(values: ArrayLike, margin: float = 0.0) -> Check:
+    """Each value exceeds the one before it by more than `margin`.  The value is the smallest step."""
+    values = _finite("values", values)
+    if values.ndim != 1 or values.size < 2:
+        raise ValueError(f"increasing needs a sequence of at least two numbers, got shape {values.shape}")
+    step = float(np.diff(values).min())
+    return Check(step > margin, "exact", "smallest step", step, tolerance=margin)
+
+
+def identity(statement: str) -> Check:
+    """The two sides of `statement` are the *same* linear form over joint entropies: true of every distribution.
+
+    The comparison is between `fractions.Fraction` coefficients, so nothing is rounded.
+    """
+    from rbcore.expr import parse
+
+    parsed = parse(statement)
+    if any(c.relation != "=" for c in parsed.constraints):
+        raise ValueError(f"an identity is written with '=', got {statement!r}")
+    left_over = [c.form for c in parsed.constraints if c.form.coefficients]
+    return Check(not left_over, "proved", "terms left over", float(sum(len(f.coefficients) for f in left_over)))
+
+
+def satisfied(statement: str, joint, tol: float = 1e-10) -> Check:
+    """The information `statement` holds in every model of the batch `joint` (an `rbcore.finite.Joint`)."""
+    from rbcore.expr import parse
+
+    slack = float(np.min(parse(statement).slack(joint)))
+    return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
+
+
+def violated(statement: str, joint, tol: float = 1e-10) -> Check:
+    """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands."""
+    from rbcore.expr import parse
+
+    slack = float(np.min(parse(statement).slack(joint)))
+    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
+
+
+class Mean(NamedTuple):
+    """A sample mean with its standard error and its two-sided normal interval."""
+
+    value: float
+    se: float
+    ci: tuple[float, float]
+
+
+def mean(samples: ArrayLike, level: float = 0.95) -> Mean:
+    """The mean of independent `samples` (1-d, at least two) with a Student interval at `level`."""
+    samples = _finite("samples", samples)
+    if samples.ndim != 1 or samples.size < 2:
+        raise ValueError(f"an interval needs a 1-d sample of at least two values, got shape {samples.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
+    centre = float(samples.mean())
+    se = float(samples.std(ddof=1) / np.sqrt(samples.size))
+    half = float(stats.t.ppf(0.5 + level / 2, samples.size - 1)) * se
+    return Mean(centre, se, (centre - half, centre + half))
+
+
+def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
+    """The mean of independent (or paired-difference) `samples` exceeds `margin`: the interval at `level` clears it."""
+    estimate = mean(samples, level)
+    return Check(
+        estimate.ci[0] > margin,
+        "statistical",
+        f"mean, {level:.1%} interval",
+        estimate.value,
+        estimate.ci,
+        margin,
+    )
+
+
+def consistent(samples: ArrayLike, truth: float, level: float = 0.9999) -> Check:
+    """The mean of `samples` agrees with the known `truth`: the interval at `level` holds it.
+
+    The value is the difference, and `tolerance` is the half-width, so that a wide and therefore empty test shows.
+    """
+    estimate = mean(samples, level)
+    low, high = estimate.ci[0] - truth, estimate.ci[1] - truth
+    name = f"mean minus truth, {level:.2%} interval"
+    return Check(low <= 0 <= high, "statistical", name, estimate.value - truth, (low, high), (high - low) / 2)

@@ -1,0 +1,400 @@
+r"""The expression language: information quantities, and the relations claimed between them.
+
+A claim such as "I(G;W) <= I(X;W) + I(eps;W|X)", "S -> P -> X -> G -> W" or "H(G|X,eps) = 0" is written
+once and parsed once, by :func:`parse`, into *linear forms over joint entropies* with exact rational
+coefficients, which are typeset, evaluated on finite joints, and handed to a Shannon-cone prover.
+
+All quantities reduce to joint entropies by H(A|C) = H(A,C) - H(C) and inclusion-exclusion,
+I(A1;..;Ak|C) = sum over non-empty T of (-1)^(|T|+1) H(A_T|C)  (Yeung, Information Theory and Network
+Coding, ch. 3).  The grammar, with identifiers that may end in primes (``W'``) for names:
+
+    statement  =  sum (("<=" | ">=" | "=") sum)+   |   group ("->" group)("->" group)+           (or ≤ ≥ == →)
+    sum        =  term (("+" | "-") term)*
+    term       =  factor ("*" factor | "/" factor | factor)*         "2 H(A)", "1/2 H(A)", "H(A)/2"
+    factor     =  ("+" | "-") factor | number | "(" sum ")" | quantity
+    quantity   =  "H(" group ["|" group] ")"   |   "I(" group (";" group)+ ["|" group] ")"
+    group      =  name ("," name)*
+"""
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import numpy as np
+
+from rbcore.notation import latex_name
+
+if TYPE_CHECKING:
+    from rbcore.finite import Joint
+
+NAME = r"[A-Za-z_][A-Za-z0-9_]*'*"  # a variable's name: an ASCII identifier with optional trailing primes
+
+
+class ExpressionError(ValueError):
+    """A string that is not an expression, or does not fit the joint it is evaluated on.
+
+    The message tells the problem and what would be right, then shows the text and a caret under the place;
+    ``text`` and ``position`` (an index into the text) are kept as attributes.
+    """
+
+    def __init__(self, text: str, position: int, problem: str):
+        self.text, self.position = text, position
+        one_line = re.sub(r"\s", " ", text)
+        super().__init__(f"{problem}\n    {one_line}\n    {' ' * position}^")
+
+
+class LinearForm:
+    """An immutable linear combination of joint entropies with exact coefficients.
+
+    ``LinearForm({frozenset("AB"): 1, frozenset("A"): -1})`` is H(A,B) - H(A) = H(B|A).  Forms add,
+    subtract, compare, hash, and can be multiplied by integers and fractions.
+    """
+
+    __slots__ = ("_terms",)
+
+    def __init__(self, coefficients: Mapping[frozenset[str], Rational] = MappingProxyType({})):
+        """Keep the non-zero coefficients; the empty set is dropped too, as its entropy is 0."""
+        self._terms = {s: Fraction(c) for s, c in coefficients.items() if s and c}
+
+    @classmethod
+    def information(cls, groups: Iterable[Iterable[str]], given: Iterable[str] = ()) -> "LinearForm":
+        """H(A|C) for one group, I(A;B|C) for two, co-information for more, by inclusion-exclusion."""
+        groups, given = [frozenset(group) for group in groups], frozenset(given)
+        form = cls()
+        for size in range(1, len(groups) + 1):
+            for chosen in itertools.combinations(groups, size):
+                form += (-1) ** (size + 1) * (cls({given.union(*chosen): 1}) - cls({given: 1}))
+        return form
+
+    @property
+    def coefficients(self) -> Mapping[frozenset[str], Fraction]:
+        """The non-zero coefficient of each joint entropy, by its set of variables (read-only)."""
+        return MappingProxyType(self._terms)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """All variables that occur in the form."""
+        return frozenset().union(*self._terms)
+
+    def value(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
+        """The form's value, from the entropies of its sets and of the empty set; in their unit and shape."""
+        return sum((float(c) * entropies[s] for s, c in self._terms.items()), start=entropies[frozenset()])
+
+    def __add__(self, other: "LinearForm") -> "LinearForm":
+        if not isinstance(other, LinearForm):
+            return NotImplemented
+        keys = self._terms.keys() | other._terms.keys()
+        return LinearForm({key: self._terms.get(key, 0) + other._terms.get(key, 0) for key in keys})
+
+    def __mul__(self, factor: Rational) -> "LinearForm":
+        if not isinstance(factor, Rational):
+            return NotImplemented
+        return LinearForm({s: Fraction(factor) * c for s, c in self._terms.items()})
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "LinearForm":
+        return -1 * self
+
+    def __sub__(self, other: "LinearForm") -> "LinearForm":
+        return self + (-other) if isinstance(other, LinearForm) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        return self._terms == other._terms if isinstance(other, LinearForm) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._terms.items()))
+
+    def __str__(self) -> str:
+        """As an expression that :func:`parse_form` reads back, small sets first."""
+        terms = sorted((len(s), sorted(s), c) for s, c in self._terms.items())
+        text = " ".join(
+            f"{'-' if c < 0 else '+'} {'' if abs(c) == 1 else f'{abs(c)} '}H({','.join(names)})"
+            for _, names, c in terms
+        )
+        return re.sub(r"^\+ |^(-) ", r"\1", text) or "0"
+
+    def __repr__(self) -> str:
+        return f"LinearForm({self})"
+
+
+class Constraint(NamedTuple):
+    """One linear constraint: ``form >= 0`` or ``form = 0``, and the piece of text that says so."""
+
+    form: LinearForm
+    relation: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A parsed statement: its text, its constraints, and its variables in order of first appearance."""
+
+    text: str
+    constraints: tuple[Constraint, ...]
+    variables: tuple[str, ...]
+
+    def latex(self, names: Callable[[str], str] = latex_name) -> str:
+        """The statement as it was written, in LaTeX; ``names`` gives the LaTeX of a variable."""
+        return latex(self.text, names)
+
+    def slack(self, joint: "Joint") -> np.ndarray:
+        """By how much the statement holds, in nats: the worst of its constraints, one number per model.
+
+        A constraint ``form >= 0`` contributes the form's value, ``form = 0`` minus its absolute value: the
+        slack is >= 0 up to rounding iff the statement holds.  Shape: the joint's batch, or a float if it
+        has none.  Raises ExpressionError if the joint lacks a variable.
+        """
+        require_variables(self.text, joint.names)
+        entropies = joint.entropies({s for c in self.constraints for s in c.form.coefficients})
+        values = [(c.relation, c.form.value(entropies)) for c in self.constraints]
+        slack = functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values])
+        return slack if np.ndim(slack) else float(slack)
+
+    def holds(self, joint: "Joint", tol: float = 1e-10) -> bool:
+        """Whether the statement holds, up to ``tol`` nats, on every model of the joint's batch."""
+        return bool(np.all(self.slack(joint) >= -tol))
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(text: str) -> Statement:
+    """Read a relation, a chain of relations or a Markov chain.
+
+    A chain ``A -> B -> C -> D`` says that given a node inside it, all that is earlier is independent of
+    the next node: I(A;C|B) = 0 and I(A,B;D|C) = 0.  Raises ExpressionError.
+    """
+    return _Parser(text).statement()
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_form(text: str) -> LinearForm:
+    """Read a bare expression such as ``"I(G;W) - 1/2 H(S)"``, without a relation.  Raises ExpressionError."""
+    return _Parser(text).bare_form()
+
+
+def require_variables(text: str, names: Sequence[str]) -> None:
+    """Raise an ExpressionError at the first variable of the expression that is not among ``names``."""
+    for token in _tokenize(text):
+        if token.is_variable and token.text not in names:
+            problem = f"the joint has no variable '{token.text}': its variables are {', '.join(names)}"
+            raise ExpressionError(text, token.start, problem)
+
+
+def latex(text: str, names: Callable[[str], str] = latex_name) -> str:
+    """Typeset an expression or statement as it is written, token by token; its grammar is not checked."""
+    tokens = _tokenize(text)
+    pieces = []
+    for before, token, after in zip(tokens[-1:] + tokens, tokens, tokens[1:], strict=False):
+        piece = names(token.text) if token.is_variable else _LATEX.get(token.text, token.text)
+        if token.text in ("+", "-") and (before.kind in ("number", "name") or before.text == ")"):
+            piece = f" {token.text} "
+        if after.opens_factor and (token.kind == "number" or token.text in (")", "*")):
+            piece = piece.replace(_LATEX["*"], "") + r"\,"
+        pieces.append(piece)
+    return re.sub(rf"(?<![/\d.])({_NUMBER})/({_NUMBER})", r"\\tfrac{\1}{\2}", "".join(pieces))
+
+
+_LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \mid ", "*": r" \cdot "}
+_SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->"}
+_RELATIONS = ("<=", ">=", "=")
+_NUMBER = r"\d+\.?\d*|\.\d+"
+_TOKEN = re.compile(
+    rf"(?P<space>\s+)|(?P<number>{_NUMBER})|(?P<name>{NAME})|(?P<sign>[<>=]=|->|[≤≥→=+\-*/(),;|])|(?P<bad>.)"
+)
+
+
+class _Token(NamedTuple):
+    """A number, name or sign with its place in the text; synonyms such as ≤ are already replaced."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"'{self.text}'" if self.text else "the end"
+
+    @property
+    def is_variable(self) -> bool:
+        return self.kind == "name" and self.text not in ("H", "I")
+
+    @property
+    def opens_factor(self) -> bool:
+        return self.kind == "name" or self.text == "("
+
+
+def _tokenize(text: str) -> list[_Token]:
+    """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
+    tokens, unclosed = [], []
+    for match in _TOKEN.finditer(text):
+        symbol, start = _SYNONYMS.get(match.group(), match.group()), match.start()
+        if match.lastgroup == "bad":
+            hint = f": write '{symbol}='" if symbol in "<>" else ""
+            raise ExpressionError(text, start, f"unknown character '{symbol}'{hint}")
+        if symbol == ")" and not unclosed:
+            raise ExpressionError(text, start, "unbalanced ')': no '(' opens it")
+        if symbol == "(":
+            unclosed.append(start)
+        elif symbol == ")":
+            unclosed.pop()
+        if match.lastgroup != "space":
+            tokens.append(_Token(match.lastgroup, symbol, start, match.end()))
+    if unclosed:
+        raise ExpressionError(text, unclosed[-1], "unbalanced '(': no ')' closes it")
+    return [*tokens, _Token("end", "", len(text), len(text))]
+
+
+class _Parser:
+    """Recursive descent, one method per rule of the grammar; constants are Fractions."""
+
+    def __init__(self, text: str):
+        self.text, self.tokens, self.index = text, _tokenize(text), 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.index]
+
+    def take(self) -> _Token:
+        self.index += 1
+        return self.tokens[self.index - 1]
+
+    def accept(self, *symbols: str) -> _Token | None:
+        return self.take() if self.token.text in symbols else None
+
+    def fail(self, token: _Token, problem: str) -> NoReturn:
+        raise ExpressionError(self.text, token.start, problem)
+
+    def statement(self) -> Statement:
+        links = [token for token in self.tokens if token.text in (*_RELATIONS, "->")]
+        for link in links:
+            if (link.text == "->") != (links[0].text == "->"):
+                self.fail(link, "a chain '->' and a relation cannot be mixed: write two statements")
+        constraints = self.chain() if links and links[0].text == "->" else self.relations()
+        variables = dict.fromkeys(token.text for token in self.tokens if token.is_variable)
+        return Statement(self.text, tuple(constraints), tuple(variables))
+
+    def bare_form(self) -> LinearForm:
+        form = self.side()
+        if self.token.kind != "end":
+            self.fail(self.token, f"{self.token} makes this a statement: expected an expression without it")
+        return form
+
+    def chain(self) -> list[Constraint]:
+        nodes, constraints = [self.group()], []
+        while self.accept("->"):
+            nodes.append(self.group())
+            if len(nodes) > 2:
+                form = LinearForm.information([frozenset().union(*nodes[:-2]), nodes[-1]], nodes[-2])
+                constraints.append(Constraint(form, "=", self.source(self.tokens[0])))
+        if self.token.kind != "end":
+            self.fail(self.token, f"expected ',' or '->', not {self.token}")
+        for i, token in enumerate(self.tokens):
+            if token.is_variable and token.text in (earlier.text for earlier in self.tokens[:i]):
+                self.fail(token, f"'{token.text}' is in this chain twice: a chain has each variable once")
+        if not constraints:
+            self.fail(self.token, "a chain needs three nodes, as in 'A -> B -> C': two nodes say nothing")
+        return constraints
+
+    def relations(self) -> list[Constraint]:
+        constraints, start, left = [], self.token, self.side()
+        while relation := self.accept(*_RELATIONS):
+            middle, right = self.token, self.side(relation)
+            form = right - left if relation.text == "<=" else left - right
+            constraints.append(Constraint(form, "=" if relation.text == "=" else ">=", self.source(start)))
+            start, left = middle, right
+        if not constraints:
+            self.fail(self.token, "a statement needs a relation <=, >= or =, or a chain 'A -> B -> C'")
+        return constraints
+
+    def source(self, first: _Token) -> str:
+        return self.text[first.start : self.tokens[self.index - 1].end]
+
+    def side(self, relation: _Token | None = None) -> LinearForm:
+        start = self.token
+        if start.text in _RELATIONS or (relation and start.kind == "end"):
+            self.fail(relation or start, f"one side of {relation or start} is missing: write 0 for zero")
+        value = self.sum()
+        if self.token.kind != "end" and self.token.text not in _RELATIONS:
+            self.fail(self.token, f"expected '+', '-', a relation or the end, not {self.token}")
+        return self.as_form(value, start)
+
+    def as_form(self, value: Fraction | LinearForm, start: _Token) -> LinearForm:
+        if isinstance(value, Fraction) and value:
+            self.fail(start, "a constant alone has no unit: multiply it with a quantity (only 0 needs none)")
+        return value if isinstance(value, LinearForm) else LinearForm()
+
+    def sum(self) -> Fraction | LinearForm:
+        first = self.token
+        total = self.term()
+        while operator := self.accept("+", "-"):
+            second = self.token
+            value = self.term()
+            if isinstance(total, LinearForm) or isinstance(value, LinearForm):
+                total, value = self.as_form(total, first), self.as_form(value, second)
+            total = total + value if operator.text == "+" else total - value
+        return total
+
+    def term(self) -> Fraction | LinearForm:
+        product = self.factor()
+        while self.token.text in ("*", "/") or (isinstance(product, Fraction) and self.token.opens_factor):
+            operator = self.token
+            self.accept("*", "/")
+            second = self.token
+            factor = self.factor()
+            if operator.text == "/":
+                if isinstance(factor, LinearForm) or factor == 0:
+                    self.fail(second, "division by a quantity or by zero: a divisor is a number other than 0")
+                factor = 1 / factor
+            if isinstance(product, LinearForm) and isinstance(factor, LinearForm):
+                self.fail(operator, "product of two quantities: one of the factors must be a number")
+            product = product * factor
+        return product
+
+    def factor(self) -> Fraction | LinearForm:
+        if sign := self.accept("+", "-"):
+            return self.factor() if sign.text == "+" else -self.factor()
+        if self.accept("("):
+            value = self.sum()
+            if not self.accept(")"):
+                self.fail(self.token, f"expected '+', '-' or ')', not {self.token}")
+            return value
+        if self.token.kind == "number":
+            return Fraction(self.take().text)
+        if self.token.kind != "name":
+            self.fail(self.token, f"expected a quantity or a number, not {self.token}")
+        return self.quantity()
+
+    def quantity(self) -> LinearForm:
+        name = self.take()
+        if name.is_variable or self.token.text != "(":
+            problem = "unknown function" if self.token.text == "(" else "not a quantity:"
+            self.fail(name, f"{problem} '{name.text}': write H(A|C) or I(A;B|C), in capital letters")
+        self.take()
+        groups = [self.group()]
+        while separator := self.accept(";"):
+            if name.text == "H":
+                self.fail(separator, "H takes one group: write H(A,B) for the joint entropy")
+            groups.append(self.group())
+        if name.text == "I" and len(groups) == 1:
+            self.fail(self.token, "I needs two groups separated by ';', as in I(A;B)")
+        given = self.group() if self.accept("|") else ()
+        if not self.accept(")"):
+            self.fail(self.token, f"expected ',' or ')', not {self.token}")
+        return LinearForm.information(groups, given)
+
+    def group(self) -> frozenset[str]:
+        names = set()
+        while not names or self.accept(","):
+            token = self.take()
+            if token.kind != "name":
+                self.fail(token, f"empty group: expected a variable, not {token}")
+            if not token.is_variable:
+                self.fail(token, f"'{token.text}' is reserved: give the variable another name")
+            names.add(token.text)
+        return frozenset(names)

@@ -1,0 +1,332 @@
+"""Agreement, the notebook's side: record a number, claim a sentence, read both back from the executed notebook.
+
+:func:`record` and :func:`claim` write one output each into the cell that calls them, under a MIME type of their
+own, and nothing anywhere else.  :func:`collect` reads an executed notebook back.  So what the book says is a pure
+function of the notebooks that ran.  The comparison with the pinned values is :mod:`rbcore.agree`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import numbers
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from rbcore.checks import Check, Kind
+
+MIME = "application/vnd.rbcore.ledger+json"
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
+VALUE_ROLES = ("val", "num", "ci")
+Verdict = Literal["holds", "fails", "departs from the paper"]
+
+
+class LedgerError(ValueError):
+    """A value or a claim that the ledger cannot take; the message says what would be right."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One recorded number (or word), as it is shown in the text.
+
+    `kind` is ``exact`` when no standard error was given, else ``statistical``; `se` is the standard error and `ci`
+    the interval shown to the reader, both in the unit of `value`.
+    """
+
+    name: str
+    value: int | float | str | bool
+    fmt: str = ""
+    unit: str = ""
+    kind: Kind = "exact"
+    se: float | None = None
+    ci: tuple[float, float] | None = None
+    chapter: str = ""
+
+    def number(self) -> str:
+        """The value in its format, without unit: ``0.374`` or ``37.4%``."""
+        return _show(self.value, self.fmt)
+
+    def text(self) -> str:
+        """The value in its format with its unit, joined by a no-break space."""
+        return f"{self.number()}\u00a0{self.unit}" if self.unit else self.number()
+
+    def with_interval(self) -> str:
+        """The value with its unit and, where it has one, its interval."""
+        if self.ci is None:
+            return self.text()
+        low, high = (_show(end, self.fmt) for end in self.ci)
+        return f"{self.text()} (95\u00a0% CI {low} to {high})"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One machine-checked sentence.  `check` is the source of the predicate, read from the cell that ran it."""
+
+    id: str
+    sentence: str
+    kind: Kind
+    verdict: Verdict
+    measure: str = ""
+    value: float | None = None
+    ci: tuple[float, float] | None = None
+    tolerance: float = 0.0
+    statement: str = ""
+    departs: str = ""
+    check: str = ""
+    chapter: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What one executed notebook says: its parameters, values and claims, and what it cost in seconds."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[Value, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    seconds: float = 0.0
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# In the notebook
+# ---------------------------------------------------------------------------------------------------------------
+
+_recorded_here: dict[str, Value] = {}  # for the text that `claim` prints in a running notebook; never read back
+
+
+def record(
+    name: str,
+    value: Any,
+    *,
+    ci: tuple[float, float] | None = None,
+    se: float | None = None,
+    unit: str = "",
+    fmt: str = "",
+) -> None:
+    """Store a result in this cell's output, under `name`, for the text to show with the role ``{val}`name```.
+
+    Args:
+        name: lower-case words joined by hyphens, unique in the book.
+        value: a number, a word, or a :class:`rbcore.checks.Mean`, which brings its own `se` and `ci`.
+        ci: the 95 % interval, in the unit of `value`.  A value with `ci` or `se` is statistical, else it is exact.
+        se: the standard error; taken as a quarter of the 95 % interval's width when only `ci` is given.
+        unit: shown after the number: ``nats``, ``bits``, ``s`` ...
+        fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``.
+
+    Raises:
+        LedgerError: for a bad name, a number that is not finite, a format that does not fit the value, or an
+            interval that does not hold the value.
+    """
+    if hasattr(value, "se") and hasattr(value, "ci"):
+        value, se, ci = value.value, value.se, value.ci
+    value = _plain(name, value)
+    _check_name("record", name)
+    if ci is not None:
+        ci = (float(ci[0]), float(ci[1]))
+        if not (isinstance(value, (int, float)) and ci[0] <= value <= ci[1]):
+            raise LedgerError(f"record({name!r}): the interval {ci} does not hold the value {value!r}")
+        se = (ci[1] - ci[0]) / 4 if se is None else se
+    if se is not None and not (math.isfinite(se) and se >= 0):
+        raise LedgerError(f"record({name!r}): a standard error is finite and not negative, got {se}")
+    try:
+        _show(value, fmt)
+    except (ValueError, TypeError) as error:
+        raise LedgerError(f"record({name!r}): the format {fmt!r} does not fit {value!r}: {error}") from None
+    kind: Kind = "exact" if se is None else "statistical"
+    entry = Value(name, value, fmt, unit, kind, None if se is None else float(se), ci)
+    _recorded_here[name] = entry
+    _emit({"record": _payload(entry)}, f"{name} = {entry.with_interval()}")
+
+
+def claim(
+    id: str,
+    sentence: str,
+    check: Check | bool | Callable[[], Check | bool],
+    *,
+    kind: Kind | None = None,
+    tolerance: float = 0.0,
+    statement: str = "",
+    departs: str = "",
+) -> None:
+    """Store a machine-checked sentence in this cell's output; the text marks it with the role ``{claim}`id```.
+
+    Args:
+        id: lower-case words joined by hyphens, unique in the book.
+        sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed.
+        check: a :class:`rbcore.checks.Check`, or a predicate; a bare truth value needs `kind`.
+        kind: ``proved``, ``exact`` or ``statistical``; taken from the check where it has one.
+        tolerance: of a bare truth value: the margin that the predicate allows.
+        statement: the expression-language string behind the sentence; the role ``{statement}`id``` renders it.
+        departs: when the sentence departs from the paper, in which way; the verdict then says so.
+
+    A check that fails is stored as such: the notebook goes on, and the build fails with the sentence.
+    """
+    _check_name("claim", id)
+    outcome = check() if callable(check) else check
+    if isinstance(outcome, Check):
+        if kind is not None and kind != outcome.kind:
+            raise LedgerError(f"claim({id!r}): the check is {outcome.kind}, so it cannot be claimed as {kind}")
+    elif isinstance(outcome, bool) or type(outcome).__name__ in ("bool_", "bool"):
+        if kind is None:
+            raise LedgerError(f"claim({id!r}): a bare truth value needs kind='exact' or kind='statistical'")
+        if kind == "proved":
+            raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as checks.identity")
+        outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
+    else:
+        raise LedgerError(f"claim({id!r}): a check is a Check or a truth value, got {type(outcome).__name__}")
+    if not sentence.strip().endswith((".", "?", "!")):
+        raise LedgerError(f"claim({id!r}): the sentence must end as a sentence does, got {sentence!r}")
+    if statement:
+        from rbcore.expr import parse
+
+        parse(statement)
+    verdict: Verdict = "fails" if not outcome.holds else "departs from the paper" if departs else "holds"
+    entry = Claim(
+        id,
+        " ".join(sentence.split()),
+        outcome.kind,
+        verdict,
+        outcome.measure,
+        None if outcome.value is None else float(outcome.value),
+        None if outcome.ci is None else (float(outcome.ci[0]), float(outcome.ci[1])),
+        float(outcome.tolerance),
+        statement,
+        departs,
+    )
+    mark = "✗ FAILS" if verdict == "fails" else "✓ " + verdict
+    _emit({"claim": _payload(entry)}, f"{mark} ({entry.kind}): {fill(entry.sentence, _recorded_here)}")
+
+
+def fill(text: str, values: Mapping[str, Value]) -> str:
+    """`text` with each value role replaced by the value it shows; roles with unknown names stay as they are."""
+    show = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
+
+    def one(match: re.Match[str]) -> str:
+        role, name = match.groups()
+        return show[role](values[name]) if role in show and name in values else match.group(0)
+
+    return ROLE.sub(one, text)
+
+
+def _emit(payload: dict[str, Any], plain: str) -> None:
+    from IPython.core.getipython import get_ipython
+    from IPython.display import display
+
+    if get_ipython() is None:
+        print(plain)
+    else:
+        display({MIME: payload, "text/plain": plain}, raw=True)
+
+
+def _payload(entry: Value | Claim) -> dict[str, Any]:
+    """The fields that were set, without those that only `collect` knows."""
+    return {
+        k: v for k, v in asdict(entry).items() if v not in (None, "") and k not in ("chapter", "seconds", "check")
+    }
+
+
+def _plain(name: str, value: Any) -> int | float | str | bool:
+    if hasattr(value, "item"):  # numpy and torch scalars
+        if getattr(value, "size", 1) not in (1,) and not callable(value.size):
+            raise LedgerError(f"record({name!r}): one value at a time, got an array of shape {value.shape}")
+        value = value.item()
+    if isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, numbers.Real):
+        if not math.isfinite(value):
+            raise LedgerError(f"record({name!r}): {value} is not a finite number; mend it, or record a word")
+        return float(value)
+    raise LedgerError(f"record({name!r}): a value is a number or a word, got {type(value).__name__}")
+
+
+def _check_name(call: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise LedgerError(f"{call}({name!r}): a name is lower-case words joined by hyphens, such as 'tv-task'")
+
+
+def _show(value: int | float | str | bool, fmt: str) -> str:
+    shown = format(value, fmt)
+    if isinstance(value, float) and re.fullmatch(r"-0(\.0+)?%?", shown):
+        shown = shown[1:]  # a rounded negative zero
+    return shown.replace("-", "\u2212") if not isinstance(value, str) else shown
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# From the executed notebook
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
+    """Read an executed notebook (nbformat 4) back: a pure function of its cells and outputs.
+
+    A claim costs the seconds since the claim before it, shared equally by the claims of one cell, so that the
+    costs of a chapter's claims add up to the time until its last claim.
+
+    Raises:
+        LedgerError: when a name or an id is stored twice.
+    """
+    seconds = notebook.get("metadata", {}).get("rbcore", {}).get("seconds", [])
+    values: dict[str, Value] = {}
+    claims: dict[str, Claim] = {}
+    since_claim = 0.0
+    for index, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        since_claim += seconds[index] if index < len(seconds) else 0.0
+        payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
+        here = [p["claim"] for p in payloads if "claim" in p]
+        sources = _check_sources(_joined(cell["source"])) if here else {}
+        for payload in (p["record"] for p in payloads if "record" in p):
+            _once(values, payload["name"], chapter)
+            values[payload["name"]] = Value(**_tupled(payload), chapter=chapter)
+        for payload in here:
+            _once(claims, payload["id"], chapter)
+            claims[payload["id"]] = Claim(
+                **_tupled(payload),
+                check=sources.get(payload["id"], ""),
+                chapter=chapter,
+                seconds=since_claim / len(here),
+            )
+        if here:
+            since_claim = 0.0
+    parameters = notebook.get("metadata", {}).get("rbcore", {}).get("parameters", {})
+    return Chapter(chapter, dict(parameters), tuple(values.values()), tuple(claims.values()), sum(seconds))
+
+
+def _check_sources(source: str) -> dict[str, str]:
+    """For each ``claim("id", sentence, check, ...)`` of a cell, the normalized source of `check`."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(_without_magics(source))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "claim" and node.args:
+            check = (
+                node.args[2]
+                if len(node.args) > 2
+                else next((k.value for k in node.keywords if k.arg == "check"), None)
+            )
+            if isinstance(node.args[0], ast.Constant) and check is not None:
+                found[str(node.args[0].value)] = ast.unparse(check)
+    return found
+
+
+def _without_magics(source: str) -> str:
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+
+
+def _joined(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _tupled(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in payload.items()}
+
+
+def _once(seen: Mapping[str, Value | Claim], name: str, chapter: str) -> None:
+    if name in seen:
+        raise LedgerError(f"{chapter}: {name!r} is stored twice; each name stands for one result")

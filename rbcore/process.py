@@ -1,0 +1,152 @@
+"""The running example: the generation process of synthetic data in a world small enough to enumerate.
+
+A coastal station records the direction of the wind, one of eight sectors.  A few readings (the anchors) are summed
+up in a prompt, a generative model answers with a reading of its own, curation turns that answer by some sectors, and
+a model that predicts the wind is post-trained on the result.  Every distribution is a finite array, so every
+information quantity is exact.  Sectors are numbered 0..7 (N, NE, E, SE, S, SW, W, NW) and added modulo 8: this is
+the sum in `S_gen = M(p) + eps`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from rbcore.finite import Joint
+
+SECTORS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+SEA_BREEZE = (0.0, 0.0, 1 / 14, 2 / 14, 6 / 14, 4 / 14, 1 / 14, 0.0)
+
+
+@dataclass(frozen=True)
+class World:
+    """The parameters of the running example.
+
+    task: the pmf `D` of a reading, shape (8,).
+    anchors: number `m` of readings in `S`; the order of i.i.d. readings tells nothing, so `S` is their multiset.
+    strictness: inverse temperature `beta` of the generator around the prompt: 0 ignores it, inf repeats it.
+    noise: probability that curation turns an answer by one sector, left or right alike.
+    learning: inverse temperature `lambda` of the Gibbs learner.
+    prior: what the generator answers when the prompt asks for nothing, shape (8,); None for uniform.
+    """
+
+    task: tuple[float, ...] = SEA_BREEZE
+    anchors: int = 3
+    strictness: float = 2.0
+    noise: float = 0.2
+    learning: float = 6.0
+    prior: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        task = np.asarray(self.task, dtype=float)
+        if task.shape != (len(SECTORS),) or (task < 0).any() or not math.isclose(task.sum(), 1, abs_tol=1e-9):
+            raise ValueError(f"task is a pmf over {len(SECTORS)} sectors (nonnegative, sum 1), got {self.task}")
+        if self.anchors < 1:
+            raise ValueError(f"anchors is a number of readings, at least 1, got {self.anchors}")
+        if not self.strictness >= 0:
+            raise ValueError(f"strictness is an inverse temperature, at least 0, got {self.strictness}")
+        if not 0 <= self.noise <= 1:
+            raise ValueError(f"noise is a probability, got {self.noise}")
+        if not 0 <= self.learning < math.inf:
+            raise ValueError(f"learning is a finite inverse temperature, at least 0, got {self.learning}")
+        if self.prior is not None:
+            prior = np.asarray(self.prior, dtype=float)
+            if prior.shape != task.shape or (prior <= 0).any() or not math.isclose(prior.sum(), 1, abs_tol=1e-9):
+                raise ValueError(f"prior is a positive pmf over {len(SECTORS)} sectors, got {self.prior}")
+
+
+def turn(k: int = len(SECTORS)) -> np.ndarray:
+    """Signed turn from sector `i` to sector `j` in radians, shape (k, k)."""
+    sectors = np.arange(k)
+    return 2 * np.pi * (sectors - sectors[:, None]) / k
+
+
+def loss() -> np.ndarray:
+    """Loss of predicting sector `w` when the wind is `z`: sectors apart over 4, shape (8, 8), in [0, 1]."""
+    k = len(SECTORS)
+    apart = np.abs(np.arange(k) - np.arange(k)[:, None])
+    return np.minimum(apart, k - apart) / (k // 2)
+
+
+def anchor_sets(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """All multisets of `m` readings: their counts, shape (n_sets, 8), and their pmf, shape (n_sets,) (multinomial)."""
+    k, m = len(SECTORS), world.anchors
+    sets = np.array(list(combinations_with_replacement(range(k), m)))
+    counts = np.stack([(sets == z).sum(axis=1) for z in range(k)], axis=1)
+    orders = np.array([math.factorial(m) / math.prod(math.factorial(c) for c in row) for row in counts])
+    return counts, orders * np.prod(np.asarray(world.task) ** counts, axis=1)
+
+
+def prompts(world: World) -> np.ndarray:
+    """The prompt of each anchor set: the sector closest to its readings, argmax_p sum_i cos(z_i - p).
+
+    Shape (n_sets,).  Ties go to the lower sector.  Many sets share a prompt: `phi_T` is not reversible here.
+    """
+    counts, _ = anchor_sets(world)
+    return np.argmax(np.round(counts @ np.cos(turn()), 9), axis=1)
+
+
+def generator(world: World) -> np.ndarray:
+    """`D_M(x | p)`, proportional to prior(x) exp(strictness * cos(x - p)); shape (8 prompts, 8 answers)."""
+    k = len(SECTORS)
+    prior = np.full(k, 1 / k) if world.prior is None else np.asarray(world.prior)
+    if math.isinf(world.strictness):
+        return np.eye(k)
+    weight = prior * np.exp(world.strictness * (np.cos(turn()) - 1))
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def curation(world: World) -> np.ndarray:
+    """The pmf of `eps`: 0 with probability 1 - noise, one sector to either side otherwise; shape (8,)."""
+    pmf = np.zeros(len(SECTORS))
+    pmf[[0, 1, -1]] = 1 - world.noise, world.noise / 2, world.noise / 2
+    return pmf
+
+
+def learner(world: World) -> np.ndarray:
+    """The Gibbs learner `P(w | g)`, proportional to exp(-learning * loss(w, g)); shape (8 readings, 8 models)."""
+    weight = np.exp(-world.learning * loss())
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def joint(world: World) -> Joint:
+    """The joint pmf of (S, P, X, eps, G, W): the whole process, for any expression of the language."""
+    k = len(SECTORS)
+    _, pmf = anchor_sets(world)
+    here = pmf > 0  # anchor sets that cannot occur carry no information
+    prompt = np.eye(k)[prompts(world)[here]]
+    return (
+        Joint.chain([("S", pmf[here]), ("P", prompt), ("X", generator(world))])
+        .extend("eps", curation(world), given=())
+        .extend("G", lambda x, e: (x + e) % k, given=("X", "eps"), size=k)
+        .extend("W", learner(world), given=("G",))
+    )
+
+
+def chain(world: World) -> Joint:
+    """The joint pmf of (S, P, X, G, W) with the curation summed out."""
+    return joint(world).marginal("S", "P", "X", "G", "W")
+
+
+def sample(world: World, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Run the process `n` times: readings S (n, m), prompt P, answer X, eps, synthetic reading G, model W, each (n,).
+
+    Written from the steps and not from :func:`joint`, so that one checks the other.
+    """
+    k = len(SECTORS)
+    readings = rng.choice(k, size=(n, world.anchors), p=world.task)
+    closeness = np.cos(2 * np.pi * (readings[:, :, None] - np.arange(k)) / k).sum(axis=1)
+    prompt = np.argmax(np.round(closeness, 9), axis=1)
+    answer = _draw(rng, generator(world)[prompt])
+    noise = rng.choice([0, 1, k - 1], size=n, p=[1 - world.noise, world.noise / 2, world.noise / 2])
+    synthetic = (answer + noise) % k
+    return {"S": readings, "P": prompt, "X": answer, "eps": noise, "G": synthetic,
+            "W": _draw(rng, learner(world)[synthetic])}  # fmt: skip
+
+
+def _draw(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+    """One draw from each row of `rows`, shape (n, k) -> (n,)."""
+    return np.minimum((np.cumsum(rows, axis=1) < rng.random(len(rows))[:, None]).sum(axis=1), rows.shape[1] - 1)
