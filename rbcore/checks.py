@@ -120,6 +120,18 @@ def mean(samples: ArrayLike, level: float = 0.95) -> Mean:
     return Mean(centre, se, (centre - half, centre + half))
 
 
+def ratio(numerator: ArrayLike, denominator: ArrayLike, level: float = 0.95) -> Mean:
+    """The ratio of the means of paired samples, with the delta method's standard error and normal interval."""
+    above, below = _finite("numerator", numerator), _finite("denominator", denominator)
+    if above.shape != below.shape or above.ndim != 1 or above.size < 2:
+        raise ValueError(f"paired 1-d samples of at least two values are needed, got {above.shape} and {below.shape}")
+    if below.mean() == 0:
+        raise ValueError("the denominator's mean is zero: there is no ratio")
+    value = float(above.mean() / below.mean())
+    centred = mean((above - value * below) / below.mean(), level)
+    return Mean(value, centred.se, (value + centred.ci[0] - centred.value, value + centred.ci[1] - centred.value))
+
+
 def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
     """The mean of independent (or paired-difference) `samples` exceeds `margin`: the interval at `level` clears it."""
     estimate = mean(samples, level)

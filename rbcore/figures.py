@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +10,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rbcore.checks import Mean
+from rbcore.finite import Joint
+
 PALETTE = sns.color_palette("colorblind")
 TASK, MODEL, CURATED, BOUND, TRUTH = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[7], PALETTE[3]
 GREY = (0.45, 0.45, 0.45)
+LAYERS = [TRUTH, *sns.color_palette("Greys", 6)[1:6:2]]  # what is true, then what is given away
 
 
 def style() -> None:
@@ -33,54 +37,60 @@ def style() -> None:
     )
 
 
-def band(ax: Axes, x: Sequence[float], mean: np.ndarray, low: np.ndarray, high: np.ndarray, label: str, color,
-         marker: str = "o") -> None:  # fmt: skip
-    """A line with its interval as a band; all arguments of one length."""
-    ax.plot(x, mean, marker=marker, color=color, label=label, markersize=4)
-    ax.fill_between(x, low, high, color=color, alpha=0.22, linewidth=0)
+def band(ax: Axes, x: Sequence[float], means: Sequence[Mean], label: str | None, color, marker: str = "o") -> None:
+    """A line through the `means`, one per entry of `x`, with their confidence intervals as a band."""
+    low, high = np.array([m.ci for m in means]).T
+    ax.plot(x, [m.value for m in means], marker=marker, color=color, label=label, markersize=4)
+    ax.fill_between(x, low, high, color=color, alpha=0.25, linewidth=0)
 
 
 def process_overview(
-    stages: Sequence[tuple[str, str]],
-    distributions: Sequence[tuple[np.ndarray, str]],
-    information: Sequence[float],
-    ticks: Sequence[str],
-    reference: np.ndarray,
+    joint: Joint, stages: Mapping[str, tuple[str, str, str]], task: Sequence[float], ticks: Sequence[str]
 ) -> Figure:
-    """The process above, the distributions that it passes through below.
+    """The process above, the distributions that it passes through below; all numbers come from `joint`.
 
     Args:
-        stages: (symbol, description) of each node, left to right.
-        distributions: (pmf over the ticks, title) below each node.
-        information: bits that each node holds about the first, one per stage (the first: its entropy).
+        joint: the joint pmf; its first stage is the anchors.
+        stages: for each variable its symbol, what it is, and the name of its law; in the order of the process.
+        task: the task's pmf, drawn below the anchors and as an outline below the others.
         ticks: names of the outcomes.
-        reference: the task's pmf, drawn as an outline behind every distribution.
     """
-    n = len(stages)
-    figure = plt.figure(figsize=(9.6, 4.4))
-    grid = figure.add_gridspec(2, n, height_ratios=[1, 1.5])
+    names, outline = list(stages), np.asarray(task)
+    first = names[0]
+    figure = plt.figure(figsize=(9.0, 4.8))
+    grid = figure.add_gridspec(2, len(names), height_ratios=[1, 1.45])
     top = figure.add_subplot(grid[0, :])
-    top.set(xlim=(-0.5, n - 0.5), ylim=(-0.9, 1), xticks=[], yticks=[])
+    top.set(xlim=(-0.5, len(names) - 0.5), ylim=(-1.05, 1), xticks=[], yticks=[])
     sns.despine(ax=top, left=True, bottom=True)
-    for i, ((symbol, meaning), bits) in enumerate(zip(stages, information, strict=True)):
-        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": PALETTE[0], "linewidth": 1.6}
-        top.text(i, 0.45, symbol, ha="center", va="center", bbox=box, fontsize=13)
-        top.text(i, -0.12, meaning, ha="center", va="top", fontsize=9)
-        about = f"entropy {bits:.2f} bits" if i == 0 else f"{bits:.2f} bits about {stages[0][0]}"
-        top.text(i, -0.72, about, ha="center", va="top", fontsize=9, color=PALETTE[0])
+    below = [figure.add_subplot(grid[1, i]) for i in range(len(names))]
+    for i, (ax, (name, (symbol, meaning, law))) in enumerate(zip(below, stages.items(), strict=True)):
+        bits = joint.I(first, name, units="bits")
+        about = "entropy" if i == 0 else f"about {stages[first][0]}"
+        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": TASK, "linewidth": 1.6}
+        top.text(i, 0.55, symbol, ha="center", va="center", bbox=box, fontsize=14)
+        top.text(i, 0.02, meaning, ha="center", va="top", fontsize=10.5)
+        top.text(i, -0.5, f"{bits:.2f} bits\n{about}", ha="center", va="top", fontsize=10.5, color=TASK)
         if i:
             arrow = {"arrowstyle": "->", "color": GREY, "linewidth": 1.4}
-            top.annotate("", (i - 0.24, 0.45), (i - 1 + 0.24, 0.45), arrowprops=arrow)
-    ceiling = 1.12 * max(max(p.max() for p, _ in distributions), reference.max())
-    for i, (pmf, title) in enumerate(distributions):
-        ax = figure.add_subplot(grid[1, i])
-        ax.bar(range(len(pmf)), pmf, color=PALETTE[0] if i == 0 else PALETTE[1], alpha=0.85)
-        ax.step(np.arange(-0.5, len(pmf) + 0.5), np.append(reference, reference[-1]), where="post", color="black",
-                linewidth=1)  # fmt: skip
-        ax.set(title=title, ylim=(0, ceiling), xticks=range(0, len(pmf), 2), xticklabels=ticks[::2])
-        ax.set_xlabel("wind direction")
-        if i == 0:
-            ax.set_ylabel("probability")
-        else:
-            ax.set_yticklabels([])
+            top.annotate("", (i - 0.3, 0.55), (i - 1 + 0.3, 0.55), arrowprops=arrow)
+        pmf = outline if i == 0 else joint.marginal(name).p.ravel()
+        ax.bar(range(len(pmf)), pmf, color=TASK if i == 0 else MODEL, alpha=0.85)
+        ax.step(
+            np.arange(-0.5, len(pmf) + 0.5), np.append(outline, outline[-1]), where="post", color="black", lw=1
+        )
+        ax.set(title=law, xticks=range(0, len(pmf), 2), xticklabels=ticks[::2], xlabel="wind direction")
+        if i:
+            ax.sharey(below[0])
+            ax.tick_params(labelleft=False)
+    below[0].set(ylabel="probability", ylim=(0, 1.08 * max(joint.marginal(v).p.max() for v in names[1:])))
     return figure
+
+
+def strictness_axis(*axes: Axes) -> None:
+    """The axis of prompt strictness: linear up to one, doubling beyond, so that loose prompts are not squeezed."""
+    for ax in axes:
+        ax.set_xscale("symlog", base=2, linthresh=1, linscale=0.7)
+        ax.set_xticks([0, 1, 2, 4, 8, 16], ["0", "1", "2", "4", "8", "16"])
+        ax.minorticks_off()
+        ax.set_xlim(-0.05, 17)
+        ax.set_xlabel(r"strictness $\beta$ of the prompt (loose to strict)")

@@ -17,7 +17,7 @@ NOTATION: dict[str, Symbol] = {
     for symbol in (
         Symbol("S", r"S_{\mathrm{anchor}}", "the anchor data: the few real samples one starts from"),
         Symbol("P", "p", "the prompt built from the anchor data"),
-        Symbol("X", "X", "the generative model's answer M(p)"),
+        Symbol("X", "X", "the generative model's answer $M(p)$"),
         Symbol("eps", r"\varepsilon", "the curation that turns the model's answer into synthetic data"),
         Symbol("G", r"S_{\mathrm{gen}}", "the synthetic data"),
         Symbol("W", "W", "the parameters after post-training on the synthetic data"),

@@ -1,15 +1,17 @@
 """The running example: the generation process of synthetic data in a world small enough to enumerate.
 
-A coastal station records the direction of the wind, one of eight sectors.  A few readings (the anchors) are summed
-up in a prompt, a generative model answers with a reading of its own, curation turns that answer by some sectors, and
-a model that predicts the wind is post-trained on the result.  Every distribution is a finite array, so every
+A coastal station records the direction of the wind, one of eight sectors.  A few readings (the anchors) are
+summed up in a prompt, a generative model answers with a reading of its own, curation turns that answer by some
+sectors, and a model that predicts the wind is post-trained on the result.  Every distribution is a finite array, so every
 information quantity is exact.  Sectors are numbered 0..7 (N, NE, E, SE, S, SW, W, NW) and added modulo 8: this is
 the sum in `S_gen = M(p) + eps`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -19,6 +21,13 @@ from rbcore.finite import Joint
 
 SECTORS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 SEA_BREEZE = (0.0, 0.0, 1 / 14, 2 / 14, 6 / 14, 4 / 14, 1 / 14, 0.0)
+STAGES = {  # symbol, what it is here, name of its law
+    "S": (r"$S_{\mathrm{anchor}}$", "three readings", "task $D$"),
+    "P": ("$p$", "closest direction", "prompts $D_p$"),
+    "X": ("$X$", "model's answer", "answers $D_M$"),
+    "G": (r"$S_{\mathrm{gen}}$", r"curated: $X + \varepsilon$", r"data $D_{\mathrm{gen}}$"),
+    "W": ("$W$", "what it predicts", "law of $W$"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def loss() -> np.ndarray:
 
 
 def anchor_sets(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """All multisets of `m` readings: their counts, shape (n_sets, 8), and their pmf, shape (n_sets,) (multinomial)."""
+    """All multisets of `m` readings: counts, shape (n_sets, 8), and multinomial pmf, shape (n_sets,)."""
     k, m = len(SECTORS), world.anchors
     sets = np.array(list(combinations_with_replacement(range(k), m)))
     counts = np.stack([(sets == z).sum(axis=1) for z in range(k)], axis=1)
@@ -126,13 +135,24 @@ def joint(world: World) -> Joint:
     )
 
 
+def joints_by_strictness(world: World, strictness: Sequence[float]) -> list[Joint]:
+    """The chain of :func:`chain` for each strictness, all else as in `world`."""
+    return [chain(dataclasses.replace(world, strictness=float(b))) for b in strictness]
+
+
+def answers_by_strictness(world: World, strictness: Sequence[float]) -> np.ndarray:
+    """`D_M(x | p)` for each strictness; shape (8 answers, 8 prompts, n_strictness), outcomes first."""
+    rows = [generator(dataclasses.replace(world, strictness=float(b))) for b in strictness]
+    return np.stack(rows, axis=-1).swapaxes(0, 1)
+
+
 def chain(world: World) -> Joint:
     """The joint pmf of (S, P, X, G, W) with the curation summed out."""
     return joint(world).marginal("S", "P", "X", "G", "W")
 
 
 def sample(world: World, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
-    """Run the process `n` times: readings S (n, m), prompt P, answer X, eps, synthetic reading G, model W, each (n,).
+    """Run the process `n` times: readings S (n, m); P, X, eps, G and W, each (n,).
 
     Written from the steps and not from :func:`joint`, so that one checks the other.
     """

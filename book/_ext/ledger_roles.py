@@ -1,8 +1,8 @@
 """Roles and directives that show what the notebooks recorded and claimed.
 
 ``{val}`name` `` a value with its unit, ``{num}`name` `` the bare number, ``{ci}`name` `` the value with its interval,
-``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` (role or directive) the formula behind
-a claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language, ``{ledger}`` the ledger page's tables.
+``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` the formula behind a
+claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language, ``{ledger}`` the ledger page's tables.
 
 All of them read `_ledger.json`, which the build writes beside the sources; a page that uses a role depends on it.
 """
@@ -10,6 +10,7 @@ All of them read `_ledger.json`, which the build writes beside the sources; a pa
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from rbcore.expr import ExpressionError, parse
+from rbcore.expr import latex as expression
 from rbcore.ledger import Claim, Value
 
 logger = logging.getLogger(__name__)
 SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
 BADGE = {"holds": "\u2713", "fails": "\u2717", "departs from the paper": "\u2197"}
+RELATION = {"<=": r"\le", ">=": r"\ge", "=": "=", "==": "="}
 CLASS = {"holds": "holds", "fails": "fails", "departs from the paper": "departs"}
 
 
@@ -95,7 +98,7 @@ def resolve_claim(
 
 
 class StatementRole(SphinxRole):
-    """The formula of a claim, rendered from the very string that was checked."""
+    """The formula of a claim, rendered from the very string that was checked; displayed where it stands alone."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         _, claims = read_ledger(self.env)
@@ -104,7 +107,28 @@ class StatementRole(SphinxRole):
             logger.warning("no claim with a statement is called %r", self.text, location=self.get_location())
             return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
         latex = parse(claim.statement).latex()
-        return [nodes.math(self.rawtext, latex)], []
+        return [nodes.math(self.rawtext, latex, rb_statement=claim.statement)], []
+
+
+def display_statements(app: Sphinx, doctree: nodes.document) -> None:
+    """A statement that is a paragraph of its own becomes display mathematics."""
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        if len(paragraph) == 1 and isinstance(paragraph[0], nodes.math) and "rb_statement" in paragraph[0]:
+            latex = display(paragraph[0]["rb_statement"])
+            block = nodes.math_block(latex, latex, number=None, label=None, nowrap=False, docname=app.env.docname)
+            paragraph.replace_self(block)
+
+
+def display(statement: str) -> str:
+    """The LaTeX of a statement; a long chain of relations takes one line per relation."""
+    latex = parse(statement).latex()
+    parts = re.split(r"(<=|>=|==|=)", statement)
+    if len(parts) < 5 or len(statement) < 40:
+        return latex
+    lines = [f"{expression(parts[i])}" for i in range(0, len(parts), 2)]
+    signs = [RELATION[parts[i]] for i in range(1, len(parts), 2)]
+    rows = [f"{lines[0]} &{signs[0]} {lines[1]}"] + [f"&{s} {x}" for s, x in zip(signs[1:], lines[2:], strict=True)]
+    return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 
 
 class ShannonRole(SphinxRole):
@@ -116,31 +140,6 @@ class ShannonRole(SphinxRole):
         except ExpressionError as error:
             logger.warning("%s", error, location=self.get_location())
             return [nodes.problematic(self.rawtext, self.text)], []
-
-
-class StatementDirective(SphinxDirective):
-    """The formula of a claim on a line of its own, with the badge that leads to the ledger."""
-
-    required_arguments = 1
-    option_spec = {"label": directives.unchanged}
-
-    def run(self) -> list[nodes.Node]:
-        _, claims = read_ledger(self.env)
-        claim = claims.get(self.arguments[0])
-        if claim is None or not claim.statement:
-            logger.warning(
-                "no claim with a statement is called %r", self.arguments[0], location=self.get_location()
-            )
-            return []
-        latex = parse(claim.statement).latex()
-        return self.parse_lines(
-            [f"$$ {latex} $$" + (f" ({self.options['label']})" if "label" in self.options else "")]
-        )
-
-    def parse_lines(self, lines: list[str]) -> list[nodes.Node]:
-        holder = nodes.Element()
-        self.state.nested_parse(StringList(lines, source=self.get_source_info()[0]), self.content_offset, holder)
-        return holder.children
 
 
 class LedgerDirective(SphinxDirective):
@@ -157,13 +156,15 @@ class LedgerDirective(SphinxDirective):
                     "rb-values", ["Name", "Chapter", "Value", "Kind", "May drift by"], [24, 10, 34, 14, 18], rows
                 )
             ]
-        head = ["Sentence", "Chapter", "Kind", "Measured", "Tolerance", "Verdict", "Cost"]
-        return [_table("rb-claims", head, [44, 8, 8, 14, 9, 9, 8], [self.claim_row(c) for c in claims.values()])]
+        head = ["Sentence and check", "Chapter", "Kind", "Value", "Tolerance", "Verdict", "Cost"]
+        return [_table("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], [self.claim_row(c) for c in claims.values()])]
 
     def claim_row(self, claim: Claim) -> nodes.row:
         holder = nodes.Element()
         self.state.nested_parse(StringList([claim.sentence], source="ledger"), self.content_offset, holder)
         sentence = nodes.entry("", *holder.children)
+        if claim.statement:
+            sentence += nodes.paragraph("", "", nodes.math("", display(claim.statement)), classes=["rb-formula"])
         if claim.departs:
             sentence += nodes.paragraph("", f"Departs from the paper: {claim.departs}", classes=["rb-departs-how"])
         if claim.check:
@@ -205,7 +206,7 @@ class LedgerDirective(SphinxDirective):
 
 
 def _short(number: float) -> str:
-    return f"{number:.3g}".replace("-", "\u2212")
+    return f"{number + 0.0:.3g}".replace("-", "\u2212")  # + 0.0: no negative zero
 
 
 def _row(*cells: nodes.Node) -> nodes.row:
@@ -219,7 +220,7 @@ def _table(name: str, head: list[str], widths: list[int], rows: list[nodes.row])
     group = nodes.tgroup("", *[nodes.colspec(colwidth=w) for w in widths], cols=len(head))
     group += nodes.thead("", _row(*[nodes.Text(h) for h in head]))
     group += nodes.tbody("", *rows)
-    return nodes.table("", group, classes=["rb-table", name])
+    return nodes.table("", group, classes=["rb-table", "colwidths-given", name])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -228,7 +229,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("claim", ClaimRole())
     app.add_role("statement", StatementRole())
     app.add_role("shannon", ShannonRole())
-    app.add_directive("statement", StatementDirective)
     app.add_directive("ledger", LedgerDirective)
+    app.connect("doctree-read", display_statements)
     app.connect("missing-reference", resolve_claim)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
