@@ -39,21 +39,24 @@ agree: $(READY) ## re-execute everything from nothing and compare with the pins
 pin: $(READY) ## accept the fresh numbers; git diff shows them
 	@$(RUN) -m rbcore pin
 
+run: export NB := $(NB)
+run: export P := $(P)
 run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=500"
-	@test -n "$(NB)" || { echo 'name a notebook: make run NB=02 P="seed=3"' >&2; exit 1; }
-	@$(RUN) -m rbcore run $(NB) $(P)
+	@test -n "$$NB" || { echo 'name a notebook: make run NB=02 P="seed=3"' >&2; exit 1; }
+	@$(RUN) -m rbcore run -- "$$NB" "$$P"
 
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
-	@$(RUN) -m rbcore serve --port $(PORT)
+	@$(RUN) -m rbcore serve --port '$(PORT)'
 
 lint: $(READY) ## check the style of modules, tests, extensions and notebook cells
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) tests/lint_notebooks.py
 
-format: $(READY) ## put modules, tests and extensions into the house style
+format: $(READY) ## put modules, tests, extensions and notebook cells into the house style
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
+	@$(RUN) tests/lint_notebooks.py --fix
 
 bench: $(READY) ## benchmarks: ratios against named peers, in one run
 	@for file in tests/bench_*.py; do $(RUN) $$file; done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import http.server
+import os
 import shutil
 import sys
 import time
@@ -12,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rbcore import agree, prose, site
-from rbcore.execute import ROOT, ExecutionError, Job, execute, find, notebooks, parse_parameters
+from rbcore.execute import ROOT, ExecutionError, Job, alone, execute, find, notebooks, parse_parameters
 from rbcore.expr import ExpressionError
-from rbcore.ledger import Chapter, LedgerError
+from rbcore.ledger import Chapter, LedgerError, fill
 
 PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
 
@@ -22,6 +23,8 @@ PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
 def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], list[Chapter]]:
     """Execute what must run and read all chapters back."""
     jobs = [Job(source, root=root) for source in notebooks(root)]
+    if not jobs:
+        raise ExecutionError(f"{root} is not the book's folder: it has no notebooks/01-...md")
     executed = execute(jobs, root / "book" / "_build" / "cache", fresh=fresh)
     return executed, agree.gather(executed)
 
@@ -45,9 +48,10 @@ def book(root: Path) -> int:
     if check(root, chapters):
         print("the pages were not built; those from before are as they were", file=sys.stderr)
         return 1
-    source = root / "book" / "_build" / "source"
-    site.assemble(root, executed, chapters, source)
-    page = site.build(source, root / "book" / "_build" / "html")
+    built = root / "book" / "_build"
+    with alone(built):
+        site.assemble(root, executed, chapters, built / "source")
+        page = site.build(built / "source", built / "html")
     print(f"built in {time.monotonic() - began:.0f} s; open {page}")
     return 0
 
@@ -67,26 +71,30 @@ def pin(root: Path) -> int:
 
 
 def run_one(root: Path, number: str, text: str) -> int:
-    """Execute one notebook with other parameters into `runs/`, as notebook and as pages."""
+    """Execute one notebook with other parameters into `runs/`, as notebook and as pages; whole or not at all."""
     source = find(number, root)
     job = Job(source, parse_parameters(text, source), root)
     name = "-".join([job.name, *(f"{k}={v}" for k, v in job.parameters.items())])
-    executed = execute([job], root / "book" / "_build" / "cache-runs")
     target = root / "runs" / "".join(c if c.isalnum() or c in "-=._" else "_" for c in name)
+    executed = execute([job], root / "book" / "_build" / "cache-runs")
     chapters = agree.gather(executed)
     values = {v.name: v for c in chapters for v in c.values}
     claims = {k.id: k for c in chapters for k in c.claims}
-    work = target / "_work"
-    site.assemble(root, executed, chapters, work / "source")
-    site.one_chapter(work / "source", job.name)
-    page = site.build(work / "source", target / "html", strict=False)
-    notebook = target / f"{job.name}.ipynb"
-    notebook.write_bytes(site.as_download(executed[job.name], values, claims))
-    shutil.rmtree(work)
-    failing = [c for chapter in chapters for c in chapter.claims if c.verdict == "fails"]
-    for claim in failing:
-        print(f"with these parameters the claim {claim.id!r} fails: {claim.sentence}")
-    print(f"notebook: {notebook}\npages: {page.parent / 'chapters' / (job.name + '.html')}")
+    work = root / "book" / "_build" / "run"
+    with alone(root / "book" / "_build"):
+        shutil.rmtree(work, ignore_errors=True)
+        site.assemble(root, executed, chapters, work / "source")
+        site.one_chapter(work / "source", job.name)
+        site.build(work / "source", work / "whole" / "html", strict=False)
+        (work / "whole" / f"{job.name}.ipynb").write_bytes(site.as_download(executed[job.name], values, claims))
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(work / "whole", target)
+        shutil.rmtree(work)
+    for claim in (c for chapter in chapters for c in chapter.claims if c.verdict == "fails"):
+        print(f"with these parameters the claim {claim.id!r} fails: {fill(claim.sentence, values)}")
+    page = target / "html" / "chapters" / f"{job.name}.html"
+    print(f"notebook: {target / (job.name + '.ipynb')}\npages: {page}")
     return 0
 
 
@@ -97,15 +105,19 @@ def serve(root: Path, port: int) -> int:
         print("no pages yet: run `make book` first", file=sys.stderr)
         return 1
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(pages))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        print(f"port {port} cannot be used ({error}); choose another: make serve PORT=8001", file=sys.stderr)
+        return 1
+    with server:
         print(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)", flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return 0
+        server.serve_forever()
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 refused with the reason, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m rbcore", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("book", help="execute what changed, check agreement, build the pages")
@@ -134,6 +146,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ExecutionError, LedgerError, ExpressionError, site.SiteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        if given.command != "serve":
+            print("\ninterrupted: finished notebooks are kept, the next call goes on from there", file=sys.stderr)
+            return 130
+        return 0
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ The pins, `book/ledger.json`, hold every value and verdict with its tolerance as
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import os
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,7 +23,8 @@ from rbcore.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, colle
 
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
 STANDARD_ERRORS = 4.0  # a statistical value may move this far before it has drifted
-ROUNDING = 1e-9  # relative, for exact float64 results on another machine
+ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
+STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
 
 
 class Problem(NamedTuple):
@@ -61,18 +63,20 @@ def gather(executed: Mapping[str, Path]) -> list[Chapter]:
 # Pins
 # ---------------------------------------------------------------------------------------------------------------
 
-CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "departs", "verdict")
+CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "departs", "verdict", "measure", "chapter")
 
 
 def tolerance(entry: Value | Claim) -> float:
-    """How far `entry.value` may be from its pin: rounding for exact floats, standard errors for statistical ones."""
-    if isinstance(entry, Claim) and entry.ci is not None:
-        return (entry.ci[1] - entry.ci[0]) / 2
-    if isinstance(entry, Value) and entry.se is not None:
-        return STANDARD_ERRORS * entry.se
-    if isinstance(entry.value, float):
-        return max(ROUNDING * abs(entry.value), entry.tolerance if isinstance(entry, Claim) else 1e-12)
-    return 0.0
+    """How far `entry.value` may be from its pin: rounding for exact floats, standard errors for estimates.
+
+    A statistical claim may move by half the width of its interval.
+    """
+    rounding = max(ROUNDING * abs(entry.value), FLOOR) if isinstance(entry.value, float) else 0.0
+    if isinstance(entry, Value):
+        return rounding if entry.se is None else max(STANDARD_ERRORS * entry.se, rounding)
+    if entry.ci is not None:
+        return max((entry.ci[1] - entry.ci[0]) / 2, rounding)
+    return max(min(entry.tolerance, STATED), rounding) if isinstance(entry.value, float) else 0.0
 
 
 def pins_of(chapters: Iterable[Chapter]) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def pins_of(chapters: Iterable[Chapter]) -> dict[str, Any]:
             kept = {k: v for k, v in asdict(entry).items() if v not in (None, "") and k != "name"}
             pins["values"][entry.name] = kept | {"tolerance": tolerance(entry)}
         for entry in chapter.claims:
-            kept = {k: getattr(entry, k) for k in (*CLAIM_FIELDS, "chapter", "measure", "value", "ci")}
+            kept = {k: getattr(entry, k) for k in (*CLAIM_FIELDS, "value", "ci")}
             kept = {k: v for k, v in kept.items() if v not in (None, "")}
             pins["claims"][entry.id] = kept | {"tolerance": tolerance(entry)}
     return pins
@@ -102,7 +106,8 @@ def read_pins(path: Path) -> dict[str, Any]:
         pins = json.loads(path.read_text(encoding="utf8"))
     except json.JSONDecodeError as error:
         raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    if not all(isinstance(pins.get(part), dict) for part in ("parameters", "values", "claims")):
+    parts = [pins.get(part) for part in ("parameters", "values", "claims")] if isinstance(pins, dict) else [None]
+    if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
     return pins
 
@@ -139,21 +144,23 @@ def problems(chapters: Sequence[Chapter], pins: Mapping[str, Any], texts: Iterab
     ]
 
 
+PIN_REMEDY = "if the new result is right, `make pin` accepts it; else mend what changed it"
+
+
 def _parameter_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
+    parameters = {chapter.name: chapter.parameters for chapter in chapters}
     found = []
-    for chapter in chapters:
-        pinned, fresh = pins.get(chapter.name, {}), chapter.parameters
+    for chapter in sorted(pins.keys() | parameters.keys()):
+        pinned, fresh = pins.get(chapter, {}), parameters.get(chapter, {})
         for name in sorted(pinned.keys() | fresh.keys()):
-            if pinned.get(name) != fresh.get(name) or type(pinned.get(name)) is not type(fresh.get(name)):
-                was, now = (repr(x[name]) if name in x else "absent" for x in (pinned, fresh))
+            was, now = (repr(x[name]) if name in x else "absent" for x in (pinned, fresh))
+            # as JSON, in which 1, 1.0 and true differ
+            if (name in pinned) != (name in fresh) or json.dumps(pinned[name]) != json.dumps(fresh[name]):
                 found.append(
-                    Problem("parameter", name, chapter.name, "(the whole chapter was pinned with another value)",
+                    Problem("parameter", name, chapter, "(the whole chapter was pinned with another value)",
                             was, now, "none", PIN_REMEDY)
                 )  # fmt: skip
     return found
-
-
-PIN_REMEDY = "if the new result is right, `make pin` accepts it; else mend what changed it"
 
 
 def _value_drift(
@@ -165,28 +172,17 @@ def _value_drift(
         sentence = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
         pin, value = pins.get(name), fresh.get(name)
         chapter = value.chapter if value else pin.get("chapter", "?")
-
-        def drift(was: str, now: str, within: str, remedy: str = PIN_REMEDY) -> None:
-            found.append(Problem("value", name, chapter, sentence, was, now, within, remedy))  # noqa: B023
-
         if pin is None:
-            drift("not pinned", value.with_interval(), "-")
+            drifts = [("not pinned", value.with_interval(), "-", PIN_REMEDY)]
         elif value is None:
-            drift(str(pin.get("value")), "not recorded", "-")
+            drifts = [(str(pin.get("value")), "not recorded", "-", PIN_REMEDY)]
         else:
-            allowed = float(pin.get("tolerance", 0.0))
-            pairs = [(pin.get("value"), value.value)]
-            if value.ci or pin.get("ci"):
-                pairs += zip(pin.get("ci") or (None, None), value.ci or (None, None), strict=True)
-            if any(not _within(a, b, allowed) for a, b in pairs):
-                drift(_ends(pairs, 0), _ends(pairs, 1), f"{allowed:.3g}")
-            elif allowed > tolerance(value) * 2 + 1e-9:
-                drift(f"tolerance {allowed:.3g}", f"tolerance {tolerance(value):.3g}", "twice the fresh one",
-                      "a pin wider than the result warrants hides drift: `make pin`")  # fmt: skip
-            for part in ("fmt", "unit", "kind", "chapter"):
-                if pin.get(part, "") != getattr(value, part):
-                    drift(f"{part} {pin.get(part, '')!r}", f"{part} {getattr(value, part)!r}", "none")
+            drifts = [*_moved(pin, value), *_reworded(pin, value, ("fmt", "unit", "kind", "chapter"))]
+        found += [Problem("value", name, chapter, sentence, *drift) for drift in drifts]
     return found
+
+
+CLAIM_REMEDY = "the check is `{}`: mend the sentence or what it checks"
 
 
 def _claim_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
@@ -194,40 +190,63 @@ def _claim_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[P
     found = []
     for name in sorted(pins.keys() | fresh.keys()):
         pin, entry = pins.get(name), fresh.get(name)
+        chapter, sentence = (
+            entry and getattr(entry, k) or (pin or {}).get(k, "?") for k in ("chapter", "sentence")
+        )
+        drifts = []
+        if entry and entry.verdict == "fails":
+            measured = "no number" if entry.value is None else f"{entry.measure} {entry.value + 0.0:.6g}"
+            was = pin.get("verdict", "not pinned") if pin else "not pinned"
+            drifts += [(was, f"fails ({measured})", f"{entry.tolerance:.3g}", CLAIM_REMEDY.format(entry.check))]
         if entry is None:
-            found.append(Problem("claim", name, pin.get("chapter", "?"), pin.get("sentence", ""), pin.get("verdict", "?"),
-                                 "not claimed", "-", PIN_REMEDY))  # fmt: skip
-            continue
-
-        def drift(was: str, now: str, within: str, remedy: str = PIN_REMEDY) -> None:
-            found.append(Problem("claim", name, entry.chapter, entry.sentence, was, now, within, remedy))  # noqa: B023
-
-        if entry.verdict == "fails":
-            measured = "no number" if entry.value is None else f"{entry.measure} {entry.value:.6g}"
-            drift(pin.get("verdict", "not pinned") if pin else "not pinned", f"fails ({measured})",
-                  f"{entry.tolerance:.3g}", f"the check is `{entry.check}`: mend the sentence or what it checks")  # fmt: skip
-        if pin is None:
-            drift("not pinned", entry.verdict, "-")
-            continue
-        for part in CLAIM_FIELDS:
-            if part == "verdict" and entry.verdict == "fails":
-                continue
-            if pin.get(part, "") != getattr(entry, part):
-                drift(f"{part}: {pin.get(part, '')}", f"{part}: {getattr(entry, part)}", "none")
-        if not _within(pin.get("value"), entry.value, float(pin.get("tolerance", 0.0))):
-            drift(f"{pin.get('value')}", f"{entry.value}", f"{pin.get('tolerance', 0.0):.3g}")
+            drifts += [(pin.get("verdict", "?"), "not claimed", "-", PIN_REMEDY)]
+        elif pin is None:
+            drifts += [("not pinned", entry.verdict, "-", PIN_REMEDY)]
+        else:
+            parts = [part for part in CLAIM_FIELDS if part != "verdict" or entry.verdict != "fails"]
+            drifts += [*_moved(pin, entry), *_reworded(pin, entry, parts)]
+        found += [Problem("claim", name, chapter, sentence, *drift) for drift in drifts]
     return found
 
 
+Drift = tuple[str, str, str, str]  # pinned, fresh, tolerance, remedy
+
+
+def _moved(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Drift]:
+    """The value or an end of its interval left the pinned tolerance, or that tolerance was itself changed."""
+    allowed, warranted = pin.get("tolerance", 0.0), tolerance(entry)
+    if type(allowed) not in (int, float):
+        allowed = math.nan  # nothing is within it
+    pinned, fresh = _numbers(pin), _numbers(vars(entry))
+    if len(pinned) != len(fresh) or not all(_within(a, b, allowed) for a, b in zip(pinned, fresh, strict=True)):
+        yield _ends(pinned), _ends(fresh), f"{allowed:.3g}", PIN_REMEDY
+    elif not warranted / 2 - FLOOR <= allowed <= warranted * 2 + FLOOR:
+        remedy = "a pin wider than the result warrants hides drift: `make pin`"
+        yield (f"tolerance {allowed:.3g}", f"tolerance {warranted:.3g}", "factor 2",
+               remedy if allowed > warranted else PIN_REMEDY)  # fmt: skip
+
+
+def _reworded(pin: Mapping[str, Any], entry: Value | Claim, parts: Iterable[str]) -> Iterator[Drift]:
+    for part in parts:
+        if pin.get(part, "") != getattr(entry, part):
+            yield f"{part}: {pin.get(part, '')}", f"{part}: {getattr(entry, part)}", "none", PIN_REMEDY
+
+
 def _within(pinned: Any, fresh: Any, allowed: float) -> bool:
-    if isinstance(pinned, int | float) and isinstance(fresh, int | float) and not isinstance(pinned, bool):
-        return math.isfinite(fresh) and abs(fresh - pinned) <= allowed
-    return pinned == fresh and type(pinned) is type(fresh)
+    if type(pinned) is not type(fresh):
+        return False
+    return pinned == fresh or (isinstance(fresh, int | float) and abs(fresh - pinned) <= allowed)
 
 
-def _ends(pairs: Sequence[tuple[Any, Any]], side: int) -> str:
-    shown = [f"{p[side]:.9g}" if isinstance(p[side], float) else str(p[side]) for p in pairs]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+def _numbers(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    ci = entry.get("ci")
+    return (entry.get("value"), *(ci if isinstance(ci, list | tuple) else () if ci is None else (ci,)))
+
+
+def _ends(numbers: Sequence[Any]) -> str:
+    """The value, and its interval where it has one, to twelve digits; a float is told from an integer."""
+    value, *ci = (str(float(f"{x:.12g}")) if isinstance(x, float) else str(x) for x in numbers)
+    return f"{value} [{', '.join(ci)}]" if ci else value
 
 
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:
@@ -238,9 +257,9 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
         known = values if quote.role in VALUE_ROLES else claims
         where = f"{quote.file}:{quote.line}" if quote.line else quote.file
         if quote.name not in known:
-            close = _closest(quote.name, known)
-            found.append(Problem("role", quote.name, where, quote.sentence, "-", "unknown", "-",
-                                 f"no notebook stores {quote.name!r}" + (f"; did you mean {close!r}?" if close else "")))  # fmt: skip
+            close = difflib.get_close_matches(quote.name, known, 1)
+            remedy = f"no notebook stores {quote.name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+            found.append(Problem("role", quote.name, where, quote.sentence, "-", "unknown", "-", remedy))
         elif quote.role == "statement" and not claims[quote.name].statement:
             found.append(Problem("role", quote.name, where, quote.sentence, "-", "no statement", "-",
                                  "give the claim a statement=..., or use {claim}"))  # fmt: skip
@@ -256,27 +275,30 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
     return found
 
 
-def _closest(name: str, known: Iterable[str]) -> str | None:
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
+TYPED_REMEDY = (
+    "record() it and show it with {val}`name`; or, for a number that is no result, add it to book/prose-allow.yml "
+    "with a reason"
+)
 
 
 def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]],
                     allowed: Sequence[prose.Allowed]) -> list[Problem]:  # fmt: skip
-    sentences = [(f"notebooks/{k.chapter}.md", k.sentence) for c in chapters for k in c.claims]
+    spoken = [(k.chapter, text) for c in chapters for k in c.claims for text in (k.sentence, k.departs)]
+    sentences = [(f"notebooks/{chapter}.md", text) for chapter, text in spoken]
     used: set[prose.Allowed] = set()
     found = []
     for file, text in [*texts, *sentences]:
         for typed in prose.typed_numbers(file, text, allowed, used):
             where = f"{typed.file}:{typed.line}" if (file, text) in texts else f"{typed.file} (a claim)"
-            found.append(Problem("prose", typed.number, where, typed.sentence, "-", "typed", "-",
-                                 "record() it and show it with {val}`name`; or, for a number that is no result, add it "
-                                 "to book/prose-allow.yml with a reason"))  # fmt: skip
+            found.append(Problem("prose", typed.number, where, typed.sentence, "-", "typed", "-", TYPED_REMEDY))
     for entry in allowed:
         if entry not in used:
-            found.append(Problem("prose", entry.text, "book/prose-allow.yml", "(nothing in the text needs this entry)",
-                                 "-", "unused", "-", "remove the entry"))  # fmt: skip
+            needed = "(nothing in the text needs this entry)"
+            found.append(
+                Problem(
+                    "prose", entry.text, "book/prose-allow.yml", needed, "-", "unused", "-", "remove the entry"
+                )
+            )
     return found
 
 

@@ -60,7 +60,7 @@ def equal(lhs: ArrayLike, rhs: ArrayLike, tol: float = 1e-9) -> Check:
     return Check(gap <= tol, "exact", "largest difference", gap, tolerance=tol)
 
 
-def increasing(values: ArrayLike, margin: float = 0.0) -> Check:
+def increasing(values: ArrayLike, margin: float = 1e-9) -> Check:
     """Each value exceeds the one before it by more than `margin`.  The value is the smallest step."""
     values = _finite("values", values)
     if values.ndim != 1 or values.size < 2:
@@ -100,11 +100,12 @@ def violated(statement: str, joint, tol: float = 1e-10) -> Check:
 
 
 class Mean(NamedTuple):
-    """A sample mean with its standard error and its two-sided normal interval."""
+    """A sample mean with its standard error and its two-sided interval at `level`."""
 
     value: float
     se: float
     ci: tuple[float, float]
+    level: float = 0.95
 
 
 def mean(samples: ArrayLike, level: float = 0.95) -> Mean:
@@ -117,23 +118,26 @@ def mean(samples: ArrayLike, level: float = 0.95) -> Mean:
     centre = float(samples.mean())
     se = float(samples.std(ddof=1) / np.sqrt(samples.size))
     half = float(stats.t.ppf(0.5 + level / 2, samples.size - 1)) * se
-    return Mean(centre, se, (centre - half, centre + half))
+    return Mean(centre, se, (centre - half, centre + half), level)
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike, level: float = 0.95) -> Mean:
     """The ratio of the means of paired samples, with the delta method's standard error and normal interval."""
     above, below = _finite("numerator", numerator), _finite("denominator", denominator)
     if above.shape != below.shape or above.ndim != 1 or above.size < 2:
-        raise ValueError(f"paired 1-d samples of at least two values are needed, got {above.shape} and {below.shape}")
+        raise ValueError(
+            f"paired 1-d samples of at least two values are needed, got {above.shape} and {below.shape}"
+        )
     if below.mean() == 0:
         raise ValueError("the denominator's mean is zero: there is no ratio")
     value = float(above.mean() / below.mean())
     centred = mean((above - value * below) / below.mean(), level)
-    return Mean(value, centred.se, (value + centred.ci[0] - centred.value, value + centred.ci[1] - centred.value))
+    shift = value - centred.value
+    return Mean(value, centred.se, (centred.ci[0] + shift, centred.ci[1] + shift), level)
 
 
 def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
-    """The mean of independent (or paired-difference) `samples` exceeds `margin`: the interval at `level` clears it."""
+    """The mean of independent `samples` (or paired differences) exceeds `margin`: its interval clears it."""
     estimate = mean(samples, level)
     return Check(
         estimate.ci[0] > margin,
@@ -143,6 +147,43 @@ def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999)
         estimate.ci,
         margin,
     )
+
+
+def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
+    """The mean of *every* row exceeds `margin`, all at once at `level` (Bonferroni over the rows).
+
+    The value is the mean of the row whose interval reaches lowest.  Shape of `rows`: (comparisons, samples).
+    """
+    rows = _finite("rows", rows)
+    if rows.ndim != 2:
+        raise ValueError(f"rows has the shape (comparisons, samples), got {rows.shape}")
+    each = 1 - (1 - level) / len(rows)
+    lowest = min((positive_mean(row, margin, each) for row in rows), key=lambda check: check.ci[0])
+    return lowest._replace(measure=f"lowest of {len(rows)} means, joint {level:.1%} interval")
+
+
+def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
+    """Pearson's chi-square test does not reject, at `level`, that `counts` were drawn from `pmf` (same shape).
+
+    The value is the p-value.  Cells that expect fewer than five counts are pooled into one.
+
+    Raises:
+        ValueError: for shapes that differ, or when fewer than two cells are left after pooling.
+    """
+    counts, pmf = _finite("counts", counts).ravel(), _finite("pmf", pmf).ravel()
+    if counts.shape != pmf.shape:
+        raise ValueError(f"counts and pmf have one shape, got {counts.size} and {pmf.size} cells")
+    expected = counts.sum() * pmf / pmf.sum()
+    rare = expected < 5
+    seen, wanted = (np.append(x[~rare], x[rare].sum()) for x in (counts, expected))
+    possible = wanted > 0
+    name = f"chi-square p-value, {int(possible.sum())} cells"
+    if possible.sum() < 2:
+        raise ValueError("fewer than two cells expect five counts: draw more")
+    if seen[~possible].any() or counts[pmf <= 0].any():  # seen where it cannot be
+        return Check(False, "statistical", name, 0.0, None, level)
+    p_value = float(stats.chisquare(seen[possible], wanted[possible]).pvalue)
+    return Check(p_value > level, "statistical", name, p_value, None, level)
 
 
 def consistent(samples: ArrayLike, truth: float, level: float = 0.9999) -> Check:

@@ -55,11 +55,14 @@ def smallest_kl(distance: ArrayLike, points: int = 4001) -> np.ndarray:
     """The smallest KL (nats) of two distributions whose TV is `distance` (any shape, in [0, 1)).
 
     Two outcomes suffice, since merging outcomes into {P > Q} and its complement keeps TV and lowers KL
-    (Fedotov, Harremoes and Topsoe 2003).  Minimized over a grid of `points` pairs, so right to about 1e-6.
+    (Fedotov, Harremoes and Topsoe 2003).  Minimized over a grid of `points` pairs that is denser at its ends, where
+    the minimum lies for large distances; right to 1e-7 up to a distance of 0.99.
     """
     v = np.asarray(distance, dtype=float)
     if ((v < 0) | (v >= 1)).any():
         raise ValueError(f"a total variation in [0, 1) is needed, got {distance}")
-    q = np.linspace(0, 1, points + 2)[1:-1] * (1 - v[..., None])  # P = (q + v, ...), Q = (q, ...)
-    p = q + v[..., None]
-    return np.min(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)), axis=-1)
+    t = np.linspace(0, 1, points + 2)[1:-1]
+    left, right = t**4 / (t**4 + (1 - t) ** 4), (1 - t) ** 4 / (t**4 + (1 - t) ** 4)
+    q, r = left * (1 - v[..., None]), right * (1 - v[..., None])
+    p, s = q + v[..., None], r + v[..., None]  # P = (p, r), Q = (q, s)
+    return np.min(p * np.log(p / q) + r * np.log(r / s), axis=-1)

@@ -2,29 +2,33 @@
 
 A cached notebook is named by a key over all that decides its outputs: its text, the modules of rbcore that it
 imports (and those that they import), the lock file, its parameters and the Python version.  A notebook enters the
-cache only when its last cell has run, by one atomic rename, so a killed build leaves finished notebooks and nothing
-else, and the next call goes on from there.
+cache only when its last cell has run, by one atomic rename, so a killed build leaves only finished notebooks, and
+the next call goes on from there.
 """
 
 from __future__ import annotations
 
 import ast
+import fcntl
 import hashlib
 import json
 import logging
 import os
 import re
+import signal
 import sys
-import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from tqdm import tqdm
+import psutil
+
+from rbcore.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUND = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -45,10 +49,12 @@ class Job:
 
     @property
     def name(self) -> str:
+        """The chapter's name: ``02-two-divergences``."""
         return self.source.stem
 
     @property
     def key(self) -> str:
+        """A digest of all that decides the outputs, as it is on the disk now."""
         digest = hashlib.sha256()
         lock = self.root / "requirements.lock"
         parts = [self.source, *imported_modules(self.source, self.root), *([lock] if lock.exists() else [])]
@@ -58,6 +64,7 @@ class Job:
         return digest.hexdigest()[:20]
 
     def target(self, cache: Path) -> Path:
+        """Where `cache` keeps the executed notebook of the present key."""
         return cache / self.name / f"{self.key}.ipynb"
 
 
@@ -82,26 +89,44 @@ def find(number: str, root: Path = ROOT) -> Path:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def imported_modules(source: Path, root: Path = ROOT) -> list[Path]:
-    """The files of rbcore that the notebook imports, directly or through one another, sorted."""
+def read(source: Path) -> Any:
+    """The notebook in a MyST file.
+
+    Raises:
+        ExecutionError: when the file is no such notebook.
+    """
     import jupytext
 
-    cells = jupytext.read(source).cells
-    code = "\n".join(re.sub(r"(?m)^\s*[%!].*$", "", c.source) for c in cells if c.cell_type == "code")
-    package = root / "rbcore"
+    try:
+        return jupytext.read(source)
+    except Exception as error:  # jupytext passes on whatever its parsers raise
+        raise ExecutionError(f"{source.name} is not a notebook in MyST Markdown: {error}") from None
+
+
+def imported_modules(source: Path, root: Path = ROOT) -> list[Path]:
+    """The files of rbcore that the notebook imports, directly or through one another, sorted."""
     found: set[Path] = set()
-    todo = _imports(code, package)
+    for number, cell in enumerate((c for c in read(source).cells if c.cell_type == "code"), 1):
+        code = re.sub(r"(?m)^\s*[%!].*$", "", cell.source)
+        found |= _imports(code, root / "rbcore", f"{source.name}, code cell {number}")
+    return used_modules(found, root)
+
+
+def used_modules(files: Iterable[Path], root: Path = ROOT) -> list[Path]:
+    """The Python `files` and all files of rbcore that they import, directly or through one another, sorted."""
+    found: set[Path] = set()
+    todo = set(files)
     while todo:
         path = todo.pop()
         if path not in found:
             found.add(path)
-            todo |= _imports(path.read_text(encoding="utf8"), package)
+            todo |= _imports(path.read_text(encoding="utf8"), root / "rbcore", f"{path.parent.name}/{path.name}")
     return sorted(found)
 
 
-def _imports(code: str, package: Path) -> set[Path]:
+def _imports(code: str, package: Path, where: str) -> set[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(_parse(code, where)):
         if isinstance(node, ast.Import):
             names |= {a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -114,19 +139,25 @@ def _imports(code: str, package: Path) -> set[Path]:
     return {f for f in files if f.exists()}
 
 
+def _parse(code: str, where: str) -> ast.Module:
+    try:
+        return ast.parse(code)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise ExecutionError(f"{where}, line {error.lineno}: {error.msg}\n    {line}") from None
+
+
 def default_parameters(source: Path) -> dict[str, Any]:
     """The names and default values of the notebook's ``parameters`` cell.
 
     Raises:
-        ExecutionError: when there is no such cell, or it assigns something that is not a literal.
+        ExecutionError: when there is no such cell, or it holds anything but ``name = literal``.
     """
-    import jupytext
-
-    cells = [c for c in jupytext.read(source).cells if c.cell_type == "code"]
+    cells = [c for c in read(source).cells if c.cell_type == "code"]
     if not cells or "parameters" not in cells[0].metadata.get("tags", []):
         raise ExecutionError(f"{source.name}: the first code cell must carry the tag 'parameters'")
     found: dict[str, Any] = {}
-    for node in ast.parse(cells[0].source).body:
+    for node in _parse(cells[0].source, f"{source.name}, the parameters cell").body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
@@ -138,6 +169,10 @@ def default_parameters(source: Path) -> dict[str, Any]:
                     raise ExecutionError(
                         f"{source.name}: parameter {name!r} must be a literal, got {ast.unparse(value)}"
                     ) from None
+            case _:
+                raise ExecutionError(
+                    f"{source.name}: the parameters cell holds lines `name = literal`, got {ast.unparse(node)}"
+                )
     return found
 
 
@@ -145,8 +180,8 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
     """Read ``seed=3 n=500`` against the notebook's own parameters.
 
     Raises:
-        ExecutionError: for a word that is not ``name=value``, a name that the notebook does not have, or a value of
-            another type than the default.
+        ExecutionError: for a word that is not ``name=value``, a name that the notebook does not have, or a value
+            of another type than the default.
     """
     defaults = default_parameters(source)
     chosen: dict[str, Any] = {}
@@ -154,6 +189,8 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
         name, equals, raw = word.partition("=")
         if not equals or not raw:
             raise ExecutionError(f'{word!r} is not name=value; write P="seed=3 n=500"')
+        if name in chosen:
+            raise ExecutionError(f"{name!r} is given twice; write it once")
         if name not in defaults:
             raise ExecutionError(f"{source.stem} has no parameter {name!r}; it has {_listed(defaults)}")
         try:
@@ -180,6 +217,19 @@ def _listed(parameters: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process: another call waits here until this one has ended, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another call that works in {folder}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def execute(
     jobs: Sequence[Job], cache: Path, *, fresh: bool = False, workers: int | None = None
 ) -> dict[str, Path]:
@@ -187,68 +237,92 @@ def execute(
 
     Args:
         fresh: run everything, whatever the cache holds.
-        workers: notebooks at a time; by default one per core.  Each kernel's numerical libraries get an equal share
-            of the cores.
+        workers: notebooks at a time; by default one per core.  The numerical libraries of each kernel get an
+            equal share of the cores.
 
     Raises:
         ExecutionError: when a cell fails.  Notebooks that had finished stay in the cache.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    for stale in cache.glob("*/*.partial"):
-        stale.unlink()
-    targets = {job.name: job.target(cache) for job in jobs}
-    todo = [job for job in jobs if fresh or not targets[job.name].exists()]
-    if todo:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = max(1, min(workers or cores, len(todo)))
-        environment = {name: str(max(1, cores // workers)) for name in BOUND}
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(jobs[0].root), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
-        environment["TQDM_DISABLE"] = "1"  # bars of the notebooks' own loops would change from run to run
-        _run_all(todo, cache, workers, environment)
+    with alone(cache):
+        for stale in cache.glob("*/*.partial"):
+            stale.unlink()
+        targets = {job.name: job.target(cache) for job in jobs}
+        todo = [job for job in jobs if fresh or not targets[job.name].exists()]
+        for job in todo:
+            default_parameters(job.source)  # a clear error before any kernel starts
+        if todo:
+            _run_all(todo, targets, cache, workers)
     return targets
 
 
-def _run_all(todo: Sequence[Job], cache: Path, workers: int, environment: Mapping[str, str]) -> None:
-    saved = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    progress = Progress(todo, cache)
-    todo = sorted(todo, key=lambda job: -progress.expected[job.name])  # the longest first
+def _run_all(todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, workers: int | None) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = max(1, min(workers or cores, len(todo)))
+    progress = Progress({job.name: _expected_seconds(job, cache) for job in todo})
+    longest_first = sorted(todo, key=lambda job: -sum(progress.seconds[job.name]))
     pool = ThreadPoolExecutor(workers)
+    with tempfile.TemporaryDirectory(prefix="rbcore-", ignore_cleanup_errors=True) as kernels:
+        with _surroundings(longest_first[0].root, Path(kernels), max(1, cores // workers)):
+            futures = [pool.submit(_run, job, targets[job.name], Path(kernels), progress) for job in longest_first]
+            try:
+                _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+                waiting = {future for future in waiting if not future.cancel()}
+                if waiting:
+                    print("a notebook failed; the others that run may finish", file=sys.stderr, flush=True)
+                wait(waiting)
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                while wait(futures, timeout=0.2).not_done:
+                    _kill_kernels(kernels)
+                raise
+            finally:
+                progress.close()
+                pool.shutdown()
+    errors = [error for f in futures if not f.cancelled() and (error := f.exception())]
+    if errors:
+        raise errors[0] if len(errors) == 1 else ExecutionError("\n\n".join(map(str, errors)))
+
+
+@contextmanager
+def _surroundings(root: Path, kernels: Path, threads: int) -> Iterator[None]:
+    """What the kernels inherit: bounded threads, this rbcore, and nothing of the user's own Jupyter settings."""
+    inherited = {name: str(threads) for name in BOUND} | {
+        "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONHASHSEED": "0",  # sets of words come in the same order on every run
+        "TQDM_DISABLE": "1",  # bars of the notebooks' own loops would change from run to run
+        "IPYTHONDIR": str(kernels / "ipython"),
+        "JUPYTER_PATH": "",
+        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel `python3` is this Python, whatever the user installed
+    }
+    saved = {name: os.environ.get(name) for name in inherited}
+    os.environ.update(inherited)
     try:
-        futures = [pool.submit(_run, job, cache, progress) for job in todo]
-        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()
-        wait(waiting)
-        errors = [f.exception() for f in futures if not f.cancelled() and f.exception()]
-        if errors:
-            raise errors[0] if len(errors) == 1 else ExecutionError("\n\n".join(map(str, errors)))
-    except KeyboardInterrupt:
-        progress.close()
-        print("interrupted: finished notebooks are kept, the next call goes on from there", file=sys.stderr)
-        os._exit(130)  # the kernels end with their parent
+        yield
     finally:
-        progress.close()
-        pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def _run(job: Job, cache: Path, progress: Progress) -> None:
-    import jupytext
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
+def _kill_kernels(kernels: str) -> None:
+    """End the kernels whose connection file lies in `kernels`, each with the processes that it started."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error, ProcessLookupError):
+            if any(word.startswith(kernels) for word in child.cmdline()):
+                os.killpg(child.pid, signal.SIGKILL)
 
-    default_parameters(job.source)  # a clear error before a kernel starts
-    target = job.target(cache)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    notebook = jupytext.read(job.source)
+
+def _run(job: Job, target: Path, kernels: Path, progress: Progress) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    notebook = read(job.source)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    partial = target.with_suffix(f".{os.getpid()}.partial")
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    progress.start(job)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+    progress.start(job.name)
+    at_work: dict[str, Any] = {}  # the cell that runs now
     try:
         executed = papermill.execute_notebook(
             nbformat.from_dict(notebook),
@@ -256,26 +330,41 @@ def _run(job: Job, cache: Path, progress: Progress) -> None:
             parameters=dict(job.parameters),
             progress_bar=False,
             extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel does not talk over the progress bar
-            cwd=str(job.source.parent),
-            on_cell_executed=lambda cell, cell_index, execute_reply: progress.cell(job, cell_index),
+            # sockets in a folder of their own: two kernels that start at once cannot ask for one port
+            config=Config(
+                KernelManager={"transport": "ipc", "connection_file": str(kernels / f"{job.name}.json")}
+            ),
+            resources={"metadata": {"path": str(job.source.parent)}},
+            on_cell_execute=lambda cell, cell_index: at_work.update(cell=cell),
+            on_cell_executed=lambda cell, cell_index, execute_reply: progress.cell(job.name, cell_index),
         )
     except PapermillExecutionError as error:
-        raise ExecutionError(_describe(job, error)) from None
+        raise ExecutionError(_describe(job, error.source, error.exec_count, error.traceback)) from None
+    except (DeadKernelError, RuntimeError) as error:
+        where = _describe(job, at_work["cell"].source, None, []) if at_work else job.source.name
+        raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}") from None
+    if job.target(target.parent.parent) != target:
+        raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
     partial.write_text(nbformat.writes(_tidy(executed, job)) + "\n", encoding="utf8")
     os.replace(partial, target)
-    progress.finish(job)
+    progress.finish(job.name)
     for old in sorted(target.parent.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[KEPT:]:
         old.unlink()
 
 
-def _describe(job: Job, error: Any) -> str:
-    source = "\n".join("    " + line for line in error.source.rstrip().split("\n"))
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback[-1] if error.traceback else "")
-    where = "\n".join(
-        line for line in re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).split("\n") if "-->" in line
-    )
-    reason = trace.strip() or f"{error.ename}: {error.evalue}"
-    return f"{job.source.name}, cell {error.exec_count}:\n{source}\n{where}\n{reason}\n(no page was written for this notebook)"
+def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str]) -> str:
+    """The notebook with the line, the cell, its source and the error."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
+    arrows = re.findall(r"(?m)^-+> (\d+)", plain)
+    text = job.source.read_text(encoding="utf8")
+    before = text.partition(source.strip())[0] if source.strip() in text else ""
+    line = f":{before.count(chr(10)) + int(arrows[0] if arrows else 1)}" if before else ""
+    cell = f", cell {number}" if number is not None else ""
+    shown = "\n".join("    " + row for row in source.rstrip().split("\n"))
+    reason = re.sub(r"\x1b\[[0-9;]*m", "", traceback[-1]).strip() if traceback else ""
+    return f"{job.source.name}{line}{cell}:\n{shown}\n{reason}".rstrip()
 
 
 def _tidy(notebook: Any, job: Job) -> Any:
@@ -295,56 +384,12 @@ def _tidy(notebook: Any, job: Job) -> Any:
     return notebook
 
 
-class Progress:
-    """One bar over all cells, weighted by the seconds that each notebook took last time, with the time left.
-
-    Where nobody watches (a log, CI) it prints a line when a notebook begins and one when it ends.
-    """
-
-    def __init__(self, jobs: Iterable[Job], cache: Path):
-        self.lock = threading.Lock()
-        self.began: dict[str, float] = {}
-        self.cells: dict[str, list[float]] = {job.name: _earlier_seconds(job, cache) for job in jobs}
-        self.expected = {name: sum(cells) for name, cells in self.cells.items()}
-        self.total, self.ran = sum(map(len, self.cells.values())), 0
-        self.watched = sys.stderr.isatty()
-        form = "{desc} {percentage:3.0f}%|{bar:30}| {elapsed} so far, {remaining} left {postfix}"
-        self.bar = tqdm(total=sum(self.expected.values()), bar_format=form, disable=not self.watched, leave=False)
-
-    def start(self, job: Job) -> None:
-        with self.lock:
-            self.began[job.name] = time.monotonic()
-            self.bar.set_description_str(", ".join(sorted(self.began)))
-            if not self.watched:
-                print(f"executing {job.name} ({len(self.cells[job.name])} cells)", file=sys.stderr, flush=True)
-
-    def cell(self, job: Job, index: int) -> None:
-        with self.lock:
-            self.ran += 1
-            weights = self.cells[job.name]
-            self.bar.set_postfix_str(f"cell {self.ran} of {self.total}", refresh=False)
-            self.bar.update(weights[index] if index < len(weights) else 0.0)
-
-    def finish(self, job: Job) -> None:
-        with self.lock:
-            seconds = time.monotonic() - self.began.pop(job.name)
-            if not self.watched:
-                print(f"executed {job.name} in {seconds:.0f} s", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        self.bar.close()
-
-
-def _earlier_seconds(job: Job, cache: Path) -> list[float]:
-    """Seconds per cell of the last finished run of this notebook, or one second a cell where there was none."""
-    import jupytext
-
-    count = len(jupytext.read(job.source).cells)
+def _expected_seconds(job: Job, cache: Path) -> list[float]:
+    """Seconds of each cell in the last finished run; where there was none, one second for a code cell."""
+    cells = read(job.source).cells
     finished = sorted((cache / job.name).glob("*.ipynb"), key=lambda p: p.stat().st_mtime)
     if finished:
-        seconds = (
-            json.loads(finished[-1].read_text(encoding="utf8"))["metadata"].get("rbcore", {}).get("seconds", [])
-        )
-        if len(seconds) == count:
-            return [max(s, 0.01) for s in seconds]
-    return [1.0] * count
+        last = json.loads(finished[-1].read_text(encoding="utf8"))["metadata"].get("rbcore", {}).get("seconds", [])
+        if len(last) == len(cells):
+            return [max(s, 0.01) * (c.cell_type == "code") for s, c in zip(last, cells, strict=True)]
+    return [float(c.cell_type == "code") for c in cells]

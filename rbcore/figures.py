@@ -16,7 +16,8 @@ from rbcore.finite import Joint
 PALETTE = sns.color_palette("colorblind")
 TASK, MODEL, CURATED, BOUND, TRUTH = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[7], PALETTE[3]
 GREY = (0.45, 0.45, 0.45)
-LAYERS = [TRUTH, *sns.color_palette("Greys", 6)[1:6:2]]  # what is true, then what is given away
+KINDS = [GREY, PALETTE[4], PALETTE[9]]  # kinds of curation
+LAYERS = [TRUTH, *sns.color_palette("Greys", 5)[:4]]  # what is true, then what is given away
 
 
 def style() -> None:
@@ -93,4 +94,4 @@ def strictness_axis(*axes: Axes) -> None:
         ax.set_xticks([0, 1, 2, 4, 8, 16], ["0", "1", "2", "4", "8", "16"])
         ax.minorticks_off()
         ax.set_xlim(-0.05, 17)
-        ax.set_xlabel(r"strictness $\beta$ of the prompt (loose to strict)")
+        ax.set_xlabel(r"strictness $\beta$ (doubling beyond 1)")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rbcore.checks import Check, Kind
 
@@ -119,22 +119,31 @@ def record(
         fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``.
 
     Raises:
-        LedgerError: for a bad name, a number that is not finite, a format that does not fit the value, or an
-            interval that does not hold the value.
+        LedgerError: for a bad name, a number that is not finite or was typed as a word, a format that does not fit
+            the value, or an interval that is infinite or does not hold the value.
     """
+    _check_name("record", name)
     if hasattr(value, "se") and hasattr(value, "ci"):
+        if getattr(value, "level", 0.95) != 0.95:
+            raise LedgerError(
+                f"record({name!r}): the text says 95 % CI, so level={value.level} would be shown wrongly"
+            )
         value, se, ci = value.value, value.se, value.ci
     value = _plain(name, value)
-    _check_name("record", name)
     if ci is not None:
         ci = (float(ci[0]), float(ci[1]))
         if not (isinstance(value, (int, float)) and ci[0] <= value <= ci[1]):
             raise LedgerError(f"record({name!r}): the interval {ci} does not hold the value {value!r}")
+        if not all(map(math.isfinite, ci)):
+            raise LedgerError(f"record({name!r}): the ends of an interval are finite, got {ci}")
         se = (ci[1] - ci[0]) / 4 if se is None else se
     if se is not None and not (math.isfinite(se) and se >= 0):
         raise LedgerError(f"record({name!r}): a standard error is finite and not negative, got {se}")
+    if fmt and isinstance(value, bool | str):
+        raise LedgerError(f"record({name!r}): the format {fmt!r} is one for numbers, got {value!r}")
     try:
-        _show(value, fmt)
+        if not isinstance(value, str) and "inf" in _show(value, fmt):
+            raise ValueError("it shows a finite number as infinite")
     except (ValueError, TypeError) as error:
         raise LedgerError(f"record({name!r}): the format {fmt!r} does not fit {value!r}: {error}") from None
     kind: Kind = "exact" if se is None else "statistical"
@@ -157,7 +166,8 @@ def claim(
 
     Args:
         id: lower-case words joined by hyphens, unique in the book.
-        sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed.
+        sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed, and no other claim
+            stands in it.
         check: a :class:`rbcore.checks.Check`, or a predicate; a bare truth value needs `kind`.
         kind: ``proved``, ``exact`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
@@ -179,6 +189,13 @@ def claim(
         outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
     else:
         raise LedgerError(f"claim({id!r}): a check is a Check or a truth value, got {type(outcome).__name__}")
+    if outcome.kind not in get_args(Kind):
+        raise LedgerError(f"claim({id!r}): a kind is one of {get_args(Kind)}, got {outcome.kind!r}")
+    measured = [x for x in (outcome.value, outcome.tolerance, *(outcome.ci or ())) if x is not None]
+    if not all(map(math.isfinite, measured)):
+        raise LedgerError(f"claim({id!r}): the check measured something that is not finite: {outcome}")
+    if "{claim}" in sentence:
+        raise LedgerError(f"claim({id!r}): a sentence cannot hold another claim; quote both in the text")
     if not sentence.strip().endswith((".", "?", "!")):
         raise LedgerError(f"claim({id!r}): the sentence must end as a sentence does, got {sentence!r}")
     if statement:
@@ -207,7 +224,7 @@ def fill(text: str, values: Mapping[str, Value]) -> str:
     show = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
 
     def one(match: re.Match[str]) -> str:
-        role, name = match.groups()
+        role, name = match[1], match[2].strip()
         return show[role](values[name]) if role in show and name in values else match.group(0)
 
     return ROLE.sub(one, text)
@@ -232,9 +249,11 @@ def _payload(entry: Value | Claim) -> dict[str, Any]:
 
 def _plain(name: str, value: Any) -> int | float | str | bool:
     if hasattr(value, "item"):  # numpy and torch scalars
-        if getattr(value, "size", 1) not in (1,) and not callable(value.size):
-            raise LedgerError(f"record({name!r}): one value at a time, got an array of shape {value.shape}")
+        if math.prod(getattr(value, "shape", ())) != 1:
+            raise LedgerError(f"record({name!r}): one value at a time, got an array of shape {tuple(value.shape)}")
         value = value.item()
+    if isinstance(value, str) and re.fullmatch(r"\s*([-+−]?[\d,]*\.?\d+(e[-+−]?\d+)?\s*%?)?\s*", value):
+        raise LedgerError(f"record({name!r}): a number is recorded as it was computed, not as the word {value!r}")
     if isinstance(value, bool | str | int):
         return value
     if isinstance(value, Fraction):
@@ -247,15 +266,17 @@ def _plain(name: str, value: Any) -> int | float | str | bool:
 
 
 def _check_name(call: str, name: str) -> None:
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise LedgerError(f"{call}({name!r}): a name is lower-case words joined by hyphens, such as 'tv-task'")
 
 
 def _show(value: int | float | str | bool, fmt: str) -> str:
     shown = format(value, fmt)
-    if isinstance(value, float) and re.fullmatch(r"-0(\.0+)?%?", shown):
+    if isinstance(value, float) and re.fullmatch(r"-0(\.0+)?(e[-+]0+)?%?", shown):
         shown = shown[1:]  # a rounded negative zero
-    return shown.replace("-", "\u2212") if not isinstance(value, str) else shown
+    if isinstance(value, str):
+        return re.sub(r"^-(?=\d)", "\u2212", shown)  # a fraction; words keep their hyphens
+    return shown.replace("-", "\u2212")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -270,7 +291,7 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     costs of a chapter's claims add up to the time until its last claim.
 
     Raises:
-        LedgerError: when a name or an id is stored twice.
+        LedgerError: when a name or an id is stored twice, or a claim's check cannot be read from its cell.
     """
     seconds = notebook.get("metadata", {}).get("rbcore", {}).get("seconds", [])
     values: dict[str, Value] = {}
@@ -288,9 +309,12 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
             values[payload["name"]] = Value(**_tupled(payload), chapter=chapter)
         for payload in here:
             _once(claims, payload["id"], chapter)
+            check = sources.get(payload["id"]) or sources.get("")
+            if check is None:
+                raise LedgerError(f"{chapter}: the cell of claim {payload['id']!r} must call claim(...) itself")
             claims[payload["id"]] = Claim(
                 **_tupled(payload),
-                check=sources.get(payload["id"], ""),
+                check=check,
                 chapter=chapter,
                 seconds=since_claim / len(here),
             )
@@ -301,22 +325,22 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
 
 
 def _check_sources(source: str) -> dict[str, str]:
-    """For each ``claim("id", sentence, check, ...)`` of a cell, the normalized source of `check`."""
+    """For each ``claim("id", sentence, check, ...)`` of a cell, the normalized source of `check`.
+
+    Calls whose id is computed (in a loop) share one entry under the empty id: all their checks.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    source = re.sub(r"\A(\s*%%.*\n)+", "", source)
     found: dict[str, str] = {}
-    for node in ast.walk(ast.parse(_without_magics(source))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "claim" and node.args:
-            check = (
-                node.args[2]
-                if len(node.args) > 2
-                else next((k.value for k in node.keywords if k.arg == "check"), None)
-            )
-            if isinstance(node.args[0], ast.Constant) and check is not None:
-                found[str(node.args[0].value)] = ast.unparse(check)
+    for node in ast.walk(ast.parse(TransformerManager().transform_cell(source))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "claim":
+            given = dict(zip(("id", "sentence", "check"), node.args, strict=False))
+            given |= {keyword.arg: keyword.value for keyword in node.keywords}
+            if "id" in given and "check" in given:
+                name = str(given["id"].value) if isinstance(given["id"], ast.Constant) else ""
+                found[name] = "; ".join(filter(None, [found.get(name), ast.unparse(given["check"])]))
     return found
-
-
-def _without_magics(source: str) -> str:
-    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
 
 
 def _joined(source: str | list[str]) -> str:

@@ -20,6 +20,7 @@ class Trained(NamedTuple):
 
     task, generated, own_prompt, empirical: risk under `D`, under `D_gen`, under `D_gen(.|p)` of the run's own
     prompt, and on the training readings.  excess: risk under `D` above that of the best forecast, `D` itself.
+    range: largest minus smallest loss of the forecast over all outcomes.
     """
 
     task: np.ndarray
@@ -27,30 +28,33 @@ class Trained(NamedTuple):
     own_prompt: np.ndarray
     empirical: np.ndarray
     excess: np.ndarray
-    prompts: np.ndarray
+    range: np.ndarray
 
     @property
-    def error(self) -> np.ndarray:
+    def gap(self) -> np.ndarray:
         """`|R_D(pi) - R_S(pi)|`: how far the training risk is from the risk on the task."""
         return np.abs(self.task - self.empirical)
 
 
 class Account(NamedTuple):
-    """Where the bound of two divergences goes; each of shape (settings, runs), and the first four sum to `bound`.
+    """Where the bound of two divergences goes; each of shape (settings, runs), and the first five sum to `bound`.
 
-    error: `|R_D - R_S|`.  signs: lost by adding absolute values.  worst_loss: `TV(D, D_gen)` allows for the worst
-    loss.  triangle: `TV(D, D_M) + TV(D_M, D_gen)` stands for `TV(D, D_gen)`.
+    gap: `|R_D - R_S|`.  signs: lost by adding absolute values.  shape: the model's loss is not the worst one of
+    its range.  range: `C` stands for that range.  triangle: `TV(D, D_M) + TV(D_M, D_gen)` stands for `TV(D, D_gen)`.
+    sharper: the bound with the range of the model's own loss in place of `C`.
     """
 
-    error: np.ndarray
+    gap: np.ndarray
     signs: np.ndarray
-    worst_loss: np.ndarray
+    shape: np.ndarray
+    range: np.ndarray
     triangle: np.ndarray
     bound: np.ndarray
+    sharper: np.ndarray
 
 
 def account(trained: Trained, task: ArrayLike, model: ArrayLike, generated: ArrayLike) -> Account:
-    """Split the bound for losses in [0, 1] into the error and what each step of its proof gives away.
+    """Split the bound for losses in [0, 1] into the gap and what each step of its proof gives away.
 
     Args:
         trained: the runs, shape (settings, runs) each.
@@ -61,11 +65,13 @@ def account(trained: Trained, task: ArrayLike, model: ArrayLike, generated: Arra
     distance = np.asarray(tv(task, generated))[:, None]
     shift, sampling = np.abs(trained.task - trained.generated), np.abs(trained.generated - trained.empirical)
     return Account(
-        error=trained.error,
-        signs=shift + sampling - trained.error,
-        worst_loss=distance - shift,
+        gap=trained.gap,
+        signs=shift + sampling - trained.gap,
+        shape=trained.range * distance - shift,
+        range=(1 - trained.range) * distance,
         triangle=np.broadcast_to(divergences - distance, shift.shape),
         bound=divergences + sampling,
+        sharper=trained.range * divergences + sampling,
     )
 
 
@@ -80,28 +86,31 @@ def post_train(
     prompt_pmf: ArrayLike,
     generated: ArrayLike,
     n: int,
-    runs: int,
+    prompts: ArrayLike,
     smoothing: float = 0.5,
 ) -> Trained:
-    """Draw a prompt for each run, `n` readings from `D_gen(.|p)` for that prompt, and learn a forecast from them.
+    """For each run, draw `n` readings from `D_gen(.|p)` of the run's prompt and learn a forecast from them.
 
     Args:
         task: `D`, shape (k,).
-        prompt_pmf: `D_p`, shape (k_p,).  All settings share the runs' prompts, so that differences are paired.
+        prompt_pmf: `D_p`, shape (k_p,).
         generated: `D_gen(z | p)`, shape (k, k_p) or (k, k_p, settings), outcomes first as everywhere.
+        prompts: the prompt of each run, integers of shape (runs,).  Every setting uses the same ones, and calls that
+            are given the same ones can be compared run by run.
         smoothing: added to each count, so the forecast is (counts + a) / (n + k a).
 
     Raises:
-        ValueError: for fewer than one reading or run, or a smoothing that is not positive.
+        ValueError: for fewer than one reading or run, an unknown prompt, or a smoothing that is not positive.
     """
-    task = np.asarray(task, dtype=float)
-    rows = np.moveaxis(np.asarray(generated, dtype=float), 0, -1)  # (k_p, [settings,] k)
-    rows = np.moveaxis(rows, 0, -2)  # ([settings,] k_p, k)
-    if n < 1 or runs < 1:
-        raise ValueError(f"n and runs count readings and repetitions, at least 1 each, got n={n}, runs={runs}")
+    task, prompts = np.asarray(task, dtype=float), np.asarray(prompts)
+    if n < 1 or prompts.size < 1:
+        raise ValueError(f"n and prompts: at least one reading and one run, got n={n} and {prompts.size} prompts")
     if not smoothing > 0:
         raise ValueError(f"smoothing is a positive pseudo-count, got {smoothing}")
-    prompts = rng.choice(len(prompt_pmf), size=runs, p=prompt_pmf)
+    rows = np.moveaxis(np.asarray(generated, dtype=float), 0, -1)  # (k_p, [settings,] k)
+    rows = np.moveaxis(rows, 0, -2)  # ([settings,] k_p, k)
+    if prompts.min() < 0 or prompts.max() >= rows.shape[-2]:
+        raise ValueError(f"prompts are integers in 0..{rows.shape[-2] - 1}, got {prompts.min()}..{prompts.max()}")
     own = rows[..., prompts, :]
     counts = rng.multinomial(n, own / own.sum(axis=-1, keepdims=True))
     forecast = (counts + smoothing) / (n + task.size * smoothing)
@@ -113,5 +122,21 @@ def post_train(
         own_prompt=brier_risk(forecast, own),
         empirical=brier_risk(forecast, counts / n),
         excess=risk - brier_risk(task, task),
-        prompts=prompts,
+        range=forecast.max(axis=-1) - forecast.min(axis=-1),
     )
+
+
+def expected_excess(
+    task: ArrayLike, prompt_pmf: ArrayLike, generated: ArrayLike, n: int, smoothing: float = 0.5
+) -> np.ndarray:
+    """The exact mean of `post_train(...).excess` over prompts and readings; shape () or (settings,).
+
+    The excess is `|pi - D|^2 / 2` and the counts are multinomial, so with `q = D_gen(.|p)` its mean given the prompt
+    is `|E pi - D|^2 / 2 + n (1 - |q|^2) / (2 (n + k a)^2)`, where `E pi = (n q + a) / (n + k a)`.
+    """
+    task, law = np.asarray(task, dtype=float), np.asarray(generated, dtype=float)
+    total = n + task.size * smoothing
+    centre = (n * law + smoothing) / total
+    bias = ((centre - task.reshape(-1, *[1] * (law.ndim - 1))) ** 2).sum(axis=0)
+    spread = n * (1 - (law**2).sum(axis=0)) / total**2
+    return np.tensordot(np.asarray(prompt_pmf, dtype=float), (bias + spread) / 2, axes=1)

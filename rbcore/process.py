@@ -81,12 +81,13 @@ def loss() -> np.ndarray:
 
 
 def anchor_sets(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """All multisets of `m` readings: counts, shape (n_sets, 8), and multinomial pmf, shape (n_sets,)."""
+    """The multisets of `m` readings that can occur: counts, shape (n_sets, 8), and multinomial pmf, shape (n_sets,)."""
     k, m = len(SECTORS), world.anchors
     sets = np.array(list(combinations_with_replacement(range(k), m)))
     counts = np.stack([(sets == z).sum(axis=1) for z in range(k)], axis=1)
     orders = np.array([math.factorial(m) / math.prod(math.factorial(c) for c in row) for row in counts])
-    return counts, orders * np.prod(np.asarray(world.task) ** counts, axis=1)
+    pmf = orders * np.prod(np.asarray(world.task) ** counts, axis=1)
+    return counts[pmf > 0], pmf[pmf > 0]
 
 
 def prompts(world: World) -> np.ndarray:
@@ -96,6 +97,12 @@ def prompts(world: World) -> np.ndarray:
     """
     counts, _ = anchor_sets(world)
     return np.argmax(np.round(counts @ np.cos(turn()), 9), axis=1)
+
+
+def most_frequent(world: World) -> np.ndarray:
+    """The most frequent reading of each anchor set, shape (n_sets,); ties go to the lower sector."""
+    counts, _ = anchor_sets(world)
+    return np.argmax(counts, axis=1)
 
 
 def generator(world: World) -> np.ndarray:
@@ -125,10 +132,8 @@ def joint(world: World) -> Joint:
     """The joint pmf of (S, P, X, eps, G, W): the whole process, for any expression of the language."""
     k = len(SECTORS)
     _, pmf = anchor_sets(world)
-    here = pmf > 0  # anchor sets that cannot occur carry no information
-    prompt = np.eye(k)[prompts(world)[here]]
     return (
-        Joint.chain([("S", pmf[here]), ("P", prompt), ("X", generator(world))])
+        Joint.chain([("S", pmf), ("P", np.eye(k)[prompts(world)]), ("X", generator(world))])
         .extend("eps", curation(world), given=())
         .extend("G", lambda x, e: (x + e) % k, given=("X", "eps"), size=k)
         .extend("W", learner(world), given=("G",))
@@ -154,19 +159,21 @@ def chain(world: World) -> Joint:
 def sample(world: World, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     """Run the process `n` times: readings S (n, m); P, X, eps, G and W, each (n,).
 
-    Written from the steps and not from :func:`joint`, so that one checks the other.
+    Written from the formulas and not from the tables behind :func:`joint`, so that one checks the other: the
+    argmax of u + Gumbel noise is a draw from weights exp(u).
     """
     k = len(SECTORS)
     readings = rng.choice(k, size=(n, world.anchors), p=world.task)
     closeness = np.cos(2 * np.pi * (readings[:, :, None] - np.arange(k)) / k).sum(axis=1)
     prompt = np.argmax(np.round(closeness, 9), axis=1)
-    answer = _draw(rng, generator(world)[prompt])
+    sectors = np.arange(k)
+    prior = np.zeros(k) if world.prior is None else np.log(world.prior)
+    pull = np.cos(2 * np.pi * (sectors - prompt[:, None]) / k)
+    answer = prompt
+    if math.isfinite(world.strictness):
+        answer = np.argmax(prior + world.strictness * pull + rng.gumbel(size=(n, k)), axis=1)
     noise = rng.choice([0, 1, k - 1], size=n, p=[1 - world.noise, world.noise / 2, world.noise / 2])
     synthetic = (answer + noise) % k
-    return {"S": readings, "P": prompt, "X": answer, "eps": noise, "G": synthetic,
-            "W": _draw(rng, learner(world)[synthetic])}  # fmt: skip
-
-
-def _draw(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-    """One draw from each row of `rows`, shape (n, k) -> (n,)."""
-    return np.minimum((np.cumsum(rows, axis=1) < rng.random(len(rows))[:, None]).sum(axis=1), rows.shape[1] - 1)
+    apart = np.abs((sectors - synthetic[:, None] + k // 2) % k - k // 2)
+    learned = np.argmax(rng.gumbel(size=(n, k)) - world.learning * apart / (k // 2), axis=1)
+    return {"S": readings, "P": prompt, "X": answer, "eps": noise, "G": synthetic, "W": learned}

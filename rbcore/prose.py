@@ -7,21 +7,34 @@ of theorem boxes and other directives.  Code blocks, roles, links and citations 
 from __future__ import annotations
 
 import fnmatch
+import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
-from rbcore.ledger import ROLE
+from rbcore.ledger import ROLE, LedgerError
 
-DECIMAL = r"(?<![\w.])(?:\d+\.\d+|\.\d+)(?:e[+-−]?\d+)?(?![\w]|\.\d)"
-SCIENTIFIC = r"(?<![\w.])\d+e[+-−]?\d+(?!\w)"
-PERCENTAGE = r"(?<![\w.])\d+(?:\.\d+)?\s*(?:\\?%|per\s?cent\b|\{?\\%\}?)"
-NUMBER = re.compile(f"{PERCENTAGE}|{SCIENTIFIC}|{DECIMAL}")
+# A number begins outside a word (Qwen2.5) and outside a version (the 2.3 of 1.2.3); letters may follow (0.37nats).
+_START = r"(?<![^\W_])(?<!\d\.)"
+_GAP = r"(?:[-\s~{}$*_`]|\\[,;:! ])*"  # between a number and its percent sign: `$5\,\%$`, `**5** %`
+PERCENTAGE = rf"{_START}\d+(?:[.,]\d+)*{_GAP}(?:\\?[%‰]|per[-\s]?cent(?:\b|age))"
+POWER = rf"{_START}\d+(?:\.\d+)?\s*[×·]\s*10\s*[\^⁻⁰¹²³⁴-⁹]"
+SCIENTIFIC = rf"{_START}\d+e[-+−]?\d+(?![^\W_])"
+DECIMAL = rf"{_START}(?:\d+(?:\.|\{{\.\}})\d+|(?<!\.)\.\d+)(?:e[-+−]?\d+)?(?!\d|\.\d)"
+DECIMAL_COMMA = rf"{_START}(?<![\[({{,])0(?:,|\{{,\}}|·)\d{{2,}}(?![\d,\])}}])"  # but not the interval [0,10]
+NUMBER = re.compile("|".join((PERCENTAGE, POWER, SCIENTIFIC, DECIMAL, DECIMAL_COMMA)))
+
 CAPTION_KEYS = ("caption", "alt")
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
+CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
+NO_TITLE = ("figure", "image", "include")  # what follows their name is a path
+SHOWN_ROLES = re.compile(r"math|alt|abbr|su[bp]|su(b|per)script|strong|emphasis|del|u|kbd|code|literal|samp|eval")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=\x00)\s+(?=[A-Z{])")  # \x00 marks the end of a claim, a sentence too
+BLOCK_START = re.compile(r"\s*([-*+]\s|\d+[.)]\s|\||>|#)")  # a list item, a table row, a quotation, a heading
 
 
 class Line(NamedTuple):
@@ -62,49 +75,75 @@ def prose_lines(text: str) -> Iterator[Line]:
     """The prose of a MyST file, line by line: code blocks skipped, but captions and alternative texts kept."""
     lines = text.split("\n")
     start = 0
-    if lines and lines[0].strip() == "---":  # the file's own metadata
+    if lines[0].strip() == "---":  # the file's own metadata
         start = next((i + 1 for i, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
-    fence, in_code, in_yaml, caption_indent = "", False, False, -1
+    directives: list[str] = []  # the fences of the directives around this line, whose contents are prose
+    code = ""  # the fence of the code block around it
+    header, caption = "", -1  # in the head of a directive: "options" or "yaml"; the indent of a caption in it
     for number, line in enumerate(lines[start:], start + 1):
-        opening = re.match(r"\s*(`{3,}|~{3,}|:{3,})\s*(\{[^}]*\})?(.*)", line)
-        if not in_code and opening and (opening[2] or opening[3].strip() or opening[1][0] in "`~"):
-            closing = not opening[2] and not opening[3].strip()
-            name = (opening[2] or "").strip("{}")
-            if not closing and (not name or name in ("code-cell", "code", "code-block", "math-code")):
-                in_code, fence, in_yaml, caption_indent = True, opening[1], False, -1
-            elif opening[2] and opening[3].strip():
-                yield Line(number, opening[3])  # the title of a theorem box
+        if header == "yaml":
+            key = re.match(r"\s*(\w+):\s*[|>]?-?\s*(.*)", line)
+            indent = len(line) - len(line.lstrip())
+            if line.strip() == "---":
+                header = ""
+            elif caption >= 0 and (indent > caption or not line.strip()):
+                yield Line(number, line)
+            elif key and key[1] in CAPTION_KEYS:
+                caption = indent
+                yield Line(number, key[2])
+            else:
+                caption = -1
             continue
-        if in_code:
-            if line.strip() == fence:
-                in_code = False
-            elif line.strip() == "---":
-                in_yaml, caption_indent = not in_yaml, -1
-            elif in_yaml:
-                indent = len(line) - len(line.lstrip())
-                key = re.match(r"\s*(\w+):\s*[|>]?-?\s*(.*)", line)
-                if caption_indent >= 0 and (indent > caption_indent or not line.strip()):
-                    yield Line(number, line)
-                elif key and key[1] in CAPTION_KEYS:
-                    caption_indent = indent
-                    yield Line(number, key[2])
-                else:
-                    caption_indent = -1
+        if header == "options":
+            option = re.match(r"\s*:([\w-]+):(.*)", line)
+            if option and option[1] in CAPTION_KEYS:
+                yield Line(number, option[2])
+            if option:
+                continue
+            header, caption = ("yaml", -1) if line.strip() == "---" else ("", -1)
+            if header:
+                continue
+        if code:
+            code = "" if _closes(line, code) else code
             continue
-        if re.match(r"\s*:(label|name|class|nonumber|width|height|align|file|target|figclass):", line):
+        if directives and _closes(line, directives[-1]):
+            directives.pop()
             continue
-        yield Line(number, re.sub(r"^\s*:(alt|caption):", "", line))
+        opening = FENCE.match(line)
+        fence, name, title = opening.groups() if opening else ("", None, "")
+        if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
+            if not re.match(r" {0,3}%", line):  # a comment
+                yield Line(number, line)
+        elif name is None or name in CODE:
+            code, header = fence, "" if name is None else "options"
+        else:
+            directives.append(fence)
+            header = "options"
+            if title.strip() and name not in NO_TITLE:
+                yield Line(number, title)
+
+
+def _closes(line: str, fence: str) -> bool:
+    return len(line.strip()) >= len(fence) and set(line.strip()) == {fence[0]}
 
 
 def without_references(text: str) -> str:
-    """`text` with roles, link targets and labels blanked, lengths kept."""
+    """`text` as a reader sees it: without the targets of roles and links, labels and typesetting commands."""
+    text = re.sub(r"[\u00ad\u200b-\u200d\u2060\ufeff]", "", html.unescape(text))  # of no width
+    text = re.sub(r"[！-～]", lambda wide: unicodedata.normalize("NFKC", wide[0]), text)
+    text = re.sub(r"\{([\w:.-]+)\}`([^`]*)`", _shown_of_role, text)
+    text = re.sub(r"(?<=\])\((?:<[^>]*>|[^)\s]*)", " ", text)
+    text = re.sub(r"https?://[^\s)>\]]+|^\([\w.:-]+\)=|(?i:\b(?:arxiv|doi):\s?\S+)", " ", text)
+    text = re.sub(r"\b(?:width|height|style)=(?:\"[^\"]*\"|[^\s>}]+)", " ", text)
+    text = re.sub(r"\\[hv]space\*?\{[^}]*\}|\\\\\[[^\]]*\]", " ", text)
+    return re.sub(r"\\[A-Za-z]+", " ", re.sub(r"\\(?:times|cdot)(?![A-Za-z])", "×", text))
 
-    def blank(match: re.Match[str]) -> str:
-        return " " * len(match.group(0))
 
-    text = re.sub(r"\{(?!math|alt)[\w:.-]+\}`[^`]*`", blank, text)
-    text = re.sub(r"(?<=\])\([^)\s]*\)", blank, text)
-    return re.sub(r"https?://\S+|^\([\w-]+\)=", blank, text)
+def _shown_of_role(match: re.Match[str]) -> str:
+    """What a role shows of its own text: all of it, or the title of a reference, ``{doc}`title <target>```."""
+    name, content = match.groups()
+    title = re.fullmatch(r"(.*?)<[^>]*>", content)
+    return f" {content if SHOWN_ROLES.fullmatch(name) else title[1] if title else ''} "
 
 
 def typed_numbers(
@@ -128,46 +167,61 @@ def typed_numbers(
 
 def _covers(entry: Allowed, line: str, match: re.Match[str]) -> bool:
     """The allowed text stands in the line around the number (so "Python 3.11" does not allow a bare 3.11)."""
-    return any(
-        m.start() <= match.start() and match.end() <= m.end() for m in re.finditer(re.escape(entry.text), line)
-    )
+    text = without_references(entry.text)
+    return any(m.start() <= match.start() and match.end() <= m.end() for m in re.finditer(re.escape(text), line))
 
 
 def quotes(file: str, text: str) -> list[Quote]:
-    """Each use of a ledger role in the prose of `text`, with its sentence."""
+    """Each use of a ledger role in the prose of `text`, with its sentence; in ``double backticks`` it is code."""
     lines = list(prose_lines(text))
     found = []
     for number, line in lines:
-        for match in ROLE.finditer(line):
+        for match in ROLE.finditer(re.sub(r"(?<!`)``(?!`).+?(?<!`)``(?!`)", " ", line)):
             role, name = match.groups()
             found.append(Quote(role, name.strip(), file, number, sentence_at(lines, number, match.group(0))))
     return found
 
 
 def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
-    """The sentence of the paragraph around line `number` that holds `needle`."""
+    """The sentence that holds `needle` in line `number`, from the paragraph (or list item, or row) around it."""
     index = next(i for i, line in enumerate(lines) if line.number == number)
     first = last = index
-    while first > 0 and lines[first - 1].text.strip() and lines[first - 1].number == lines[first].number - 1:
+    while first > 0 and _continues(lines[first - 1], lines[first]):
         first -= 1
-    while (
-        last + 1 < len(lines) and lines[last + 1].text.strip() and lines[last + 1].number == lines[last].number + 1
-    ):
+    while last + 1 < len(lines) and _continues(lines[last], lines[last + 1]):
         last += 1
-    paragraph = " ".join(line.text.strip() for line in lines[first : last + 1])
-    return next((s for s in SENTENCE_END.split(paragraph) if needle in s), paragraph)
+    marked = [re.sub(r"(\{claim\}`[^`]+`)", "\\1\0", line.text.strip()) for line in lines[first : last + 1]]
+    paragraph = " ".join(marked)
+    here = len(" ".join([*marked[: index - first], ""]))  # where this line begins in it
+    ends = [m.end() for m in SENTENCE_END.finditer(paragraph)] + [len(paragraph)]
+    sentences = [paragraph[a:b] for a, b in zip([0, *ends], ends, strict=False) if b > here]
+    found = next((s for s in sentences if needle in s), sentences[0] if len(sentences) == 1 else paragraph)
+    return found.replace("\0", "").strip()
+
+
+def _continues(line: Line, after: Line) -> bool:
+    """Whether the line `after` belongs to the same paragraph as `line`."""
+    if after.number != line.number + 1 or not line.text.strip() or not after.text.strip():
+        return False
+    return not (line.text.lstrip().startswith("#") or BLOCK_START.match(after.text))
 
 
 def load_allowed(path: Path) -> list[Allowed]:
     """Read the allow-list: a YAML list of entries with `file`, `text` and a `reason`.
 
     Raises:
-        ValueError: for an entry that lacks one of the three.
+        LedgerError: for a file that is no such list, and for an entry that lacks one of the three.
     """
-    entries = yaml.safe_load(path.read_text(encoding="utf8")) or [] if path.exists() else []
+    try:
+        entries = (yaml.safe_load(path.read_text(encoding="utf8")) if path.exists() else None) or []
+    except yaml.YAMLError as error:
+        raise LedgerError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(entries, list):
+        raise LedgerError(f"{path}: needs a list of entries, each with 'file', 'text' and a 'reason'")
     for entry in entries:
-        if not all(str(entry.get(key, "")).strip() for key in ("file", "text", "reason")):
-            raise ValueError(f"{path}: an entry needs 'file', 'text' and a 'reason', got {entry}")
+        parts = [entry.get(key) for key in Allowed._fields] if isinstance(entry, dict) else [None]
+        if any(part is None or not str(part).strip() for part in parts):
+            raise LedgerError(f"{path}: an entry needs 'file', 'text' and a 'reason', got {entry}")
     return [Allowed(str(e["file"]), str(e["text"]), str(e["reason"])) for e in entries]
 
 
@@ -175,7 +229,7 @@ def book_texts(root: Path) -> Iterable[tuple[str, str]]:
     """The name and text of each source that a reader reads: chapters, pages, and the README."""
     paths = [
         *sorted((root / "notebooks").glob("*.md")),
-        *sorted((root / "book").glob("*.md")),
+        *sorted(p for p in (root / "book").rglob("*.md") if "/_" not in p.relative_to(root).as_posix()),
         root / "README.md",
     ]
     for path in paths:

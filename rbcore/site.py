@@ -1,15 +1,17 @@
 """Assemble the book's sources from executed notebooks and build the pages.
 
 jupyter-book reads one folder, so the build copies `book/` beside the executed notebooks into a folder of its own;
-`notebooks/` and `book/` are only read.  The pages are built aside and take the place of the old ones when they are
-whole.
+`notebooks/` and `book/` are only read.  The pages are built aside, and take the place of the old ones when they
+are whole.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +23,11 @@ from typing import Any
 import nbformat
 import yaml
 
+from rbcore.execute import ROOT, used_modules
 from rbcore.ledger import MIME, ROLE, Chapter, fill
 
 DOWNLOADS = "_downloads_of_chapters"
+STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
 
 
 class SiteError(RuntimeError):
@@ -31,7 +35,7 @@ class SiteError(RuntimeError):
 
 
 def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter], target: Path) -> None:
-    """Write the folder that jupyter-book reads.  Files that did not change keep their time, so Sphinx skips them."""
+    """Write the folder that jupyter-book reads; what is in `target` and did not change is left alone."""
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
@@ -51,7 +55,7 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
         wanted[target / DOWNLOADS / f"{name}.ipynb"] = _bytes(download(notebook, values, claims))
         wanted[target / DOWNLOADS / f"{name}.md"] = (root / "notebooks" / f"{name}.md").read_bytes()
     for path in target.rglob("*"):
-        if path.is_file() and path not in wanted and "_build" not in path.relative_to(target).parts:
+        if path.is_file() and path not in wanted:
             path.unlink()
     for path, content in wanted.items():
         if not path.exists() or path.read_bytes() != content:
@@ -70,7 +74,7 @@ def page(notebook: Any) -> Any:
 
 
 def download(notebook: Any, values: Mapping[str, Any], claims: Mapping[str, Any]) -> Any:
-    """The notebook as a reader downloads it: the roles replaced by what they show, so that any Jupyter can show it."""
+    """The notebook as a reader downloads it: the roles replaced by what they show, for any Jupyter to show."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
 
@@ -78,7 +82,7 @@ def download(notebook: Any, values: Mapping[str, Any], claims: Mapping[str, Any]
         role, name = match.groups()
         if role == "claim" and name in claims:
             return f"**{fill(claims[name].sentence, values)}**"
-        if role == "statement" and name in claims:
+        if role == "statement" and name in claims and claims[name].statement:
             from rbcore.expr import parse
 
             return f"${parse(claims[name].statement).latex()}$"
@@ -102,51 +106,83 @@ def _bytes(notebook: Any) -> bytes:
 def build(source: Path, output: Path, *, strict: bool = True) -> Path:
     """Build the pages from `source` and put them at `output` when they are whole; returns the page to open.
 
+    Pages that were built from the same sources stay.  Any change builds all of them: Sphinx alone would not see
+    that an extension or another page's title changed, and would not repeat the warnings of a build that failed.
+
     Raises:
-        SiteError: when Sphinx warns (with `strict`) or fails.
+        SiteError: when Sphinx warns (with `strict`) or fails; `output` is then as it was.
     """
-    staging = output.parent / f"{output.name}-staging"
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        str(source),
-        "--path-output",
-        str(staging),
-    ]
-    command += ["--quiet", *(["-W", "-n", "--keep-going"] if strict else [])]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "NO_COLOR": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    stamp = _digest(source, strict)
+    if (output / STAMP).exists() and (output / STAMP).read_text() == stamp:
+        return output / "index.html"
+    work, old = (output.with_name(f"{output.name}-{part}") for part in ("new", "old"))
+    shutil.rmtree(work, ignore_errors=True)
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
+    command += ["-W", "-n", "--keep-going"] if strict else []
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode != 0:
-        raise SiteError(f"the pages were not built:\n{_relevant(done.stdout + done.stderr)}")
-    fresh = output.with_name(f"{output.name}-new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(
-        staging / "_build" / "html", fresh, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo", "objects.inv")
-    )
-    shutil.rmtree(output, ignore_errors=True)
+        shutil.rmtree(work)
+        raise SiteError(f"the pages were not built:\n{_relevant(done.stdout + done.stderr, source)}")
+    fresh = work / "_build" / "html"
+    for name in (".buildinfo", "objects.inv"):
+        (fresh / name).unlink(missing_ok=True)
+    (fresh / STAMP).write_text(stamp)
+    shutil.rmtree(old, ignore_errors=True)
+    if output.exists():
+        output.rename(old)
     fresh.rename(output)
+    for folder in (work, old):
+        shutil.rmtree(folder, ignore_errors=True)
     return output / "index.html"
 
 
-def _relevant(log: str) -> str:
+def _digest(source: Path, strict: bool) -> str:
+    """A digest of the assembled folder, the modules that its extensions use, and the lock file."""
+    digest = hashlib.sha256(f"{strict} {sys.version_info[:2]}".encode())
+    inside = [p for p in sorted(source.rglob("*")) if p.is_file() and "__pycache__" not in p.parts]
+    modules = [p for p in used_modules((source / "_ext").glob("*.py")) if ROOT / "rbcore" in p.parents]
+    lock = [p for p in [ROOT / "requirements.lock"] if p.exists()]
+    for path in [*inside, *modules, Path(__file__), *lock]:
+        name = path.relative_to(source) if path in inside else path.name
+        digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _relevant(log: str, source: Path) -> str:
+    """The warnings of Sphinx's log, each with the file and the line that its author can edit."""
+    log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     lines = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
-    return "\n".join(lines or log.splitlines()[-40:])
+    return "\n".join(_as_written(line, source) for line in lines or log.splitlines()[-40:])
+
+
+def _as_written(line: str, source: Path) -> str:
+    def chapter(match: re.Match[str]) -> str:
+        name, number = match[1], int(match[2] or 0)
+        path = source / "chapters" / f"{name}.ipynb"
+        cell, row = divmod(
+            number, 10_000
+        )  # myst-nb counts the lines of each cell from its own ten thousand, and one more
+        if not cell or not path.exists():
+            return f"notebooks/{name}.md"
+        text = nbformat.read(path, as_version=4).cells[cell - 1].source
+        before = (source / DOWNLOADS / f"{name}.md").read_text(encoding="utf8").partition(text)[0]
+        return f"notebooks/{name}.md:{before.count(chr(10)) + max(row - 1, 1)}"
+
+    line = re.sub(rf"{re.escape(str(source))}/chapters/([\w.-]+)\.ipynb(?::(\d+))?", chapter, line)
+    return line.replace(f"{source}/", "book/")
 
 
 def one_chapter(source: Path, name: str) -> None:
     """Narrow an assembled folder to one chapter with the notation, the ledger and the references."""
-    contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf8"))
-    kept = [f"chapters/{name}", "notation", "ledger", "references"]
-    contents["parts"] = [{"caption": "This run", "chapters": [{"file": file} for file in kept]}]
+    parts = [{"caption": "This run", "chapters": [{"file": f} for f in ("notation", "ledger", "references")]}]
+    contents = {"format": "jb-book", "root": f"chapters/{name}", "parts": parts}
     (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf8")
 
 
 def images_without_alt(pages: Iterable[Path]) -> list[str]:
     """Images of the built pages whose alternative text is missing or is a file's path."""
-    import re
-
     found = []
     for path in pages:
         for tag in re.findall(r"<img\b[^>]*>", path.read_text(encoding="utf8")):

@@ -120,14 +120,17 @@ def display_statements(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def display(statement: str) -> str:
-    """The LaTeX of a statement; a long chain of relations takes one line per relation."""
+    """The LaTeX of a statement; a long one takes a line per relation."""
     latex = parse(statement).latex()
     parts = re.split(r"(<=|>=|==|=)", statement)
-    if len(parts) < 5 or len(statement) < 40:
+    if len(parts) < 3 or len(statement) < 36:
         return latex
     lines = [f"{expression(parts[i])}" for i in range(0, len(parts), 2)]
     signs = [RELATION[parts[i]] for i in range(1, len(parts), 2)]
-    rows = [f"{lines[0]} &{signs[0]} {lines[1]}"] + [f"&{s} {x}" for s, x in zip(signs[1:], lines[2:], strict=True)]
+    rows = [f"{lines[0]} &{signs[0]} {lines[1]}"]
+    if len(signs) == 1:
+        rows = [f"& {lines[0]}", f"&\\quad {signs[0]} {lines[1]}"]
+    rows += [f"&{s} {x}" for s, x in zip(signs[1:], lines[2:], strict=True)]
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 
 

@@ -1,0 +1,80 @@
+"""MyST text as any Jupyter shows it: boxes become quotations, references become names, macros are written out.
+
+The pages are built by Sphinx, which knows MyST.  A reader who downloads a notebook opens it in a Jupyter that may
+know only Markdown, and should still be able to read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}
+BOX = re.compile(
+    r"^(`{3,}|:{3,})\{(?:prf:)?(\w+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
+)
+KINDS = ("definition", "theorem", "lemma", "proposition", "corollary", "remark", "proof", "exercise", "solution")
+ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
+
+
+def titles(texts: Iterable[str]) -> dict[str, str]:
+    """The names that references to labels get: ``Theorem "Two divergences"``; from all chapters' Markdown."""
+    found: dict[str, str] = {}
+    for text in texts:
+        for _, kind, title, options, _ in BOX.findall(text):
+            label = re.search(r":label:\s*(\S+)", options)
+            if label and kind in KINDS:
+                found[label[1]] = f"{kind.capitalize()} “{title}”" if title else kind.capitalize()
+    return found
+
+
+def authors(bibliography: Path) -> dict[str, tuple[str, str]]:
+    """For each key of a BibTeX file the last names and the year."""
+    from pybtex.database import parse_file
+
+    found = {}
+    for key, entry in parse_file(str(bibliography)).entries.items():
+        last = [" ".join(p.prelast_names + p.last_names) for p in entry.persons.get("author", [])]
+        names = last[0] if len(last) == 1 else f"{', '.join(last[:-1])} and {last[-1]}" if last else key
+        found[key] = (re.sub(r"[{}\\'\"`^~]", "", names), entry.fields.get("year", ""))
+    return found
+
+
+def plain(text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]) -> str:
+    """One Markdown cell without MyST directives and roles."""
+    while BOX.search(text):
+        changed = BOX.sub(lambda match: _box(match, labels), text)
+        if changed == text:
+            break
+        text = changed
+    text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.M)
+    text = ROLE.sub(lambda match: _reference(*match.groups(), labels, cited), text)
+    for macro, written in MACROS.items():
+        text = re.sub(re.escape(macro) + r"(?![A-Za-z])", lambda _, w=written: w, text)
+    return text
+
+
+def _box(match: re.Match[str], labels: Mapping[str, str]) -> str:
+    _, kind, title, _, body = match.groups()
+    if kind not in KINDS:
+        return match.group(0)
+    if kind == "solution":  # its title is the label of the exercise
+        head = f"Solution of {labels.get(title, 'the exercise')}"
+    else:
+        head = f"{kind.capitalize()} ({title})" if title else kind.capitalize()
+    lines = f"**{head}.**\n\n{body.strip()}".split("\n")
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+def _reference(role: str, text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]) -> str:
+    shown, _, target = text.rpartition("<")
+    shown, target = shown.strip(), target.rstrip(">").strip()
+    if role.startswith("cite"):
+        names = [cited.get(key.strip(), (key.strip(), "")) for key in text.split(",")]
+        if role == "cite:t":
+            return "; ".join(f"{name} ({year})" for name, year in names)
+        return "(" + "; ".join(f"{name}, {year}" for name, year in names) + ")"
+    if role in ("prf:ref", "ref", "numref", "doc"):
+        return shown or labels.get(target, "the figure" if role == "numref" else target)
+    return "{" + role + "}`" + text + "`"

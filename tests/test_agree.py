@@ -1,0 +1,400 @@
+"""Agreement on made-up chapters: every kind of disagreement is found, named and explained, and nothing else."""
+
+import copy
+import json
+import math
+import os
+from dataclasses import replace
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rbcore.agree import Problem, gather, pins_of, problems, read_pins, report, tolerance, write_pins
+from rbcore.ledger import MIME, Chapter, Claim, LedgerError, Value
+from rbcore.prose import Allowed
+
+EXACT = Value("gap", 0.25, ".2f", "nats", chapter="01-one")
+COUNT = Value("runs", 20, ",d", chapter="01-one")
+WORD = Value("wind", "south", chapter="01-one")
+ESTIMATE = Value("risk", 0.5, ".2f", "", "statistical", 0.01, (0.48, 0.52), "01-one")
+HOLDS = Claim("gap-small", "The gap is {val}`gap`.", "exact", "holds", "smallest slack", 0.125, None, 1e-9,
+              "H(A) >= 0", "", "checks.at_most(gap, 1)", "01-one", 1.0)  # fmt: skip
+LIKELY = Claim("risk-up", "The risk went up.", "statistical", "holds", "mean", 0.25, (0.125, 0.375), 0.0,
+               check="checks.positive_mean(x)", chapter="01-one")  # fmt: skip
+CHAPTER = Chapter("01-one", {"seed": 1, "rate": 0.5}, (EXACT, COUNT, WORD, ESTIMATE), (HOLDS, LIKELY))
+TEXT = """---
+kernelspec: 0.5
+---
+# One
+In {num}`runs` runs the gap is {val}`gap`. The wind
+is {val}`wind`. {claim}`gap-small` {statement}`gap-small`
+
+The risk is {ci}`risk`. {claim}`risk-up`
+"""
+TEXTS = [("notebooks/01-one.md", TEXT)]
+PINS = pins_of([CHAPTER])
+
+
+def chapter(*changed: Value | Claim, drop: str = "", **fields) -> Chapter:
+    """The chapter with some entries replaced (or added), one dropped, and other fields."""
+    news = {getattr(x, "name", getattr(x, "id", "")): x for x in changed}
+
+    def merged(old, name, sort):
+        kept = [news.get(getattr(x, name), x) for x in old if getattr(x, name) != drop]
+        return (*kept, *(x for x in changed if isinstance(x, sort) and x not in kept))
+
+    return replace(
+        CHAPTER, values=merged(CHAPTER.values, "name", Value), claims=merged(CHAPTER.claims, "id", Claim), **fields
+    )
+
+
+def pins(part: str, name: str, **fields) -> dict:
+    """The pins with some fields of one entry changed; a field set to `None` is removed."""
+    changed = copy.deepcopy(PINS)
+    changed[part].setdefault(name, {}).update(fields)
+    changed[part][name] = {k: v for k, v in changed[part][name].items() if v is not None}
+    return json.loads(json.dumps(changed))
+
+
+def found(chapters=(CHAPTER,), pinned=PINS, texts=TEXTS, allowed=()) -> list[tuple[str, str]]:
+    return [(p.found_by, p.name) for p in problems(chapters, pinned, texts, allowed)]
+
+
+def one(*args, **kwargs) -> Problem:
+    (problem,) = problems(*args, **kwargs)
+    return problem
+
+
+def test_nothing_is_found_when_all_agrees():
+    assert found() == []
+    assert found(pinned=json.loads(json.dumps(PINS))) == []
+    assert problems([], {"parameters": {}, "values": {}, "claims": {}}, []) == []
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entry", [EXACT, ESTIMATE, replace(EXACT, value=-1e6), replace(EXACT, value=0.0)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_value_may_move_by_its_tolerance_and_no_further(entry, sign):
+    pinned = pins_of([chapter(entry)])
+    for share, drifts in ((0.99, False), (1.01, True)):
+        shift = sign * share * tolerance(entry)
+        ci = entry.ci and (entry.ci[0] + shift, entry.ci[1] + shift)
+        moved = chapter(replace(entry, value=entry.value + shift, ci=ci))
+        assert found([moved], pinned) == ([("value", entry.name)] if drifts else [])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(ESTIMATE, ci=(0.48, 0.57)),
+        replace(ESTIMATE, ci=None),
+        replace(COUNT, value=21),
+        replace(COUNT, value=20.0),
+        replace(WORD, value="north"),
+        replace(EXACT, value=math.nan),
+        replace(EXACT, ci=(0.2, 0.3)),
+    ],
+)
+def test_ends_types_and_words_are_compared_too(entry):
+    assert found([chapter(entry)]) == [("value", entry.name)]
+
+
+def test_one_is_not_true():
+    number, truth = chapter(replace(COUNT, value=1)), chapter(replace(COUNT, value=True))
+    assert found([truth], pins_of([number])) == found([number], pins_of([truth])) == [("value", "runs")]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("gap", {"value": 0.2500001}),
+        ("gap", {"value": math.nan}),
+        ("gap", {"value": "0.25"}),
+        ("gap", {"value": None}),
+        ("gap", {"tolerance": math.inf}),
+        ("gap", {"tolerance": math.nan, "value": 0.3}),
+        ("gap", {"tolerance": "wide", "value": 0.3}),
+        ("gap", {"fmt": ".3f"}),
+        ("gap", {"kind": "statistical"}),
+        ("gap", {"unit": "bits"}),
+        ("gap", {"chapter": "02-two"}),
+        ("gap", {"ci": [0.2, 0.3]}),
+        ("gap", {"ci": 0.2}),
+        ("runs", {"value": 20.0}),
+        ("runs", {"value": 21, "tolerance": 5}),
+        ("risk", {"ci": [0.4, 0.6]}),
+        ("risk", {"ci": [0.48]}),
+        ("risk", {"ci": None}),
+        ("risk", {"tolerance": 0.0}),
+        ("risk", {"tolerance": 0.1}),
+    ],
+)
+def test_a_tampered_pin_of_a_value_is_found(name, fields):
+    assert found(pinned=pins("values", name, **fields)) == [("value", name)]
+
+
+def test_new_and_vanished_values():
+    new = one([chapter(replace(EXACT, name="new"))], PINS, [*TEXTS, ("book/x.md", "It is {val}`new`.")])
+    assert (new.found_by, new.name, new.pinned, new.fresh) == ("value", "new", "not pinned", "0.25\u00a0nats")
+    assert new.sentence == "It is {val}`new`."
+    gone = problems([chapter(drop="wind")], PINS, TEXTS)
+    assert [p[:2] for p in gone] == [("value", "wind"), ("role", "wind")]
+    assert (gone[0].fresh, gone[1].fresh) == ("not recorded", "unknown")
+    assert gone[0].where == "01-one"
+
+
+def test_a_drift_shows_the_sentence_that_quotes_the_value():
+    problem = one([chapter(replace(EXACT, value=0.5))], PINS, TEXTS)
+    assert problem[:3] == ("value", "gap", "01-one")
+    assert problem[3:7] == ("In {num}`runs` runs the gap is {val}`gap`.", "0.25", "0.5", "2.5e-10")
+    assert "make pin" in problem.remedy
+    slight = one([chapter(replace(EXACT, value=0.25 + 1e-9))], PINS, TEXTS)
+    assert (slight.pinned, slight.fresh) == ("0.25", "0.250000001")
+    only_claimed = [("x.md", TEXT.replace("{val}`gap`", "large"))]
+    assert one([chapter(replace(EXACT, value=0.5))], PINS, only_claimed).sentence == "The gap is {val}`gap`."
+
+
+# --- claims ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(HOLDS, sentence="The gap is small, {val}`gap`."),
+        replace(HOLDS, kind="statistical"),
+        replace(HOLDS, check="checks.at_most(gap, 2)"),
+        replace(HOLDS, statement="H(A) >= H(A|B)"),
+        replace(HOLDS, departs="it says otherwise", verdict="departs from the paper"),
+        replace(HOLDS, measure="largest difference"),
+        replace(HOLDS, value=0.126),
+        replace(HOLDS, value=None),
+        replace(HOLDS, tolerance=1e-7),  # weakened where its source does not show it
+        replace(LIKELY, value=0.4),
+        replace(LIKELY, ci=(0.125, 0.6)),
+        replace(LIKELY, ci=None),
+    ],
+)
+def test_a_changed_claim_is_found(entry):
+    assert set(found([chapter(entry)])) == {("claim", entry.id)}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("gap-small", {"sentence": "Another."}),
+        ("gap-small", {"verdict": "departs from the paper"}),
+        ("gap-small", {"check": None}),
+        ("gap-small", {"kind": "proved"}),
+        ("gap-small", {"value": 0.126}),
+        ("gap-small", {"value": math.nan}),
+        ("gap-small", {"tolerance": 0.5}),
+        ("gap-small", {"tolerance": None}),
+        ("risk-up", {"tolerance": 1.0}),
+        ("risk-up", {"ci": [0.1, 0.9]}),
+        ("risk-up", {"chapter": "02-two"}),
+    ],
+)
+def test_a_tampered_pin_of_a_claim_is_found(name, fields):
+    assert found(pinned=pins("claims", name, **fields)) == [("claim", name)]
+
+
+@pytest.mark.parametrize(("entry", "limit"), [(HOLDS, 1e-9), (LIKELY, 0.125)])
+def test_what_a_claim_measures_may_move_by_its_tolerance(entry, limit):
+    for share, drifts in ((0.9, False), (1.1, True)):
+        moved = replace(entry, value=entry.value + share * limit)
+        assert found([chapter(moved)]) == ([("claim", entry.id)] if drifts else [])
+
+
+def test_a_margin_is_no_licence_to_drift():
+    """A claim `more than a half above` pins what it measured, and not half a unit around it."""
+    assert tolerance(replace(HOLDS, value=0.75, tolerance=0.5)) == 1e-6
+
+
+def test_a_failing_claim_is_a_problem_even_when_it_is_pinned():
+    entry = replace(HOLDS, verdict="fails", value=-0.5)
+    problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
+    assert (problem.found_by, problem.name, problem.sentence) == ("claim", "gap-small", "The gap is {val}`gap`.")
+    assert problem.fresh == "fails (smallest slack -0.5)"
+    assert "checks.at_most(gap, 1)" in problem.remedy
+    unmeasured = chapter(replace(entry, value=None))
+    assert one([unmeasured], pins_of([unmeasured]), TEXTS).fresh == "fails (no number)"
+
+
+def test_new_and_vanished_claims():
+    new = replace(HOLDS, id="new")
+    texts = [*TEXTS, ("book/x.md", "{claim}`new`")]
+    assert found([chapter(new)], texts=texts) == [("claim", "new")]
+    assert found([chapter(replace(new, verdict="fails"))], texts=texts) == [("claim", "new"), ("claim", "new")]
+    gone = problems([chapter(drop="risk-up")], PINS, TEXTS)
+    assert [(p.found_by, p.name, p.sentence) for p in gone] == [
+        ("claim", "risk-up", "The risk went up."),
+        ("role", "risk-up", "{claim}`risk-up`"),
+    ]
+
+
+# --- parameters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names"),
+    [
+        ({"seed": 1, "rate": 0.5}, []),
+        ({"seed": 2, "rate": 0.5}, ["seed"]),
+        ({"seed": 1.0, "rate": 0.5}, ["seed"]),
+        ({"seed": True, "rate": 0.5}, ["seed"]),
+        ({"rate": 0.5}, ["seed"]),
+        ({"seed": 1, "rate": 0.5, "n": None}, ["n"]),
+    ],
+)
+def test_parameters_are_those_of_the_pins(parameters, names):
+    assert found([replace(CHAPTER, parameters=parameters)]) == [("parameter", name) for name in names]
+
+
+def test_a_vanished_chapter_misses_its_parameters_values_and_claims():
+    assert found([], texts=[]) == [
+        *[("parameter", name) for name in ("rate", "seed")],
+        *[("value", name) for name in ("gap", "risk", "runs", "wind")],
+        *[("claim", name) for name in ("gap-small", "risk-up")],
+    ]
+
+
+# --- roles, unused results, prose --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "line", "remedy"),
+    [
+        ("One.\nIt is {val}`gpa`.", "gpa", 2, "did you mean 'gap'?"),
+        ("It is {num}`zzz`.", "zzz", 1, "no notebook stores 'zzz'"),
+        ("It is {val}`gap-small`.", "gap-small", 1, "no notebook stores 'gap-small'"),
+        ("{claim}`gap-smal`", "gap-smal", 1, "did you mean 'gap-small'?"),
+        ("{claim}`gap`", "gap", 1, "no notebook stores 'gap'"),
+        ("{statement}`risk-up`", "risk-up", 1, "give the claim a statement"),
+    ],
+)
+def test_a_role_that_leads_nowhere(text, name, line, remedy):
+    problem = one([CHAPTER], PINS, [*TEXTS, ("book/x.md", text)])
+    assert (problem.found_by, problem.name, problem.where) == ("role", name, f"book/x.md:{line}")
+    assert problem.sentence == text.split("\n")[-1]
+    assert remedy in problem.remedy
+
+
+def test_a_role_in_the_sentence_of_a_claim_counts():
+    entry = replace(LIKELY, sentence="The risk is {val}`rosk`.")
+    problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
+    assert (problem.found_by, problem.where) == ("role", "notebooks/01-one.md")
+    without = [("x.md", TEXT.replace("is {val}`gap`", "is there"))]
+    assert found(texts=without) == []  # the sentence of gap-small quotes it
+
+
+@pytest.mark.parametrize(
+    ("quoted", "name"), [("{ci}`risk`", "risk"), ("{claim}`risk-up`", "risk-up"), ("{val}`wind`", "wind")]
+)
+def test_what_nobody_quotes_is_unused(quoted, name):
+    problem = one([CHAPTER], PINS, [("x.md", TEXT.replace(quoted, "there"))])
+    assert (problem.found_by, problem.name, problem.where) == ("unused", name, "01-one")
+
+
+def test_numbers_typed_into_pages_and_claims_and_departures():
+    typed = one([CHAPTER], PINS, [*TEXTS, ("book/x.md", "One.\n\nIt is 0.25 today. Or not.")])
+    assert (typed.found_by, typed.name, typed.where) == ("prose", "0.25", "book/x.md:3")
+    assert typed.sentence == "It is 0.25 today."
+    for entry in (replace(LIKELY, sentence="It is 5 %."), replace(LIKELY, departs="it has 5 %")):
+        problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
+        assert (problem.found_by, problem.name, problem.where) == ("prose", "5 %", "notebooks/01-one.md (a claim)")
+
+
+def test_the_allow_list_holds_what_is_needed_and_no_more():
+    texts = [*TEXTS, ("book/x.md", "Python 3.11 runs it.")]
+    needed, spare = Allowed("*", "Python 3.11", "a version"), Allowed("*", "CC BY 4.0", "a licence")
+    assert found(texts=texts) == [("prose", "3.11")]
+    assert found(texts=texts, allowed=[needed]) == []
+    problem = one([CHAPTER], PINS, texts, [needed, spare])
+    assert (problem.found_by, problem.name, problem.where) == ("prose", "CC BY 4.0", "book/prose-allow.yml")
+
+
+# --- the report --------------------------------------------------------------------------------------
+
+
+def test_the_report_shows_what_where_and_what_to_do():
+    text = report(problems([chapter(replace(EXACT, value=0.5))], PINS, TEXTS))
+    words = " ".join(text.split())
+    for part in ("found by", "value", "gap", "01-one", "0.25", "0.5", "2.5e-10", "-> if the new result is right"):
+        assert part in words
+    columns = [line[65:109].strip() for line in text.splitlines()]
+    assert "In {num}`runs` runs the gap is {val}`gap`." in " ".join(filter(None, columns))
+    assert text.endswith("\n1 problem")
+    assert max(map(len, text.splitlines())) <= 173
+
+
+@given(st.lists(st.builds(Problem, st.just("value"), *[st.text(max_size=200)] * 7), max_size=4))
+def test_the_report_can_show_anything(found):
+    text = report(found)
+    assert text.endswith(f"{len(found)} problem{'' if len(found) == 1 else 's'}")
+
+
+# --- pins --------------------------------------------------------------------------------------------
+
+
+def test_pins_survive_the_file(tmp_path):
+    path = tmp_path / "ledger.json"
+    write_pins(path, [CHAPTER])
+    assert problems([CHAPTER], read_pins(path), TEXTS) == []
+    first = path.read_bytes()
+    write_pins(path, [CHAPTER])
+    assert path.read_bytes() == first
+    assert [p.name for p in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_no_pins_yet_means_that_nothing_is_pinned(tmp_path):
+    pinned = read_pins(tmp_path / "ledger.json")
+    assert {found_by for found_by, _ in found(pinned=pinned)} == {"parameter", "value", "claim"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"values": {}, "claims": {}}', '{"parameters": {}, "values": [], "claims": {}}',
+     '{"parameters": {}, "values": {"gap": 0.25}, "claims": {}}'],
+)  # fmt: skip
+def test_damaged_pins_say_so(tmp_path, text):
+    (tmp_path / "ledger.json").write_text(text)
+    with pytest.raises(LedgerError, match=r"ledger\.json.*make pin"):
+        read_pins(tmp_path / "ledger.json")
+
+
+def test_pins_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.json"
+    write_pins(path, [CHAPTER])
+    before = path.read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_pins(path, [chapter(replace(EXACT, value=0.5))])
+    assert path.read_bytes() == before
+
+
+# --- gathering ---------------------------------------------------------------------------------------
+
+
+def executed(path, *payloads):
+    cell = nbformat.v4.new_code_cell("claim('x', s, f)")
+    cell.outputs = [nbformat.v4.new_output("display_data", {MIME: payload}) for payload in payloads]
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_gather_reads_chapters_in_order_and_refuses_a_name_in_two(tmp_path):
+    value = {"record": {"name": "gap", "value": 0.25}}
+    claim = {"claim": {"id": "x", "sentence": "So.", "kind": "exact", "verdict": "holds"}}
+    one = executed(tmp_path / "1.ipynb", value, claim)
+    assert [c.name for c in gather({"02-b": executed(tmp_path / "2.ipynb"), "01-a": one})] == ["01-a", "02-b"]
+    for kind, name, payload in (("value", "gap", value), ("claim", "x", claim)):
+        with pytest.raises(LedgerError, match=f"the {kind} '{name}' is stored in 01-a and in 02-b"):
+            gather({"01-a": one, "02-b": executed(tmp_path / "3.ipynb", payload)})

@@ -1,0 +1,252 @@
+"""Each check holds and fails where it should, at its tolerance from both sides, and refuses what says nothing."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rbcore import checks
+from rbcore.finite import Joint
+
+NUMBERS = st.floats(-100, 100)
+ARRAYS = st.lists(NUMBERS, min_size=1, max_size=5).map(np.array)
+COPY = Joint.chain([("A", np.array([0.5, 0.5])), ("B", np.eye(2))])  # I(A;B) = H(A) = log 2
+NOISE = Joint.chain([("A", np.array([0.5, 0.5])), ("B", np.full((2, 2), 0.5))])  # I(A;B) = 0
+LOG2 = math.log(2)
+
+
+# --- exact checks, at their tolerance ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("check", "holds", "value"),
+    [
+        (checks.at_most(1.25, 1, tol=0.25), True, -0.25),
+        (checks.at_most(1.375, 1, tol=0.25), False, -0.375),
+        (checks.at_most([0, 3], [1, 2]), False, -1),
+        (checks.at_most([0, 2], 2), True, 0),
+        (checks.above(1.5, 1, margin=0.25), True, 0.5),
+        (checks.above(1.25, 1, margin=0.25), False, 0.25),
+        (checks.above([2, 3], [1, 3]), False, 0),
+        (checks.above(1, 1, margin=0.0), False, 0),
+        (checks.equal(1.25, 1, tol=0.25), True, 0.25),
+        (checks.equal(0.75, 1, tol=0.25), True, 0.25),
+        (checks.equal([1, 0.625], 1, tol=0.25), False, 0.375),
+        (checks.increasing([0, 0.5, 1], margin=0.25), True, 0.5),
+        (checks.increasing([0, 0.25, 1], margin=0.25), False, 0.25),
+        (checks.increasing([0, 0]), False, 0),
+        (checks.increasing([0, 2, 1]), False, -1),
+    ],
+)
+def test_tolerance_from_both_sides(check, holds, value):
+    assert (check.holds, check.value, check.kind) == (holds, value, "exact")
+    assert type(check.holds) is bool
+
+
+@given(ARRAYS, NUMBERS, st.floats(0, 10))
+def test_order_and_equality_agree_with_each_other(x, shift, tol):
+    """x equals y within tol exactly when each is at most the other within tol."""
+    y = x + shift
+    both = checks.at_most(x, y, tol).holds and checks.at_most(y, x, tol).holds
+    assert checks.equal(x, y, tol).holds == both
+    assert checks.above(y, x, tol).holds == all(b - a > tol for a, b in zip(x, y, strict=True))
+
+
+@given(ARRAYS)
+def test_defaults_forgive_rounding_and_no_more(x):
+    assert checks.equal(x, x).holds and checks.at_most(x, x).holds and not checks.above(x, x).holds
+    assert not checks.equal(x, x + 1e-6).holds
+    assert not checks.at_most(x + 1e-6, x).holds
+    assert checks.above(x + 1e-6, x).holds
+
+
+@pytest.mark.parametrize("call", [checks.at_most, checks.above, checks.equal])
+@pytest.mark.parametrize("bad", [[], np.zeros((0, 3)), math.nan, [1, math.inf]])
+def test_two_sided_checks_refuse_empty_and_not_finite(call, bad):
+    for sides in ((bad, 1), (1, bad)):
+        with pytest.raises(ValueError, match="is empty|NaN or infinite"):
+            call(*sides)
+
+
+@pytest.mark.parametrize("bad", [[], [1], [[1, 2], [3, 4]], [1, math.nan]])
+def test_increasing_refuses_what_is_no_sequence(bad):
+    with pytest.raises(ValueError, match="is empty|NaN or infinite|at least two"):
+        checks.increasing(bad)
+
+
+# --- statements about information --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "holds"),
+    [
+        ("I(A;B) = H(A) + H(B) - H(A,B)", True),
+        ("I(A;B,C) = I(A;B) + I(A;C|B)", True),
+        ("H(A,B) = H(A) + H(B)", False),
+        ("I(A;B|C) = I(A;B)", False),
+        ("I(A;B) = 0.999999999999 I(A;B)", False),
+        ("1/3 H(A) = 0.3333333333333333 H(A)", False),
+        ("H(A) = H(A) = H(B)", False),
+        ("A -> B -> C", False),
+    ],
+)
+def test_identity_is_exact_and_for_every_distribution(statement, holds):
+    check = checks.identity(statement)
+    assert (check.holds, check.kind, check.tolerance) == (holds, "proved", 0.0)
+    assert (check.value == 0) == holds
+
+
+def test_an_inequality_is_no_identity():
+    with pytest.raises(ValueError, match="written with '='"):
+        checks.identity("H(A) >= 0")
+
+
+@pytest.mark.parametrize(
+    ("statement", "joint", "slack"),
+    [
+        ("I(A;B) = H(A)", COPY, 0.0),
+        ("I(A;B) <= H(A)", NOISE, LOG2),
+        ("I(A;B) <= 0.5 H(A)", COPY, -LOG2 / 2),
+        ("I(A;B) = H(A)", NOISE, -LOG2),
+    ],
+)
+def test_satisfied_and_violated_are_opposites(statement, joint, slack):
+    good, broken = checks.satisfied(statement, joint), checks.violated(statement, joint)
+    assert good.holds == (slack >= 0) == (not broken.holds)
+    assert good.value == broken.value == pytest.approx(slack, abs=1e-12)
+
+
+def test_slack_is_compared_with_the_tolerance():
+    for excess, holds in ((1e-9, True), (-1e-9, False)):
+        check = checks.satisfied("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess)
+        assert check.holds is holds
+        assert checks.violated("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess).holds is not holds
+
+
+def test_one_bad_model_of_a_batch_decides():
+    noise = np.array([0.0, 0.1, 0.5])
+    flip = np.stack([np.stack([1 - noise, noise]), np.stack([noise, 1 - noise])])
+    batch = Joint.chain([("A", np.full((2, 3), 0.5)), ("B", flip)])
+    assert checks.satisfied("I(A;B) <= H(A)", batch).holds
+    assert not checks.satisfied("I(A;B) <= 0.9 H(A)", batch).holds
+    assert checks.violated("I(A;B) <= 0.9 H(A)", batch).holds
+
+
+# --- statistical checks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize("size", [5, 50])
+def test_the_interval_of_a_mean_covers_at_its_level(level, size):
+    """2000 normal samples: the share that covers is within four of its standard errors (3.6 % at most)."""
+    rng, tries = np.random.default_rng(size), 2000
+    covered = [
+        low <= 1 <= high for low, high in (checks.mean(rng.normal(1, 3, size), level).ci for _ in range(tries))
+    ]
+    assert abs(np.mean(covered) - level) < 4 * math.sqrt(level * (1 - level) / tries)
+
+
+def test_a_mean_by_hand():
+    estimate = checks.mean([1.0, 2.0, 3.0])
+    assert (estimate.value, estimate.level) == (2.0, 0.95)
+    assert estimate.se == pytest.approx(1 / math.sqrt(3))
+    assert estimate.ci == pytest.approx((2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)), abs=1e-6)
+
+
+def test_the_interval_of_a_ratio_covers_at_its_level():
+    rng, tries = np.random.default_rng(7), 2000
+    covered = 0
+    for _ in range(tries):
+        below = rng.gamma(4, 1, 200)
+        low, high = checks.ratio(0.5 * below + rng.normal(0, 1, 200), below).ci
+        covered += low <= 0.5 <= high
+    assert abs(covered / tries - 0.95) < 4 * math.sqrt(0.95 * 0.05 / tries)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator"), [([1, 2], [1, 2, 3]), ([1], [1]), ([1, 2], [-1, 1]), ([1, 2], [1, math.nan])]
+)
+def test_ratio_refuses_what_has_none(numerator, denominator):
+    with pytest.raises(ValueError, match="paired|no ratio|NaN"):
+        checks.ratio(numerator, denominator)
+
+
+def test_positive_mean_holds_exactly_when_the_interval_clears_the_margin():
+    samples = np.random.default_rng(1).normal(0.5, 1, 400)
+    low = checks.mean(samples, 0.999).ci[0]
+    assert checks.positive_mean(samples, margin=low - 1e-12).holds
+    assert not checks.positive_mean(samples, margin=low).holds
+    assert not checks.positive_mean(-samples).holds
+    check = checks.positive_mean(samples)
+    assert (check.holds, check.kind, check.ci) == (True, "statistical", checks.mean(samples, 0.999).ci)
+    assert "99.9%" in check.measure
+    assert not checks.positive_mean([0.0, 0.0]).holds
+
+
+def test_positive_means_is_joint_over_its_rows():
+    rows = np.random.default_rng(3).normal([[0.5], [1.0], [0.8]], 1, (3, 400))
+    lows = [checks.mean(row, 1 - 0.001 / 3).ci[0] for row in rows]
+    check = checks.positive_means(rows)
+    assert (check.holds, check.kind, check.ci[0]) == (True, "statistical", min(lows))
+    assert checks.positive_means(rows, margin=min(lows) - 1e-12).holds
+    assert not checks.positive_means(rows, margin=min(lows)).holds
+    assert not checks.positive_means([*rows, -rows[0]]).holds
+    assert checks.positive_means(rows[:1])[3:5] == checks.positive_mean(rows[0])[3:5]
+    for bad in (rows[0], [], np.zeros((2, 1)), [[1.0, math.nan]]):
+        with pytest.raises(ValueError, match="shape|is empty|NaN"):
+            checks.positive_means(bad)
+
+
+def test_same_law_rejects_at_its_level_what_is_true_and_surely_what_is_false():
+    rng, pmf = np.random.default_rng(4), np.array([0.5, 0.3, 0.2])
+    tries = [checks.same_law(rng.multinomial(1000, pmf), pmf, level=0.1) for _ in range(2000)]
+    assert abs(np.mean([not check.holds for check in tries]) - 0.1) < 4 * math.sqrt(0.1 * 0.9 / 2000)
+    assert all(check.holds == (check.value > 0.1) for check in tries)
+    false = checks.same_law(rng.multinomial(1000, pmf), [0.4, 0.4, 0.2])
+    assert (false.holds, false.kind) == (False, "statistical")
+    assert checks.same_law([500, 300, 200], pmf).value == pytest.approx(1)
+
+
+def test_same_law_pools_rare_cells_and_knows_impossible_ones():
+    pmf = np.array([0.5, 0.498, 0.001, 0.001, 0.0])
+    assert checks.same_law([500, 498, 2, 0, 0], pmf).holds
+    assert "3 cells" in checks.same_law([500, 498, 2, 0, 0], pmf).measure
+    assert not checks.same_law([500, 480, 20, 0, 0], pmf).holds
+    assert not checks.same_law([500, 497, 1, 1, 1], pmf).holds  # once where it cannot be
+    assert not checks.same_law([50, 50, 1], [0.5, 0.5, 0.0]).holds
+    with pytest.raises(ValueError, match="draw more"):
+        checks.same_law([2, 2], [0.5, 0.5])
+    with pytest.raises(ValueError, match="one shape"):
+        checks.same_law([1, 2], [1.0])
+    with pytest.raises(ValueError, match="is empty"):
+        checks.same_law([], [])
+
+
+def test_consistent_holds_exactly_when_the_interval_holds_the_truth():
+    samples = np.random.default_rng(2).normal(0.5, 1, 400)
+    estimate = checks.mean(samples, 0.9999)
+    half = estimate.ci[1] - estimate.value
+    for inside, holds in ((0.999, True), (1.001, False)):
+        for sign in (-1, 1):
+            check = checks.consistent(samples, estimate.value + sign * inside * half)
+            assert check.holds is holds
+            assert check.value == pytest.approx(-sign * inside * half)
+            assert check.tolerance == pytest.approx(half)
+    assert checks.consistent([1.0, 1.0], 1.0).holds
+    assert not checks.consistent([1.0, 1.0], 1.0 + 1e-9).holds
+    assert not checks.consistent(samples, math.nan).holds
+
+
+@pytest.mark.parametrize("call", [checks.mean, checks.positive_mean, lambda x: checks.consistent(x, 0)])
+@pytest.mark.parametrize("bad", [[], [1.0], [[1.0, 2.0]], [1.0, math.nan], [1.0, math.inf]])
+def test_statistical_checks_refuse_empty_and_not_finite(call, bad):
+    with pytest.raises(ValueError, match="is empty|at least two|NaN or infinite"):
+        call(bad)
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan])
+def test_a_level_is_a_probability(level):
+    with pytest.raises(ValueError, match="level is a probability"):
+        checks.mean([1, 2], level)

@@ -1,0 +1,142 @@
+"""Curation, divergences and post-training against closed forms and brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import rel_entr
+
+from rbcore import divergence
+from rbcore.finite import PmfError, kl, random_pmf, tv
+from rbcore.posttrain import account, brier_risk, expected_excess, post_train
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def pmfs(seed: int, *shape: int) -> np.ndarray:
+    return random_pmf(np.random.default_rng(seed), shape[0], shape[1:] or None, concentration=0.6)
+
+
+@given(seeds)
+def test_convolution_is_the_law_of_a_sum(seed):
+    """The law of X + eps by the double sum."""
+    p, noise = pmfs(seed, 5, 2)[:, 0], pmfs(seed + 1, 5, 2)[:, 0]
+    by_hand = np.zeros(5)
+    for x in range(5):
+        for e in range(5):
+            by_hand[(x + e) % 5] += p[x] * noise[e]
+    np.testing.assert_allclose(divergence.convolve(p, noise), by_hand, atol=1e-15)
+
+
+@given(seeds)
+def test_coupling_lemma_and_its_sharpness(seed):
+    """TV(D_M, D_gen) <= P(eps != 0) for independent noise; a point mass moved by sure noise attains it."""
+    p, noise = pmfs(seed, 6, 2)[:, 0], pmfs(seed + 1, 6, 2)[:, 0]
+    assert tv(p, divergence.convolve(p, noise)) <= 1 - noise[0] + 1e-12
+    point = np.eye(6)[2]
+    moved = tv(point, divergence.convolve(point, noise))
+    assert moved == pytest.approx(1 - noise[0])
+    assert moved > 0.99 * (1 - noise[0]) - 1e-12
+
+
+@given(seeds, st.integers(1, 5))
+def test_verifier_is_conditioning(seed, size):
+    """`verified` is the conditional law; rejection sampling by hand gives the same."""
+    p = pmfs(seed, 6, 3) + 1e-6
+    p /= p.sum(axis=0)
+    accepted = np.arange(6) < size
+    law = divergence.verified(p, accepted)
+    np.testing.assert_allclose(law.sum(axis=0), 1)
+    np.testing.assert_allclose(law[accepted] * p[accepted].sum(axis=0), p[accepted])
+    assert (law[~accepted] == 0).all()
+
+
+def test_bad_curation_is_refused():
+    with pytest.raises(PmfError, match="ask for ever"):
+        divergence.verified(np.array([1.0, 0.0]), [False, True])
+    with pytest.raises(PmfError, match="marks each of the 2 outcomes"):
+        divergence.verified(np.array([1.0, 0.0]), [True])
+    with pytest.raises(PmfError, match="same 2 outcomes"):
+        divergence.convolve(np.array([1.0, 0.0]), [1.0])
+
+
+@given(seeds)
+def test_pinsker_and_bretagnolle_huber(seed):
+    """Both bounds hold, and the frontier lies between the truth and both."""
+    p, q = pmfs(seed, 4, 50), pmfs(seed + 1, 4, 50)
+    distance, divergence_ = tv(p, q), rel_entr(p, q).sum(axis=0)
+    np.testing.assert_allclose(kl(p, q), divergence_)
+    assert (distance <= divergence.pinsker(divergence_) + 1e-12).all()
+    assert (distance <= divergence.bretagnolle_huber(divergence_) + 1e-12).all()
+    inside = distance < 0.99
+    assert (divergence.smallest_kl(distance[inside]) <= divergence_[inside] + 1e-6).all()
+
+
+def test_frontier_is_attained_and_known_at_small_distances():
+    """Two outcomes attain the frontier; near zero it is 2 v^2 + 4 v^4 / 9, so Pinsker's constant is sharp."""
+    v = np.array([0.05, 0.1, 0.2])
+    np.testing.assert_allclose(divergence.smallest_kl(v), 2 * v**2 + 4 * v**4 / 9, rtol=2e-4)
+    assert (v > 0.99 * divergence.pinsker(divergence.smallest_kl(v))).all()
+    far = np.array([0.95, 0.98, 0.99])
+    np.testing.assert_allclose(divergence.smallest_kl(far), -np.log(1 - far), rtol=2e-3)
+    with pytest.raises(ValueError, match="total variation"):
+        divergence.smallest_kl(1.0)
+
+
+def test_post_training_matches_its_closed_form():
+    """The mean excess of simulated models agrees with the exact one, setting by setting."""
+    rng = np.random.default_rng(0)
+    task, prompt, law = random_pmf(rng, 4), np.array([0.2, 0.5, 0.3]), random_pmf(rng, 4, (3, 6))
+    trained = post_train(rng, task, prompt, law, 30, rng.choice(3, size=20_000, p=prompt), smoothing=0.7)
+    exact = expected_excess(task, prompt, law, 30, smoothing=0.7)
+    se = trained.excess.std(axis=-1) / np.sqrt(20_000)
+    assert (np.abs(trained.excess.mean(axis=-1) - exact) < 5 * se).all()
+    assert expected_excess(task, prompt, law[..., 0], 30, smoothing=0.7) == pytest.approx(exact[0])
+
+
+def test_one_prompt_is_its_own_mixture():
+    """With a single prompt the law of the prompt in use is the law over all prompts."""
+    law = np.array([[0.2], [0.3], [0.5]])
+    trained = post_train(np.random.default_rng(0), [0.5, 0.3, 0.2], [1.0], law, 40, np.zeros(50, dtype=int))
+    np.testing.assert_allclose(trained.generated, trained.own_prompt)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_account_adds_up_and_bounds(seed):
+    """Gap and slacks are nonnegative and sum to the bound, and the sharper bound lies between, for random worlds."""
+    rng = np.random.default_rng(seed)
+    task, prompt = random_pmf(rng, 4, concentration=0.7), random_pmf(rng, 3)
+    answers = random_pmf(rng, 4, (3, 5), concentration=0.5)
+    curated = random_pmf(rng, 4, (3, 5), concentration=0.5)
+    trained = post_train(rng, task, prompt, curated, 20, rng.choice(3, size=30, p=prompt))
+    mix = [np.einsum("p,xpb->xb", prompt, law) for law in (answers, curated)]
+    parts = account(trained, task, *mix)
+    np.testing.assert_allclose(sum(parts[:5]), parts.bound, atol=1e-12)
+    assert all(part.min() >= -1e-12 for part in parts)
+    assert (parts.gap <= parts.sharper + 1e-12).all() and (parts.sharper <= parts.bound + 1e-12).all()
+    assert trained.task.shape == (5, 30)
+
+
+def test_brier_risk_by_enumeration():
+    """The closed form equals the sum over outcomes, and the loss lies in [0, 1]."""
+    forecast, law = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.4, 0.5])
+    losses = np.array([((forecast - e) ** 2).sum() / 2 for e in np.eye(3)])
+    assert brier_risk(forecast, law) == pytest.approx(losses @ law)
+    assert losses.min() >= 0 and losses.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("n", "prompts", "smoothing", "message"),
+    [
+        (0, [0], 0.5, "at least one reading"),
+        (5, [], 0.5, "at least one reading"),
+        (5, [1], 0.5, "integers in 0..0"),
+        (5, [0], 0.0, "positive pseudo-count"),
+    ],
+)
+def test_bad_experiments_are_refused(n, prompts, smoothing, message):
+    with pytest.raises(ValueError, match=message):
+        post_train(np.random.default_rng(0), [0.5, 0.5], [1.0], np.eye(2)[:, :1], n, prompts, smoothing)

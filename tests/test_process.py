@@ -1,0 +1,149 @@
+"""The running example: enumerated and simulated worlds agree, and bad worlds are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rbcore import checks, process
+from rbcore.finite import entropy
+from rbcore.process import World
+
+
+def by_hand(world: World) -> dict[tuple[int, int, int, int, int], float]:
+    """P(p, x, e, g, w) by loops over ordered anchors: an independent road to the same joint pmf."""
+    k = 8
+    table: dict[tuple[int, int, int, int, int], float] = {}
+    angle = 2 * math.pi / k
+    for readings in itertools.product(range(k), repeat=world.anchors):
+        chance = math.prod(world.task[z] for z in readings)
+        if chance == 0:
+            continue
+        close = [round(sum(math.cos(angle * (z - p)) for z in readings), 9) for p in range(k)]
+        p = close.index(max(close))
+        weights = [math.exp(world.strictness * math.cos(angle * (x - p))) for x in range(k)]
+        for x in range(k):
+            for e, noise in ((0, 1 - world.noise), (1, world.noise / 2), (k - 1, world.noise / 2)):
+                g = (x + e) % k
+                gibbs = [math.exp(-world.learning * min(abs(w - g), k - abs(w - g)) / 4) for w in range(k)]
+                for w in range(k):
+                    key = (p, x, e, g, w)
+                    share = chance * weights[x] / sum(weights) * noise * gibbs[w] / sum(gibbs)
+                    table[key] = table.get(key, 0.0) + share
+    return table
+
+
+def test_joint_agrees_with_loops_over_ordered_anchors():
+    """The multiset representation changes nothing about the law of (p, X, eps, G, W)."""
+    world = World(anchors=2, strictness=1.3, noise=0.3)
+    table = by_hand(world)
+    joint = process.joint(world).marginal("P", "X", "eps", "G", "W").p[..., 0]
+    dense = np.zeros(joint.shape)
+    for key, chance in table.items():
+        dense[key] = chance
+    np.testing.assert_allclose(joint, dense, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "world", [World(), World(strictness=math.inf, anchors=2), World(prior=tuple(np.arange(1, 9) / 36), noise=0.6)]
+)
+def test_simulation_agrees_with_enumeration(world):
+    """The joint table of simulated runs has the exact law, and another noise is noticed."""
+    n, names = 200_000, ("P", "X", "G", "W")
+    runs = process.sample(world, np.random.default_rng(5), n)
+    counts = np.zeros((8,) * 4)
+    np.add.at(counts, tuple(runs[name] for name in names), 1)
+    assert checks.same_law(counts, process.joint(world).marginal(*names).p[..., 0]).holds
+    other = dataclasses.replace(world, noise=world.noise + 0.02)
+    assert not checks.same_law(counts, process.joint(other).marginal(*names).p[..., 0]).holds
+    assert ((runs["X"] + runs["eps"]) % 8 == runs["G"]).all()
+
+
+def test_simulation_is_a_function_of_its_generator():
+    """The same seed gives the same runs."""
+    first, second = (process.sample(World(), np.random.default_rng(3), 50) for _ in range(2))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    anchors=st.integers(1, 4),
+    strictness=st.floats(0, 30) | st.just(math.inf),
+    noise=st.floats(0, 1),
+    learning=st.floats(0, 20),
+)
+def test_every_world_is_a_generation_process(anchors, strictness, noise, learning):
+    """Any parameters give a normalized Markov chain in which the prompt is a function of the anchors."""
+    model = process.chain(World(anchors=anchors, strictness=strictness, noise=noise, learning=learning))
+    from rbcore.expr import parse
+
+    assert parse("S -> P -> X -> G -> W").holds(model, tol=1e-9)
+    assert model.H("P", "S") == pytest.approx(0, abs=1e-9)
+
+
+def test_ends_of_strictness():
+    """A loose prompt is ignored, a strict one is repeated."""
+    loose = process.chain(World(strictness=0))
+    strict = process.chain(World(strictness=math.inf))
+    assert loose.I("S", "X") == pytest.approx(0, abs=1e-12)
+    assert strict.H("X", "P") == pytest.approx(0, abs=1e-12)
+    assert strict.I("S", "X") == pytest.approx(strict.I("S", "P"))
+
+
+def test_prior_tilts_the_answers():
+    """With a prior the loosest prompt gets the prior itself, and a uniform prior changes nothing."""
+    prior = tuple(np.arange(1, 9) / 36)
+    np.testing.assert_allclose(process.generator(World(strictness=0, prior=prior)), np.tile(prior, (8, 1)))
+    uniform = tuple(np.full(8, 1 / 8))
+    np.testing.assert_allclose(process.generator(World(prior=uniform)), process.generator(World()))
+
+
+def test_additive_generator():
+    """With a uniform prior the answer is the prompt plus an independent turn: all rows are shifts of one pmf."""
+    rows = process.generator(World())
+    for p in range(8):
+        np.testing.assert_allclose(np.roll(rows[0], p), rows[p])
+    model = process.joint(World())
+    assert model.H("X", "P") == pytest.approx(float(entropy(rows[0])))
+
+
+def test_anchor_sets_are_a_distribution():
+    """The multinomial weights sum to one, and one anchor has the task's own law."""
+    for m in (1, 2, 5):
+        counts, pmf = process.anchor_sets(World(anchors=m))
+        assert (counts.sum(axis=1) == m).all()
+        assert pmf.sum() == pytest.approx(1)
+    counts, pmf = process.anchor_sets(World(anchors=1))
+    np.testing.assert_allclose(counts.T @ pmf, World().task)
+
+
+def test_loss_is_a_bounded_metric():
+    loss = process.loss()
+    assert loss.min() == 0 and loss.max() == 1
+    np.testing.assert_array_equal(loss, loss.T)
+    assert (loss[:, None, :] <= loss[:, :, None] + loss[None, :, :].transpose(0, 2, 1) + 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": (1.0,)}, "pmf over 8 sectors"),
+        ({"task": (2.0, -1.0, 0, 0, 0, 0, 0, 0)}, "nonnegative"),
+        ({"anchors": 0}, "at least 1"),
+        ({"strictness": -1.0}, "at least 0"),
+        ({"strictness": math.nan}, "inverse temperature"),
+        ({"noise": 1.5}, "probability"),
+        ({"learning": math.inf}, "finite inverse temperature"),
+        ({"prior": (1.0, 0, 0, 0, 0, 0, 0, 0)}, "positive pmf"),
+    ],
+)
+def test_bad_worlds_are_refused(change, message):
+    """Each bad parameter gets an error that names it."""
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(World(), **change)

@@ -1,0 +1,270 @@
+"""Tampering with the book: whatever makes text and numbers disagree is caught by the check that is meant for it.
+
+Each case copies the book with its executed notebooks, changes one thing, and lets the copy's own code run and
+check it.  What is changed is picked from the sources and the pins, so the chapters may be rewritten freely.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rbcore import prose
+
+pytestmark = pytest.mark.book
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("rbcore", "notebooks", "book", "requirements.lock", "README.md", "pyproject.toml")
+AGAIN = """
+import json, sys
+from pathlib import Path
+from rbcore import __main__, agree, prose
+root = Path.cwd()
+assert Path(agree.__file__).is_relative_to(root)
+chapters = __main__.run_chapters(root)[1]
+texts, allowed = prose.book_texts(root), prose.load_allowed(root / __main__.ALLOWED)
+found = agree.problems(chapters, agree.read_pins(root / __main__.PINS), texts, allowed)
+Path("found.json").write_text(json.dumps([p._asdict() for p in found]))
+sys.exit(__main__.check(root, chapters))
+"""
+
+
+@dataclass
+class Book:
+    """A copy of the book, and what the cases need to know of it."""
+
+    root: Path
+
+    @property
+    def pins(self) -> dict:
+        return json.loads((self.root / "book/ledger.json").read_text(encoding="utf8"))
+
+    def quotes(self) -> list[prose.Quote]:
+        return [quote for file, text in prose.book_texts(self.root) for quote in prose.quotes(file, text)]
+
+    def edit(self, file: str, change: Callable[[str], str]) -> None:
+        path = self.root / file
+        before = path.read_text(encoding="utf8")
+        after = change(before)
+        assert after != before, f"the tampering changed nothing in {file}"
+        path.write_text(after, encoding="utf8")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PYTHONPATH": str(self.root)}
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
+
+    def calls(self, function: str) -> Iterator[tuple[str, str, str]]:
+        """Each ``function("name", ...)`` of the notebooks: file, name, and the text of the call."""
+        for path in sorted((self.root / "notebooks").glob("*.md")):
+            text = path.read_text(encoding="utf8")
+            for match in re.finditer(rf'^{function}\(\s*"([^"]+)"', text, re.MULTILINE):
+                yield f"notebooks/{path.name}", match[1], text[match.start() : closing(text, match.start())]
+
+
+def closing(text: str, start: int) -> int:
+    """The index after the bracket that closes the first one from `start`."""
+    depth = 0
+    for index in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[index], 0)
+        if depth == 0 and text[index] == ")":
+            return index + 1
+    raise AssertionError("a bracket is not closed")
+
+
+def a_value(book: Book) -> tuple[str, str, str, prose.Quote]:
+    """A float that its own chapter records exactly, formats and quotes: file, name, call and quote."""
+    quotes = [q for q in book.quotes() if q.role == "val"]
+    for file, name, call in book.calls("record"):
+        pin = book.pins["values"][name]
+        quote = next((q for q in quotes if q.name == name and q.file == file), None)
+        if quote and isinstance(pin["value"], float) and pin["kind"] == "exact" and 'fmt=".' in call:
+            return file, name, call, quote
+    raise AssertionError("no chapter quotes an exact value")
+
+
+def a_claim(book: Book, wanted: str = "") -> tuple[str, str, str]:
+    """A claim with `wanted` in its call that one place of its own chapter quotes: file, id and call."""
+    for file, name, call in book.calls("claim"):
+        quoted = [q.file for q in book.quotes() if q.name == name and q.role in ("claim", "statement")]
+        if quoted == [file] and wanted in call:
+            return file, name, call
+    raise AssertionError(f"no claim is quoted once and has {wanted!r}")
+
+
+# --- the tamperings ----------------------------------------------------------------------------------
+
+# `found by`, the name ("*" for any), what the sentence that is shown must hold, and what else must be true
+Expected = tuple[str, str, str, Callable[[dict], bool]]
+
+
+def pinned_value(book: Book) -> Expected:
+    _, name, _, quote = a_value(book)
+    pins = book.pins
+    pins["values"][name]["value"] *= 1.001
+    book.edit("book/ledger.json", lambda _: json.dumps(pins))
+    return "value", name, quote.sentence, lambda p: p["pinned"] != p["fresh"]
+
+
+def number_in_a_chapter(book: Book) -> Expected:
+    *_, quote = a_value(book)
+    line = insert_line(book, quote.file, quote.line, "By hand: 0.4242.")
+    return "prose", "0.4242", "By hand: 0.4242.", lambda p: p["where"] == f"{quote.file}:{line}"
+
+
+def number_in_a_page(book: Book) -> Expected:
+    page, text = next((file, text) for file, text in prose.book_texts(book.root) if file == "book/rerun.md")
+    title = next(line.number for line in prose.prose_lines(text) if line.text.startswith("# "))
+    line = insert_line(book, page, title, "It fell by 12 %.")
+    return "prose", "12 %", "It fell by 12 %.", lambda p: p["where"] == f"{page}:{line}"
+
+
+def insert_line(book: Book, file: str, after: int, line: str) -> int:
+    """The number of the new line."""
+    book.edit(file, lambda text: "\n".join([*text.split("\n")[:after], line, *text.split("\n")[after:]]))
+    return after + 1
+
+
+def false_predicate(book: Book) -> Expected:
+    file, name, call = a_claim(book, "checks.satisfied(")
+    book.edit(file, lambda t: t.replace(call, call.replace("checks.satisfied(", "checks.violated(")))
+    return "claim", name, book.pins["claims"][name]["sentence"], lambda p: p["fresh"].startswith("fails")
+
+
+def weaker_predicate(book: Book) -> Expected:
+    file, name, call = a_claim(book, "checks.satisfied(")
+    end = closing(call, call.index("checks.satisfied(")) - 1
+    book.edit(file, lambda t: t.replace(call, f"{call[:end]}, tol=0.001{call[end:]}"))
+    return "claim", name, book.pins["claims"][name]["sentence"], lambda p: "tol=0.001" in p["fresh"]
+
+
+def misspelt_role(book: Book) -> Expected:
+    file, name, _, quote = a_value(book)
+    book.edit(file, lambda t: t.replace(f"{{val}}`{name}`", f"{{val}}`{name[:-1]}`"))
+    sentence = quote.sentence.replace(f"{{val}}`{name}`", f"{{val}}`{name[:-1]}`")
+    return (
+        "role",
+        name[:-1],
+        sentence,
+        lambda p: f"did you mean '{name}'?" in p["remedy"] and p["where"] == f"{file}:{quote.line}",
+    )
+
+
+def other_seed(book: Book) -> Expected:
+    file = next(f"notebooks/{p.name}" for p in sorted((book.root / "notebooks").glob("*.md")))
+    book.edit(file, lambda t: re.sub(r"(?m)^seed = \d+", "seed = 4242", t, count=1))
+    return "parameter", "seed", "", lambda p: p["fresh"] == "4242" and p["where"] == Path(file).stem
+
+
+def other_formula(book: Book) -> Expected:
+    """The generator of the running example keeps a little more closely to its prompt."""
+    book.edit(
+        "rbcore/process.py", lambda t: re.sub(r"(?s)(def generator.*?np\.exp\()", r"\g<1>1.01 * ", t, count=1)
+    )
+    return "value", "*", "", lambda p: p["pinned"] != p["fresh"] and f"`{p['name']}`" in p["sentence"]
+
+
+def unquoted_value(book: Book) -> Expected:
+    file, _, call, _ = a_value(book)
+    book.edit(file, lambda t: t.replace(call, f'record("nobody-quotes-this", 1)\n{call}'))
+    return "unused", "nobody-quotes-this", "", lambda p: p["where"] == Path(file).stem
+
+
+def reworded_claim(book: Book) -> Expected:
+    file, name, call = a_claim(book)
+    book.edit(file, lambda t: t.replace(call, re.sub(rf'("{name}",\s*")', r"\g<1>In truth: ", call)))
+    return (
+        "claim",
+        name,
+        "In truth: ",
+        lambda p: p["pinned"] == f"sentence: {book.pins['claims'][name]['sentence']}",
+    )
+
+
+def claim_out_of_the_text(book: Book) -> Expected:
+    file, name, _ = a_claim(book)
+    book.edit(file, lambda t: re.sub(rf"\{{(claim|statement)\}}`{name}`", "", t))
+    return "unused", name, "", lambda p: p["fresh"] == book.pins["claims"][name]["sentence"]
+
+
+def needless_exception(book: Book) -> Expected:
+    entry = '- {file: "*", text: "Version 42.42", reason: none at all}\n'
+    book.edit("book/prose-allow.yml", lambda t: t + entry)
+    return "prose", "Version 42.42", "", lambda p: p["where"] == "book/prose-allow.yml"
+
+
+def other_format(book: Book) -> Expected:
+    file, name, call, quote = a_value(book)
+    book.edit(file, lambda t: t.replace(call, re.sub(r'fmt="[^"]*"', 'fmt=".7f"', call)))
+    return "value", name, quote.sentence, lambda p: p["fresh"] == "fmt: .7f"
+
+
+def other_coefficient(book: Book) -> Expected:
+    """The statement of a claim gets a factor on its right-hand side, wherever its chapter writes it."""
+    for name, pin in book.pins["claims"].items():
+        file, statement = f"notebooks/{pin['chapter']}.md", pin.get("statement", "")
+        changed = re.sub(r"(<=|>=|=) (?=[HI]\()", r"\1 2 ", statement)
+        if changed != statement and f'"{statement}"' in (book.root / file).read_text(encoding="utf8"):
+            book.edit(file, lambda t, old=statement, new=changed: t.replace(f'"{old}"', f'"{new}"'))
+            return "claim", name, pin["sentence"], lambda p, new=changed: p["fresh"] == f"statement: {new}"
+    raise AssertionError("no claim has a statement to tamper with")
+
+
+TAMPERINGS = (
+    pinned_value, number_in_a_chapter, number_in_a_page, false_predicate, weaker_predicate, misspelt_role,
+    other_seed, other_formula, unquoted_value, reworded_claim, claim_out_of_the_text, needless_exception,
+    other_format, other_coefficient,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory) -> Book:
+    """A copy of the book, executed from nothing; it agrees, or no tampering could be told from what was there."""
+    root = tmp_path_factory.mktemp("tamper") / "book"
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+        else:
+            shutil.copy2(ROOT / part, root / part)
+    done = Book(root).run("-m", "rbcore", "--root", str(root), "agree")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Book(root)
+
+
+def tampered(executed: Book, target: Path, tampering: Callable[[Book], Expected]):
+    """The tampered copy after its run: what is expected, how it ended, and the problems it found."""
+    shutil.copytree(executed.root, target)
+    book = Book(target)
+    expected = tampering(book)
+    done = book.run("-c", AGAIN)
+    assert (target / "found.json").exists(), done.stderr
+    return expected, done, json.loads((target / "found.json").read_text())
+
+
+def test_the_untampered_copy_agrees(executed, tmp_path):
+    _, done, found = tampered(executed, tmp_path / "book", lambda book: ("", "", "", bool))
+    assert (done.returncode, found) == (0, []), done.stdout
+    assert "executing" not in done.stderr  # all of it came out of the cache
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda t: t.__name__)
+def test_tampering_is_caught(executed, tmp_path, tampering):
+    (found_by, name, sentence, test), done, found = tampered(executed, tmp_path / "book", tampering)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{len(found)} problem" in done.stdout
+    here = [p for p in found if p["found_by"] == found_by and name in ("*", p["name"])]
+    assert here, done.stdout
+    assert any(test(p) for p in here), done.stdout
+    assert all(sentence in p["sentence"] for p in here), done.stdout
