@@ -153,11 +153,11 @@ def _digest(source: Path, strict: bool) -> str:
 def _relevant(log: str, source: Path) -> str:
     """The warnings of Sphinx's log, each with the file and the line that its author can edit."""
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)
-    lines = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
-    return "\n".join(_as_written(line, source) for line in lines or log.splitlines()[-40:])
+    found = re.findall(r"(?m)^.*(?:WARNING|ERROR).*(?:\n[ \t]+\S.*|\n[ \t]+\^)*", log)
+    return "\n".join(_as_written(warning, source) for warning in found or log.splitlines()[-40:])
 
 
-def _as_written(line: str, source: Path) -> str:
+def _as_written(warning: str, source: Path) -> str:
     def chapter(match: re.Match[str]) -> str:
         name, number = match[1], int(match[2] or 0)
         path = source / "chapters" / f"{name}.ipynb"
@@ -170,8 +170,8 @@ def _as_written(line: str, source: Path) -> str:
         before = (source / DOWNLOADS / f"{name}.md").read_text(encoding="utf8").partition(text)[0]
         return f"notebooks/{name}.md:{before.count(chr(10)) + max(row - 1, 1)}"
 
-    line = re.sub(rf"{re.escape(str(source))}/chapters/([\w.-]+)\.ipynb(?::(\d+))?", chapter, line)
-    return line.replace(f"{source}/", "book/")
+    warning = re.sub(rf"{re.escape(str(source))}/chapters/([\w.-]+)\.ipynb(?::(\d+))?", chapter, warning)
+    return warning.replace(f"{source}/", "book/")
 
 
 def one_chapter(source: Path, name: str) -> None:

@@ -1,0 +1,16 @@
+"""What the tests share: the built book."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rbcore import __main__ as commands
+from rbcore.execute import ROOT
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Iterator[Path]:
+    """The folder of the pages, built from the sources as they are now; executes what is not cached."""
+    assert commands.book(ROOT) == 0, "the book does not build: see the report above"
+    yield ROOT / "book" / "_build" / "html"

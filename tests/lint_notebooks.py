@@ -1,0 +1,124 @@
+"""Check the code cells of the notebooks with ruff, or format them in place: python tests/lint_notebooks.py [--fix]
+
+Only the bodies of code cells are read and written; their options and the Markdown around them stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 84
+OPTIONS = ["--isolated", "--line-length", str(WIDTH)]
+FIRST_PARTY = ["--config", 'lint.isort.known-first-party = ["rbcore"]']
+CHECKS = ["--select", "E,F,I,UP,B,NPY", "--ignore", "E402,E741,B018,B023,B905"]
+CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}[^\n]*\n(?P<inside>.*?)^(?P=fence)[ ]*$", re.M | re.S)
+OPTION_LINES = re.compile(r"\A(?:\s*^---\n.*?^---[ ]*\n|(?:^:[\w-]+:[^\n]*\n)+)?\s*", re.M | re.S)
+
+
+class Body(NamedTuple):
+    """The code of one cell, and where it stands in the file."""
+
+    start: int
+    end: int
+    code: str
+
+
+def bodies(text: str) -> list[Body]:
+    """The code cells of a MyST notebook without their options."""
+    found = []
+    for match in CELL.finditer(text):
+        start = match.start("inside") + OPTION_LINES.match(match["inside"]).end()
+        code = text[start : match.end("inside")].rstrip()
+        found.append(Body(start, start + len(code), code))
+    return found
+
+
+def as_notebook(codes: Sequence[str], path: Path) -> None:
+    """Write the cells as a notebook for ruff."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.write(notebook, path)
+
+
+def ruff(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ruff on what the arguments name."""
+    return subprocess.run([sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True)
+
+
+def formatted(codes: Sequence[str]) -> list[str]:
+    """The cells as ruff formats them, with sorted imports; a semicolon that hides a cell's value stays."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.ipynb"
+        as_notebook(codes, path)
+        ruff("check", *OPTIONS, "--select", "I", *FIRST_PARTY, "--fix", str(path))
+        done = ruff("format", *OPTIONS, str(path))
+        if done.returncode:
+            raise SystemExit(f"ruff cannot read the cells:\n{done.stderr}")
+        return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+
+
+def problems(source: Path) -> list[str]:
+    """What ruff finds in the notebook, each with the notebook's name, the line in its file, and the cell."""
+    text = source.read_text(encoding="utf8")
+    cells = bodies(text)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.ipynb"
+        as_notebook([cell.code for cell in cells], path)
+        found = json.loads(
+            ruff("check", *OPTIONS, *CHECKS, *FIRST_PARTY, "--output-format", "json", str(path)).stdout
+        )
+    said = []
+    broken = False
+    for one in found:
+        number = one.get("cell") or 1
+        line = text[: cells[number - 1].start].count("\n") + one["location"]["row"]
+        broken |= one["code"] in (None, "invalid-syntax")
+        if one["code"] == "E501" and '"' in text.split("\n")[line - 1]:
+            continue  # a sentence
+        said.append(f"{source.name}:{line}: cell {number}: {one['code']} {one['message']}")
+    if not broken:
+        for number, (cell, right) in enumerate(zip(cells, formatted([c.code for c in cells]), strict=True), 1):
+            if cell.code != right:
+                line = text[: cell.start].count("\n") + 1
+                said.append(f"{source.name}:{line}: cell {number}: not formatted; `make format` does it")
+    return said
+
+
+def fix(source: Path) -> bool:
+    """Format the code cells in place; whether anything changed."""
+    text = source.read_text(encoding="utf8")
+    cells = bodies(text)
+    new = text
+    for cell, code in reversed(list(zip(cells, formatted([c.code for c in cells]), strict=True))):
+        new = new[: cell.start] + code + new[cell.end :]
+    if new != text:
+        source.write_text(new, encoding="utf8")
+    return new != text
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check all notebooks, or format them; the exit status."""
+    sources = sorted((ROOT / "notebooks").glob("*.md"))
+    if "--fix" in arguments:
+        changed = [source.name for source in sources if fix(source)]
+        print(f"formatted: {', '.join(changed)}" if changed else f"{len(sources)} notebooks are formatted")
+        return 0
+    said = [line for source in sources for line in problems(source)]
+    print("\n".join(said) if said else f"the cells of {len(sources)} notebooks are in order")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

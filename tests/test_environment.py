@@ -1,0 +1,124 @@
+"""The environment and the repository: one list of versions, a Makefile that says what it does, no outputs."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from rbcore.execute import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+MODULES = sorted((ROOT / "rbcore").glob("*.py"))
+
+
+def locked() -> dict[str, Version]:
+    """The lock file's versions by canonical name."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [re.fullmatch(r"([A-Za-z0-9._-]+)==([^\s;]+)", line) for line in lines if line and line[0] != "#"]
+    assert all(pins), "every line of the lock pins one version with =="
+    return {canonicalize_name(pin[1]): Version(pin[2]) for pin in pins}
+
+
+def wanted() -> list[Requirement]:
+    """All that pyproject.toml asks for, tests included."""
+    return [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+
+
+def test_the_lock_satisfies_every_requirement() -> None:
+    lock = locked()
+    for requirement in wanted():
+        assert requirement.specifier.contains(lock[canonicalize_name(requirement.name)]), str(requirement)
+
+
+def test_the_lock_satisfies_what_the_locked_packages_require_of_one_another() -> None:
+    """So that pip finds nothing to add, whatever the day."""
+    lock, missing = locked(), []
+    for name in lock:
+        for text in importlib.metadata.requires(name) or []:
+            requirement = Requirement(text)
+            other = canonicalize_name(requirement.name)
+            if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            if other.startswith(("nvidia-", "cuda-", "triton")) or other in ("setuptools", "wheel"):
+                continue  # what torch brings for its platform, and tools that only build packages
+            if other not in lock or not requirement.specifier.contains(lock[other], prereleases=True):
+                missing.append(f"{name} requires {requirement}, the lock has {lock.get(other)}")
+    assert not missing, "\n".join(missing)
+
+
+def test_torch_and_jupyter_book_have_the_versions_that_were_decided() -> None:
+    assert locked()["torch"] == Version("2.13.0")
+    assert locked()["jupyter-book"] < Version("2")
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    wrong = []
+    for name, version in locked().items():
+        installed = Version(importlib.metadata.version(name))
+        if Version(installed.public) != version:  # torch's build may carry a local suffix such as +cpu
+            wrong.append(f"{name}: {installed} is installed, {version} is locked")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_conda_and_binder_get_the_same_versions() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    plain = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip == ["-r requirements.lock", "-e ."]
+    (python,) = [entry.removeprefix("python=") for entry in plain if entry.startswith("python=")]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+    assert all("=" not in entry for entry in plain if not entry.startswith("python="))
+
+
+def test_make_installs_from_the_lock() -> None:
+    assert "pip install --quiet --disable-pip-version-check -r requirements.lock" in MAKEFILE
+    assert re.search(r"^\$\(READY\): requirements.lock pyproject.toml$", MAKEFILE, re.M)
+
+
+def test_make_alone_lists_every_target() -> None:
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    described = re.findall(r"^([a-z]+):.*## (.*)$", MAKEFILE, re.M)
+    assert [tuple(re.split(r"\s{2,}", line.strip(), maxsplit=1)) for line in shown.splitlines()] == [
+        (f"make {name}", text) for name, text in described
+    ]
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)[1].split()
+    assert sorted(phony) == sorted(name for name, _ in described)
+
+
+def test_nothing_generated_is_tracked() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    generated = re.compile(r"\.ipynb$|^book/_build/|^runs/|__pycache__|\.partial$|\.egg-info/")
+    assert not [name for name in files.splitlines() if generated.search(name)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda p: p.stem)
+def test_modules_are_short_documented_and_typed(module: object) -> None:
+    """At most 400 lines; what is public has a docstring, and every argument and result has a type."""
+    text = module.read_text()
+    tree = ast.parse(text)
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(tree)
+    found = []
+    classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+    for node in [*tree.body, *(m for c in classes if not c.name.startswith("_") for m in c.body)]:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if not ast.get_docstring(node):
+            found.append(f"{node.name} (line {node.lineno}) has no docstring")
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+            bare += ["its result"] * (node.returns is None)
+            found += [f"{node.name} (line {node.lineno}): {name} has no type" for name in bare]
+    assert not found, "\n".join([module.name, *found])

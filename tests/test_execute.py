@@ -1,0 +1,501 @@
+"""Execution: what decides a key, what a run leaves behind, and what a failing or a killed run does not leave.
+
+The books here are tiny ones in a temporary folder; each notebook appends a line to ``ran-<name>`` when it runs.
+"""
+
+import hashlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from rbcore.__main__ import main
+from rbcore.execute import (
+    ROOT,
+    ExecutionError,
+    Job,
+    default_parameters,
+    execute,
+    find,
+    imported_modules,
+    notebooks,
+    parse_parameters,
+)
+
+HEAD = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# A chapter
+
+"""
+PARAMETERS = "seed = 1\nscale = 0.5\nword = 'one'\nflag = False\nsizes = (1, 2)"
+# Waits to be killed on its first run and passes at once on the next; leaves the kernel's process number.
+WAIT = """import os, pathlib, time
+if not (at_work := pathlib.Path("../at-work")).exists():
+    pathlib.Path("../number").write_text(str(os.getpid()))
+    pathlib.Path("../number").rename(at_work)
+    time.sleep(120)"""
+
+
+def chapter(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> Path:
+    """Write a notebook with these code cells; its first one notes that it ran."""
+    path = root / "notebooks" / f"{name}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f"with open('../ran-{name}', 'a') as ran:\n    print('ran', file=ran)"
+    blocks = [f"```{{code-cell}} ipython3\n{cell}\n```\n" for cell in (mark, *cells)]
+    first = f"```{{code-cell}} ipython3\n:tags: [parameters]\n\n{parameters}\n```\n"
+    path.write_text(HEAD + "\n".join([first, *blocks]), encoding="utf8")
+    return path
+
+
+def module(root: Path, name: str, text: str = "") -> Path:
+    """Write a module of this book's own rbcore."""
+    path = root / "rbcore" / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf8")
+    return path
+
+
+def runs(root: Path, name: str) -> int:
+    """How often the notebook has run."""
+    path = root / f"ran-{name}"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def all_jobs(root: Path) -> list[Job]:
+    return [Job(path, root=root) for path in notebooks(root)]
+
+
+def printed(path: Path) -> str:
+    """All that an executed notebook printed."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until `true()`; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(number: int) -> bool:
+    """Whether the process runs (and is not merely waiting to be noticed as dead)."""
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def start(root: Path, *command: str, **how: object) -> subprocess.Popen[str]:
+    """Start ``python -m rbcore`` on this book in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rbcore", "--root", str(root), *command],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment, "cwd": ROOT}
+        | how,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Keys
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Path:
+    """A book whose notebook imports `one`, which imports `two`; nothing imports `three`."""
+    module(tmp_path, "__init__")
+    module(tmp_path, "one", "from . import two\n")
+    module(tmp_path, "two")
+    module(tmp_path, "three")
+    (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
+    chapter(tmp_path, "01-a", "from rbcore import one")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("notebooks/01-a.md", True),
+        ("rbcore/one.py", True),
+        ("rbcore/two.py", True),
+        ("rbcore/__init__.py", True),
+        ("requirements.lock", True),
+        ("rbcore/three.py", False),
+    ],
+)
+def test_the_key_changes_with_what_the_notebook_uses_and_with_nothing_else(
+    keyed: Path, file: str, changes: bool
+) -> None:
+    before = Job(find("1", keyed), root=keyed).key
+    with (keyed / file).open("a") as stream:
+        stream.write("\n# edited\n")
+    assert (Job(find("1", keyed), root=keyed).key != before) is changes
+
+
+def test_the_key_changes_with_a_parameter_and_not_with_their_order(keyed: Path) -> None:
+    source = find("1", keyed)
+    keys = [Job(source, p, keyed).key for p in ({}, {"seed": 2}, {"seed": 2.0}, {"seed": 2, "flag": True})]
+    assert len(set(keys)) == 4
+    assert Job(source, {"flag": True, "seed": 2}, keyed).key == keys[3]
+
+
+@pytest.mark.parametrize(
+    ("line", "modules"),
+    [
+        ("import rbcore.one", ["__init__", "one", "two"]),
+        ("import rbcore", ["__init__"]),
+        ("from rbcore import two, three", ["__init__", "three", "two"]),
+        ("from rbcore.two import anything", ["__init__", "two"]),
+        ("if True:\n    import rbcore.three as t", ["__init__", "three"]),
+        ("%matplotlib inline\nfrom rbcore import three", ["__init__", "three"]),
+        ("import rbcorelike", []),
+    ],
+)
+def test_imports_of_every_form_are_followed(keyed: Path, line: str, modules: list[str]) -> None:
+    source = chapter(keyed, "02-b", line)
+    assert [path.stem for path in imported_modules(source, keyed)] == modules
+
+
+def test_a_cell_that_is_not_python_is_named(keyed: Path) -> None:
+    source = chapter(keyed, "02-b", "x = 1\ny = = 2")
+    with pytest.raises(ExecutionError, match=r"02-b.md, code cell 3, line 2: invalid syntax\n    y = = 2"):
+        imported_modules(source, keyed)
+
+
+def test_a_module_that_is_not_python_is_named(keyed: Path) -> None:
+    module(keyed, "two", "def broken(:\n")
+    with pytest.raises(ExecutionError, match="rbcore/two.py, line 1: invalid syntax"):
+        imported_modules(find("1", keyed), keyed)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Names and parameters
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", ["2", "02", "02-b", "02-b.md"])
+def test_a_notebook_is_found_by_its_number_or_its_name(tmp_path: Path, number: str) -> None:
+    chapter(tmp_path, "01-a"), chapter(tmp_path, "02-b")
+    assert find(number, tmp_path) == tmp_path / "notebooks" / "02-b.md"
+
+
+@pytest.mark.parametrize("number", ["7", "", "b", "02-c", "."])
+def test_a_wrong_number_is_answered_with_the_names(tmp_path: Path, number: str) -> None:
+    chapter(tmp_path, "01-a"), chapter(tmp_path, "02-b")
+    with pytest.raises(ExecutionError, match="choose a number from 01-a, 02-b"):
+        find(number, tmp_path)
+
+
+def test_parameters_are_read_with_the_types_of_their_defaults(tmp_path: Path) -> None:
+    source = chapter(tmp_path, "01-a")
+    assert default_parameters(source) == {"seed": 1, "scale": 0.5, "word": "one", "flag": False, "sizes": (1, 2)}
+    chosen = parse_parameters("seed=-3 scale=2 word=two flag=True sizes=(4,)", source)
+    assert chosen == {"seed": -3, "scale": 2.0, "word": "two", "flag": True, "sizes": (4,)}
+    assert [type(v) for v in chosen.values()] == [int, float, str, bool, tuple]
+    assert parse_parameters("  ", source) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed", r"""'seed' is not name=value; write P="seed=3 n=500\""""),
+        ("seed=", "'seed=' is not name=value"),
+        ("-x", "'-x' is not name=value"),
+        ("sed=3", r"01-a has no parameter 'sed'; it has seed=1, scale=0.5, word='one'"),
+        ("seed=2.5", "seed=2.5: 01-a expects int here, such as 1"),
+        ("seed=True", "seed=True: 01-a expects int here"),
+        ("scale=small", "scale=small: 01-a expects float here, such as 0.5"),
+        ("flag=1", "flag=1: 01-a expects bool here, such as False"),
+        ("sizes=3", r"sizes=3: 01-a expects tuple here, such as \(1, 2\)"),
+        ("seed=1 seed=2", "'seed' is given twice"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_what_would_be_right(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ExecutionError, match=message):
+        parse_parameters(text, chapter(tmp_path, "01-a"))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ("seed = 1 + len('x')", r"parameter 'seed' must be a literal, got 1 \+ len\('x'\)"),
+        ("import os", "the parameters cell holds lines `name = literal`, got import os"),
+        ("a = b = 1", "the parameters cell holds lines `name = literal`, got a = b = 1"),
+        ("seed = = 1", "01-a.md, the parameters cell, line 1: invalid syntax"),
+    ],
+)
+def test_a_wrong_parameters_cell_is_refused(tmp_path: Path, parameters: str, message: str) -> None:
+    with pytest.raises(ExecutionError, match=message):
+        default_parameters(chapter(tmp_path, "01-a", parameters=parameters))
+
+
+def test_a_notebook_without_a_parameters_cell_runs_nothing(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a")
+    source = chapter(tmp_path, "02-b")
+    source.write_text(source.read_text().replace(":tags: [parameters]\n", ""))
+    with pytest.raises(ExecutionError, match="02-b.md: the first code cell must carry the tag 'parameters'"):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert runs(tmp_path, "01-a") == 0
+
+
+def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
+    source = chapter(tmp_path, "01-a")
+    source.write_text("```{code-cell}\n---\ntags: [\n---\nx\n```\n")
+    with pytest.raises(ExecutionError, match="01-a.md is not a notebook in MyST Markdown"):
+        default_parameters(source)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Runs
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def test_notebooks_run_in_parallel_once_and_again_only_when_edited(tmp_path: Path) -> None:
+    """Each waits for the other to have begun, so they run at once; then one edit runs one of them again."""
+    meet = "import pathlib, time\nend = time.time() + 30\nwhile not pathlib.Path('../ran-{}').exists():\n"
+    meet += "    assert time.time() < end\n    time.sleep(.05)\nprint('met')"
+    chapter(tmp_path, "01-a", meet.format("02-b")), chapter(tmp_path, "02-b", meet.format("01-a"))
+    sources = {path: hashlib.sha256(path.read_bytes()).digest() for path in notebooks(tmp_path)}
+    cache = tmp_path / "cache"
+    executed = execute(all_jobs(tmp_path), cache, workers=2)
+    assert [printed(path) for path in executed.values()] == ["met\n", "met\n"]
+    assert {path: hashlib.sha256(path.read_bytes()).digest() for path in notebooks(tmp_path)} == sources
+    assert sorted(p.name for p in (tmp_path / "notebooks").iterdir()) == ["01-a.md", "02-b.md"]
+
+    assert execute(all_jobs(tmp_path), cache) == executed
+    assert (runs(tmp_path, "01-a"), runs(tmp_path, "02-b")) == (1, 1)
+    with find("2", tmp_path).open("a") as stream:
+        stream.write("\nOne more sentence.\n")
+    execute(all_jobs(tmp_path), cache)
+    assert (runs(tmp_path, "01-a"), runs(tmp_path, "02-b")) == (1, 2)
+
+
+def test_the_kernel_gets_bounded_threads_the_books_rbcore_and_the_parameters(tmp_path: Path) -> None:
+    module(tmp_path, "__init__", "mark = 'the tiny one'\n")
+    source = chapter(
+        tmp_path,
+        "01-a",
+        "import os, sys, rbcore\nprint(os.environ['OMP_NUM_THREADS'], os.environ['OPENBLAS_NUM_THREADS'])",
+        "print(rbcore.mark, sys.executable, os.path.basename(os.getcwd()), seed, scale, word, flag, sizes)",
+    )
+    here, before = os.getcwd(), dict(os.environ)
+    job = Job(source, {"seed": -7, "sizes": (3, 4), "word": "it's"}, tmp_path)
+    threads, rest = printed(execute([job], tmp_path / "cache")["01-a"]).splitlines()
+    assert threads.split() == [str(len(os.sched_getaffinity(0)))] * 2
+    assert rest == f"the tiny one {sys.executable} notebooks -7 0.5 it's False (3, 4)"
+    assert (os.getcwd(), dict(os.environ)) == (here, before)
+
+
+def test_two_kernels_share_the_cores(tmp_path: Path) -> None:
+    for name in ("01-a", "02-b"):
+        chapter(tmp_path, name, "import os\nprint(os.environ['OMP_NUM_THREADS'])")
+    executed = execute(all_jobs(tmp_path), tmp_path / "cache", workers=2)
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert [printed(path) for path in executed.values()] == [f"{share}\n"] * 2
+
+
+def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Path) -> None:
+    source = chapter(
+        tmp_path,
+        "01-a",
+        "import random\nfrom rbcore.ledger import record\nrandom.seed(seed)",
+        "print({'some', 'words', 'of', 'a', 'set'})",
+        "record('drawn', random.random(), fmt='.3f')",
+    )
+    contents = []
+    for _ in range(2):
+        path = execute([Job(source)], tmp_path / "cache", fresh=True)["01-a"]
+        notebook = json.loads(path.read_text())
+        assert len(notebook["metadata"]["rbcore"].pop("seconds")) == len(notebook["cells"])
+        contents.append(notebook)
+    assert runs(tmp_path, "01-a") == 2
+    assert contents[0] == contents[1]
+
+
+def test_a_failing_cell_is_named_and_nothing_of_its_notebook_is_kept(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a")
+    source = chapter(tmp_path, "02-b", "x = 0\ny = 1 / x", "print('not reached')")
+    with pytest.raises(ExecutionError) as caught:
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    line = source.read_text().split("\n").index("y = 1 / x") + 1
+    assert str(caught.value).startswith(f"02-b.md:{line}, cell 3:\n    x = 0\n    y = 1 / x\n")
+    assert str(caught.value).endswith("ZeroDivisionError: division by zero")
+    assert [p.parent.name for p in (tmp_path / "cache").glob("*/*")] == ["01-a"]
+
+
+def test_two_failing_notebooks_are_both_reported(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a", "import time; time.sleep(1)\nraise ValueError('first')")
+    chapter(tmp_path, "02-b", "import time; time.sleep(1)\nraise ValueError('second')")
+    with pytest.raises(ExecutionError, match=r"(?s)ValueError: first.*ValueError: second"):
+        execute(all_jobs(tmp_path), tmp_path / "cache", workers=2)
+
+
+def test_a_kernel_that_dies_is_reported_with_its_cell(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a", "import os\nos.kill(os.getpid(), 9)")
+    with pytest.raises(ExecutionError, match=r"(?s)01-a.md:\d+:\n    import os.*the kernel died"):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*/*"))
+
+
+def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> None:
+    """Its outputs would belong to neither text."""
+    chapter(tmp_path, "01-a", "with open('01-a.md', 'a') as source:\n    print('more', file=source)")
+    with pytest.raises(ExecutionError, match="01-a.md, or what it imports, was edited while it ran"):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*/*"))
+
+
+def test_only_the_newest_executions_are_kept(tmp_path: Path) -> None:
+    source, cache = chapter(tmp_path, "01-a"), tmp_path / "cache"
+    for seed in range(5):
+        newest = execute([Job(source, {"seed": seed}, tmp_path)], cache)["01-a"]
+    assert len(list(cache.glob("*/*.ipynb"))) == 3
+    assert newest.exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Interruption, company and progress
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Path:
+    """A book whose second notebook waits to be interrupted."""
+    chapter(tmp_path, "01-a"), chapter(tmp_path, "02-b", WAIT)
+    return tmp_path
+
+
+def in_the_middle(root: Path) -> tuple[subprocess.Popen[str], int]:
+    """A call that has finished the first notebook and is in the second; and the number of that kernel."""
+    cache = root / "book" / "_build" / "cache"
+    process = start(root, "book")
+    until(lambda: (root / "at-work").exists() and any(cache.glob("01-a/*.ipynb")))
+    return process, int((root / "at-work").read_text())
+
+
+def check_resumes(root: Path) -> None:
+    """Only the first notebook is there; the next call runs only the second."""
+    cache = root / "book" / "_build" / "cache"
+    assert [p.parent.name for p in cache.glob("*/*")] == ["01-a"]
+    execute(all_jobs(root), cache)
+    assert (runs(root, "01-a"), runs(root, "02-b")) == (1, 2)
+    assert sorted(p.parent.name for p in cache.glob("*/*")) == ["01-a", "02-b"]
+
+
+def test_a_killed_call_keeps_what_was_finished_and_leaves_no_kernel(waiting: Path) -> None:
+    process, kernel = in_the_middle(waiting)
+    process.kill()
+    process.communicate()
+    until(lambda: not alive(kernel), 10)
+    check_resumes(waiting)
+
+
+def test_a_half_written_file_of_a_killed_call_is_never_taken_for_a_notebook(tmp_path: Path) -> None:
+    source, cache = chapter(tmp_path, "01-a"), tmp_path / "cache"
+    partial = Job(source, root=tmp_path).target(cache).with_suffix(".partial")
+    partial.parent.mkdir(parents=True)
+    partial.write_text('{"cells": [')
+    nbformat.read(execute(all_jobs(tmp_path), cache)["01-a"], as_version=4)
+    assert runs(tmp_path, "01-a") == 1
+    assert not partial.exists()
+
+
+def test_ctrl_c_ends_the_call_and_its_kernels_at_once(waiting: Path) -> None:
+    process, kernel = in_the_middle(waiting)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert "interrupted: finished notebooks are kept, the next call goes on from there" in said
+    assert "Traceback" not in said
+    assert not alive(kernel)
+    check_resumes(waiting)
+
+
+def test_two_calls_at_once_take_turns_and_run_each_notebook_once(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a", "import time; time.sleep(2)")
+    calls = [start(tmp_path, "book") for _ in range(2)]
+    said = [call.communicate(timeout=60)[1] for call in calls]
+    assert sum("waiting for another call that works in" in text for text in said) == 1
+    assert runs(tmp_path, "01-a") == 1
+
+
+def test_a_log_gets_a_line_when_a_notebook_begins_and_when_it_ends(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chapter(tmp_path, "01-a")
+    execute(all_jobs(tmp_path), tmp_path / "cache")
+    first, last = capfd.readouterr().err.splitlines()
+    assert first == "executing 01-a (2 cells)"
+    assert last.startswith("executed 01-a in ")
+
+
+def test_a_terminal_gets_a_bar_over_all_cells_with_the_time_left(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a", *["import time; time.sleep(.3)"] * 4)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = start(tmp_path, "book", stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # the terminal is gone when the call has ended
+        pass
+    process.wait(timeout=30)
+    text = shown.decode()
+    assert "01-a" in text
+    assert "cell 3 of 6" in text
+    assert " left" in text
+    assert "100%" in text
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Commands
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_no_book_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(tmp_path), "book"]) == 1
+    assert "is not the book's folder: it has no notebooks/01-...md" in capsys.readouterr().err
+
+
+def test_a_refused_command_says_why_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chapter(tmp_path, "01-a", "1 / 0")
+    for command, reason in [
+        (["run", "07"], "error: no notebook '07': choose a number from 01-a"),
+        (["run", "01", "n=5"], "error: 01-a has no parameter 'n'; it has seed=1"),
+        (["run", "01", "seed=5"], "ZeroDivisionError: division by zero"),
+        (["book"], "ZeroDivisionError: division by zero"),
+        (["serve"], "no pages yet: run `make book` first"),
+    ]:
+        assert main(["--root", str(tmp_path), *command]) == 1
+        assert reason in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+
+    (tmp_path / "book" / "_build" / "html").mkdir(parents=True)
+    (tmp_path / "book" / "_build" / "html" / "index.html").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--root", str(tmp_path), "serve", "--port", str(port)]) == 1
+    assert f"port {port} cannot be used" in capsys.readouterr().err

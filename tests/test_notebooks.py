@@ -1,0 +1,142 @@
+"""The chapters' form: what every notebook must have, and how long a visible cell may be."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import lint_notebooks
+import nbformat
+import pytest
+
+from rbcore.execute import ROOT, Job, default_parameters, notebooks, read
+
+CHAPTERS = notebooks(ROOT)
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+
+
+def code_cells(source: Path) -> list[Any]:
+    """The notebook's code cells, but for its parameters."""
+    cells = [c for c in read(source).cells if c.cell_type == "code"]
+    return [c for c in cells if "parameters" not in c.metadata.get("tags", [])]
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda p: p.stem)
+def source(request: pytest.FixtureRequest) -> Path:
+    """Each chapter in turn."""
+    return request.param
+
+
+def test_every_notebook_has_a_numbered_name_and_the_numbers_run() -> None:
+    files = sorted((ROOT / "notebooks").iterdir())
+    assert all(re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*\.md", f.name) for f in files if f.name[0] not in "._")
+    assert [int(p.name[:2]) for p in CHAPTERS] == list(range(1, len(CHAPTERS) + 1))
+
+
+def test_the_parameters_come_first_and_hold_a_seed(source: Path) -> None:
+    assert isinstance(default_parameters(source).get("seed"), int)
+
+
+def test_code_that_a_reader_sees_is_short(source: Path) -> None:
+    """A visible cell has at most 18 lines of at most 84 characters; a folded one at most 30 lines."""
+    found = []
+    for cell in code_cells(source):
+        lines = cell.source.strip().split("\n")
+        folded = bool(HIDDEN & set(cell.metadata.get("tags", [])))
+        if len(lines) > (30 if folded else 18):
+            found.append(f"{len(lines)} lines{' (folded)' * folded}: {lines[0]}")
+        if not folded:
+            found += [f"{len(line)} characters: {line}" for line in lines if len(line) > 84]
+    assert not found, "\n".join([source.name, *found])
+
+
+def test_randomness_comes_from_a_generator_with_the_chapters_seed(source: Path) -> None:
+    """No global random state: numpy's, Python's or torch's."""
+    shared = re.compile(
+        r"np\.random\.(?!default_rng|Generator|SeedSequence|PCG64)\w+|\brandom\.(seed|random|choice|shuffle)\("
+        r"|torch\.manual_seed"
+    )
+    found = [m.group(0) for cell in code_cells(source) for m in shared.finditer(cell.source.replace("rng.", ""))]
+    assert not found, f"{source.name}: {found}"
+
+
+@pytest.mark.book
+def test_every_figure_has_a_caption_and_a_description(source: Path, built_book: Path) -> None:
+    executed = Job(source).target(ROOT / "book" / "_build" / "cache")
+    found = []
+    for cell in nbformat.read(executed, as_version=4).cells:
+        if not any("image/png" in o.get("data", {}) or "image/svg+xml" in o.get("data", {})
+                   for o in cell.get("outputs", [])):  # fmt: skip
+            continue
+        render = cell.metadata.get("mystnb", {})
+        if len(render.get("image", {}).get("alt", "").split()) < 5:
+            found.append(f"no alt text: {cell.source[:60]!r}")
+        if not render.get("figure", {}).get("caption", "").strip():
+            found.append(f"no caption: {cell.source[:60]!r}")
+        if not render.get("figure", {}).get("name", "").startswith("fig-"):
+            found.append(f"no name fig-...: {cell.source[:60]!r}")
+    assert not found, "\n".join([source.name, *found])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The linter itself
+# ---------------------------------------------------------------------------------------------------------------
+
+SMALL = """---
+kernelspec: {name: python3}
+---
+
+# Title with `x = 1`
+
+```python
+not   = a_cell
+```
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+seed=1
+```
+
+```{code-cell} ipython3
+---
+mystnb:
+  image:
+    alt: a   line
+---
+import os
+x = {  'a':1 }
+x;
+```
+
+Prose   with spaces.
+
+```{code-cell} ipython3
+y = [1,
+  2]
+```
+"""
+
+
+def test_the_linter_names_the_notebook_the_line_and_the_cell(tmp_path: Path) -> None:
+    path = tmp_path / "09-small.md"
+    path.write_text(SMALL)
+    said = lint_notebooks.problems(path)
+    line = SMALL.split("\n").index("import os") + 1
+    assert any(text.startswith(f"09-small.md:{line}: cell 2: F401") for text in said)
+    assert sum("not formatted" in text for text in said) == 3
+
+
+def test_the_formatter_writes_the_bodies_of_code_cells_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "09-small.md"
+    path.write_text(SMALL)
+    assert lint_notebooks.fix(path)
+    right = SMALL.replace("seed=1", "seed = 1").replace("x = {  'a':1 }", 'x = {"a": 1}')
+    right = right.replace("import os\nx =", "import os\n\nx =").replace("y = [1,\n  2]", "y = [1, 2]")
+    assert path.read_text() == right
+    assert not lint_notebooks.fix(path)
+
+
+def test_the_linter_reports_a_cell_that_is_not_python(tmp_path: Path) -> None:
+    path = tmp_path / "09-small.md"
+    path.write_text(SMALL.replace("y = [1,", "y = = [1,"))
+    assert any("cell 3" in text for text in lint_notebooks.problems(path))

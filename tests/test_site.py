@@ -1,0 +1,308 @@
+"""The site: what the build assembles, what it refuses, and that nobody ever sees half of it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+
+from rbcore import site
+from rbcore.__main__ import main
+from rbcore.execute import ROOT, Job, default_parameters, notebooks
+from rbcore.ledger import MIME, Chapter, collect
+
+RECORD = {"name": "half", "value": 0.5, "fmt": ".2f", "unit": "bits", "kind": "exact"}
+CLAIM = {"id": "half-is-half", "sentence": "It is {val}`half`.", "kind": "exact", "verdict": "holds"}
+CLAIM |= {"statement": "I(S;P) <= H(S)"}
+CODE = 'record("half", 0.5)\nclaim("half-is-half", "It is {val}`half`.", 0.5 == 1 / 2, kind="exact")'
+PROSE = "# One\n\nWe got {val}`half`, or {num}`half`. {claim}`half-is-half`\n\n{statement}`half-is-half`"
+
+
+def executed(folder: Path, name: str, prose: str = PROSE) -> Path:
+    """An executed notebook of one sentence and one cell that stored, claimed and printed."""
+    outputs = [nbformat.v4.new_output("stream", text="printed\n")]
+    if "half" in prose:
+        stored = [{MIME: {"record": RECORD}}, {MIME: {"claim": CLAIM}}]
+        outputs += [nbformat.v4.new_output("display_data", data=data) for data in stored]
+    cells = [
+        nbformat.v4.new_markdown_cell(prose),
+        nbformat.v4.new_code_cell(CODE if "half" in prose else "1 + 1", outputs=outputs),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"rbcore": {"seconds": [0, 0.1]}})
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    path = folder / "executed" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+    source = folder / "notebooks" / f"{name}.md"
+    source.parent.mkdir(exist_ok=True)
+    source.write_text(f"---\n---\n\n{prose}\n\n```{{code-cell}} ipython3\n1 + 1\n```\n")
+    return path
+
+
+def chapters(paths: dict[str, Path]) -> list[Chapter]:
+    return [collect(nbformat.read(path, as_version=4), name) for name, path in paths.items()]
+
+
+def assemble(root: Path, paths: dict[str, Path]) -> Path:
+    """Assemble a small book and return the folder."""
+    site.assemble(root, paths, chapters(paths), root / "source")
+    return root / "source"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A book of one page and two chapters, with the real configuration and extensions."""
+    (tmp_path / "book").mkdir()
+    for name in ("_ext", "_static", "_config.yml", "references.bib", "ledger.md"):
+        where = ROOT / "book" / name
+        (shutil.copytree if where.is_dir() else shutil.copy2)(where, tmp_path / "book" / name)
+    (tmp_path / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
+    toc = {"format": "jb-book", "root": "preface", "parts": [{"caption": "All", "chapters": []}]}
+    toc["parts"][0]["chapters"] = [{"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger")]
+    (tmp_path / "book" / "_toc.yml").write_text(yaml.safe_dump(toc))
+    return tmp_path
+
+
+@pytest.fixture
+def paths(small: Path) -> dict[str, Path]:
+    """The two executed notebooks of the small book."""
+    return {"01-one": executed(small, "01-one"), "02-two": executed(small, "02-two", "# Two\n\nNothing.")}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Assembly
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def files(folder: Path) -> dict[str, int]:
+    """The files below `folder` and when they were written."""
+    return {p.relative_to(folder).as_posix(): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_folder_holds_pages_chapters_downloads_and_the_ledger(small: Path, paths: dict[str, Path]) -> None:
+    source = assemble(small, paths)
+    names = set(files(source))
+    assert {"preface.md", "_toc.yml", "_config.yml", "_ext/ledger_roles.py", "_static/book.css"} <= names
+    assert {"chapters/01-one.ipynb", "chapters/02-two.ipynb", "_ledger.json"} <= names
+    assert {f"{site.DOWNLOADS}/{n}.{s}" for n in paths for s in ("ipynb", "md")} <= names
+    assert (source / site.DOWNLOADS / "01-one.md").read_bytes() == (small / "notebooks" / "01-one.md").read_bytes()
+    ledger = json.loads((source / "_ledger.json").read_text())
+    assert [v["name"] for v in ledger["values"]] == ["half"]
+    assert [c["id"] for c in ledger["claims"]] == ["half-is-half"]
+
+
+def test_a_page_keeps_its_outputs_but_for_those_that_the_text_shows(small: Path, paths: dict[str, Path]) -> None:
+    before = paths["01-one"].read_bytes()
+    page = nbformat.read(assemble(small, paths) / "chapters" / "01-one.ipynb", as_version=4)
+    assert [o["output_type"] for o in page.cells[1].outputs] == ["stream"]
+    assert "{val}`half`" in page.cells[0].source
+    assert paths["01-one"].read_bytes() == before
+
+
+def test_a_download_shows_values_and_sentences_in_place_of_roles(small: Path, paths: dict[str, Path]) -> None:
+    path = assemble(small, paths) / site.DOWNLOADS / "01-one.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    text = notebook.cells[0].source
+    assert "We got 0.50\u00a0bits, or 0.50." in text
+    assert "It is 0.50\u00a0bits." in text
+    assert "{" not in text.split("$")[0]
+    assert "$" in text.split("\n")[-1]
+    assert len(notebook.cells[1].outputs) == 3
+
+
+def test_what_did_not_change_is_not_written_again(small: Path, paths: dict[str, Path]) -> None:
+    before = files(assemble(small, paths))
+    (small / "book" / "preface.md").write_text("# Preface\n\nAnother text.\n")
+    after = files(assemble(small, paths))
+    assert [name for name in after if after[name] != before[name]] == ["preface.md"]
+
+
+def test_a_removed_chapter_disappears(small: Path, paths: dict[str, Path]) -> None:
+    source = assemble(small, paths)
+    assemble(small, {"01-one": paths["01-one"]})
+    assert not [name for name in files(source) if "02-two" in name]
+
+
+def test_a_run_of_one_chapter_lists_only_what_it_has(small: Path, paths: dict[str, Path]) -> None:
+    source = assemble(small, {"01-one": paths["01-one"]})
+    site.one_chapter(source, "01-one")
+    contents = yaml.safe_load((source / "_toc.yml").read_text())
+    assert contents["root"] == "chapters/01-one"
+    assert [c["file"] for c in contents["parts"][0]["chapters"]] == ["notation", "ledger", "references"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Pages
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_pages_are_built_whole_and_only_when_something_changed(small: Path, paths: dict[str, Path]) -> None:
+    output = small / "built" / "html"
+    assert site.build(assemble(small, paths), output) == output / "index.html"
+    page = (output / "chapters" / "01-one.html").read_text()
+    assert "0.50\u00a0bits" in page
+    assert "ledger.html#claim-half-is-half" in page
+    assert sorted(p.name for p in output.parent.iterdir()) == ["html"], "nothing but the pages is left"
+
+    before = files(output)
+    site.build(assemble(small, paths), output)
+    assert files(output) == before
+
+    styles = small / "book" / "_ext" / "pages.py"  # an extension decides what pages look like, as their text does
+    styles.write_text(styles.read_text().replace("Executed notebook", "The notebook that ran"))
+    site.build(assemble(small, paths), output)
+    assert "The notebook that ran" in (output / "chapters" / "01-one.html").read_text()
+
+
+def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks(
+    small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy2(ROOT / "book" / "notation.md", small / "book")
+    shutil.copy2(ROOT / "book" / "references.md", small / "book")
+    monkeypatch.setitem(CLAIM, "verdict", "fails")
+    source = assemble(small, {"01-one": executed(small, "01-one", PROSE + "\n\nSee {doc}`02-two`.")})
+    site.one_chapter(source, "01-one")
+    site.build(source, small / "run" / "html", strict=False)
+    page = (small / "run" / "html" / "chapters" / "01-one.html").read_text()
+    assert "rb-fails" in page
+    assert "\u2717" in page
+    assert "02-two.html" not in page
+    index = (small / "run" / "html" / "searchindex.js").read_text()
+    assert "chapters/01-one" in index
+    assert "02-two" not in index
+
+
+@pytest.mark.parametrize(
+    ("prose", "warning"),
+    [
+        ("# Two\n\nText.\n\nA {val}`quarter`.", "no notebook records 'quarter'"),
+        ("# Two\n\nText.\n\nA {claim}`quarter-is`.", "no notebook claims 'quarter-is'"),
+        ("# Two\n\nText.\n\nSee {ref}`nowhere`.", "nowhere"),
+        ("# Two\n\nText.\n\nSee {doc}`03-three`.", "03-three"),
+        ("# Two\n\nText.\n\n{shannon}`I(S;`", "no ')' closes it"),
+    ],
+)
+def test_a_page_that_does_not_build_leaves_the_pages_and_says_where(
+    small: Path, paths: dict[str, Path], prose: str, warning: str
+) -> None:
+    """Also on the next call, when Sphinx alone would not read the page again and so not warn."""
+    output = small / "built" / "html"
+    output.mkdir(parents=True)
+    (output / "index.html").write_text("the pages from before")
+    paths["02-two"] = executed(small, "02-two", prose)
+    lines = (small / "notebooks" / "02-two.md").read_text().split("\n")
+    for _ in range(2):
+        with pytest.raises(site.SiteError) as caught:
+            site.build(assemble(small, paths), output)
+        said = next(line for line in str(caught.value).split("\n") if warning in line)
+        assert said.startswith(f"notebooks/02-two.md:{lines.index(prose.split(chr(10))[-1]) + 1}: WARNING")
+        assert "I(S;\n" in str(caught.value) or "shannon" not in prose, "the formula is shown with the warning"
+        assert contents(output) == {"index.html": b"the pages from before"}
+    assert sorted(p.name for p in output.parent.iterdir()) == ["html"]
+
+
+def test_an_error_on_a_page_of_the_book_folder_names_that_file(small: Path, paths: dict[str, Path]) -> None:
+    (small / "book" / "preface.md").write_text("# Preface\n\nText.\n\nSee {ref}`nowhere`.\n")
+    with pytest.raises(site.SiteError, match=r"book/preface.md:5: WARNING.*nowhere"):
+        site.build(assemble(small, paths), small / "built" / "html")
+
+
+def test_a_killed_build_leaves_the_old_pages_and_the_next_one_is_whole(
+    small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = small / "built" / "html"
+    source = assemble(small, paths)
+    site.build(source, output)
+    before = contents(output)
+    (source / "preface.md").write_text("# Preface\n\nAnother text.\n")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.subprocess, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            site.build(source, output)
+    assert contents(output) == before
+    site.build(source, output)
+    assert "Another text." in (output / "preface.html").read_text()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The book itself
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.book
+def test_everything_re_executed_from_nothing_agrees_with_the_pins_and_the_text() -> None:
+    """The gate of CI: no cached result is used."""
+    assert main(["agree"]) == 0
+
+
+@pytest.mark.book
+def test_a_second_build_executes_nothing_and_leaves_the_pages(built_book: Path) -> None:
+    before = files(built_book)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "rbcore", "book"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "executing" not in done.stderr
+    assert f"open {built_book / 'index.html'}" in done.stdout
+    assert files(built_book) == before
+
+
+@pytest.mark.book
+def test_every_image_of_the_pages_has_a_description(built_book: Path, tmp_path: Path) -> None:
+    assert site.images_without_alt(sorted(built_book.rglob("*.html"))) == []
+    planted = tmp_path / "page.html"
+    planted.write_text('<img src="a.png"><img src="b.png" alt="../_images/b.png"><img src="c.png" alt="A curve.">')
+    assert len(site.images_without_alt([planted])) == 2
+
+
+@pytest.fixture(scope="module")
+def other_run() -> Iterator[tuple[Path, str]]:
+    """Chapter 1 with a seed that nobody else runs, by the command; what it wrote and printed."""
+    source = notebooks(ROOT)[0]
+    seed = default_parameters(source)["seed"] + 1_000_003
+    command = [sys.executable, "-m", "rbcore", "run", "--", "01", f"seed={seed}"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    target = ROOT / "runs" / f"{source.stem}-seed={seed}"
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield target, done.stdout
+    shutil.rmtree(target)
+
+
+@pytest.mark.book
+def test_a_run_with_other_parameters_shows_its_own_numbers(other_run: tuple[Path, str]) -> None:
+    target, said = other_run
+    source = notebooks(ROOT)[0]
+    seed = default_parameters(source)["seed"] + 1_000_003
+    assert f"notebook: {target / source.stem}.ipynb" in said
+    assert sorted(p.name for p in target.iterdir()) == [f"{source.stem}.ipynb", "html"]
+    run = Job(source, {"seed": seed}).target(ROOT / "book" / "_build" / "cache-runs")
+    values = collect(nbformat.read(run, as_version=4), source.stem).values
+    page = (target / "html" / "chapters" / f"{source.stem}.html").read_text()
+    shown = [v for v in values if isinstance(v.value, float) and v.number() in page]
+    assert len(shown) > len(values) / 2
+    assert "rb-fails" not in page or "fails:" in said
+    cells = nbformat.read(target / f"{source.stem}.ipynb", as_version=4).cells
+    assert any(f"seed = {seed}" in c.source for c in cells if c.cell_type == "code")
+    assert not any("{val}" in c.source for c in cells if c.cell_type == "markdown")
+    pages = {p.relative_to(target / "html").as_posix() for p in (target / "html").rglob("*.html")}
+    assert {f"chapters/{source.stem}.html", "ledger.html", "notation.html", "index.html"} <= pages
+    assert not [p for p in pages if p.startswith("chapters/") and source.stem not in p]
