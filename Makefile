@@ -67,8 +67,8 @@ screenshot: book ## take the README's screenshot from the built pages (needs chr
 lock: ## write requirements.lock anew from pyproject.toml
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet '.[test]'
-	@{ sed -n '/^#/p' requirements.lock; .venv-lock/bin/python -m pip freeze | \
-	  grep -viE '^(-e|rbcore|#|nvidia-|triton|cuda-)' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > requirements.new
+	@{ sed -n '/^#/p' requirements.lock; .venv-lock/bin/python -m pip freeze --all | \
+	  grep -viE '^(-e|rbcore|#|pip=|nvidia-|triton|cuda-)' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > requirements.new
 	@mv requirements.new requirements.lock && rm -rf .venv-lock build *.egg-info
 
 clean: ## remove what was built (the environment stays; rm -r .venv removes it)

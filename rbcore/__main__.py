@@ -79,14 +79,13 @@ def run_one(root: Path, number: str, text: str) -> int:
     executed = execute([job], root / "book" / "_build" / "cache-runs")
     chapters = agree.gather(executed)
     values = {v.name: v for c in chapters for v in c.values}
-    claims = {k.id: k for c in chapters for k in c.claims}
     work = root / "book" / "_build" / "run"
     with alone(root / "book" / "_build"):
         shutil.rmtree(work, ignore_errors=True)
         site.assemble(root, executed, chapters, work / "source")
         site.one_chapter(work / "source", job.name)
         site.build(work / "source", work / "whole" / "html", strict=False)
-        (work / "whole" / f"{job.name}.ipynb").write_bytes(site.as_download(executed[job.name], values, claims))
+        (work / "whole" / f"{job.name}.ipynb").write_bytes(site.downloads(root, executed, chapters)[job.name])
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(exist_ok=True)
         os.replace(work / "whole", target)

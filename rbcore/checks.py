@@ -9,11 +9,14 @@ A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands b
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+
+if TYPE_CHECKING:
+    from rbcore.finite import Joint
 
 Kind = Literal["proved", "exact", "statistical"]
 
@@ -83,7 +86,7 @@ def identity(statement: str) -> Check:
     return Check(not left_over, "proved", "terms left over", float(sum(len(f.coefficients) for f in left_over)))
 
 
-def satisfied(statement: str, joint, tol: float = 1e-10) -> Check:
+def satisfied(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     """The information `statement` holds in every model of the batch `joint` (an `rbcore.finite.Joint`)."""
     from rbcore.expr import parse
 
@@ -91,7 +94,7 @@ def satisfied(statement: str, joint, tol: float = 1e-10) -> Check:
     return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
-def violated(statement: str, joint, tol: float = 1e-10) -> Check:
+def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands."""
     from rbcore.expr import parse
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import lambertw
 
 from rbcore.finite import PmfError, tv
 
@@ -51,12 +52,17 @@ def bretagnolle_huber(kl: ArrayLike) -> np.ndarray:
     return np.sqrt(-np.expm1(-np.asarray(kl, dtype=float)))
 
 
+def pinsker_crossing() -> float:
+    """The KL (nats) at which both bounds agree: `KL / 2 = 1 - exp(-KL)`, KL = 2 + W(-2 exp(-2)), Lambert's W."""
+    return float(2 + lambertw(-2 * np.exp(-2)).real)
+
+
 def smallest_kl(distance: ArrayLike, points: int = 4001) -> np.ndarray:
     """The smallest KL (nats) of two distributions whose TV is `distance` (any shape, in [0, 1)).
 
     Two outcomes suffice, since merging outcomes into {P > Q} and its complement keeps TV and lowers KL
-    (Fedotov, Harremoes and Topsoe 2003).  Minimized over a grid of `points` pairs that is denser at its ends, where
-    the minimum lies for large distances; right to 1e-7 up to a distance of 0.99.
+    (Fedotov, Harremoes and Topsoe 2003).  Minimized over a grid of `points` pairs that is denser at its ends,
+    where the minimum lies for large distances; right to 1e-7 up to a distance of 0.99.
     """
     v = np.asarray(distance, dtype=float)
     if ((v < 0) | (v >= 1)).any():

@@ -38,7 +38,14 @@ def style() -> None:
     )
 
 
-def band(ax: Axes, x: Sequence[float], means: Sequence[Mean], label: str | None, color, marker: str = "o") -> None:
+def band(
+    ax: Axes,
+    x: Sequence[float],
+    means: Sequence[Mean],
+    label: str | None,
+    color: tuple[float, ...],
+    marker: str = "o",
+) -> None:
     """A line through the `means`, one per entry of `x`, with their confidence intervals as a band."""
     low, high = np.array([m.ci for m in means]).T
     ax.plot(x, [m.value for m in means], marker=marker, color=color, label=label, markersize=4)

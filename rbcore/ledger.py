@@ -23,6 +23,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
 VALUE_ROLES = ("val", "num", "ci")
 Verdict = Literal["holds", "fails", "departs from the paper"]
+MARK: dict[Verdict, str] = {"holds": "\u2713", "fails": "\u2717", "departs from the paper": "\u2197"}
 
 
 class LedgerError(ValueError):

@@ -1,4 +1,4 @@
-"""MyST text as any Jupyter shows it: boxes become quotations, references become names, macros are written out.
+"""Notebooks as any Jupyter shows them: numbers filled in, boxes as quotations, references as names.
 
 The pages are built by Sphinx, which knows MyST.  A reader who downloads a notebook opens it in a Jupyter that may
 know only Markdown, and should still be able to read it.
@@ -6,16 +6,23 @@ know only Markdown, and should still be able to read it.
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from rbcore import ledger
+from rbcore.expr import parse
 
 MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}
 BOX = re.compile(
     r"^(`{3,}|:{3,})\{(?:prf:)?(\w+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
 )
 KINDS = ("definition", "theorem", "lemma", "proposition", "corollary", "remark", "proof", "exercise", "solution")
-ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
+REFERENCE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 
 
 def titles(texts: Iterable[str]) -> dict[str, str]:
@@ -41,6 +48,46 @@ def authors(bibliography: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
+def download(
+    notebook: Any,
+    chapters: Sequence[ledger.Chapter],
+    labels: Mapping[str, str],
+    cited: Mapping[str, tuple[str, str]],
+) -> Any:
+    """A copy of an executed notebook for readers: roles replaced by what they show, claims by sentence and mark.
+
+    `labels` and `cited` come from :func:`titles` and :func:`authors`.  A figure's caption, which Jupyter does not
+    show, follows it as a cell of its own.
+    """
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata.pop("rbcore", None)
+    values = {v.name: v for c in chapters for v in c.values}
+    claims = {k.id: k for c in chapters for k in c.claims}
+
+    def show(match: re.Match[str]) -> str:
+        role, name = match.groups()
+        claim = claims.get(name)
+        if role == "claim" and claim:
+            return f"**{ledger.fill(claim.sentence, values)}** {ledger.MARK[claim.verdict]}"
+        if role == "statement" and claim and claim.statement:
+            return f"${parse(claim.statement).latex()}$"
+        return match.group(0)
+
+    def written(text: str) -> str:
+        return plain(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
+
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type == "markdown":
+            cell.source = written(cell.source)
+        caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
+        if caption:
+            cells.append(nbformat.v4.new_markdown_cell(f"*Figure.* {written(caption)}", id=f"{cell.id}-caption"))
+    notebook.cells = cells
+    return notebook
+
+
 def plain(text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]) -> str:
     """One Markdown cell without MyST directives and roles."""
     while BOX.search(text):
@@ -49,7 +96,7 @@ def plain(text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, s
             break
         text = changed
     text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.M)
-    text = ROLE.sub(lambda match: _reference(*match.groups(), labels, cited), text)
+    text = REFERENCE.sub(lambda match: _reference(*match.groups(), labels, cited), text)
     for macro, written in MACROS.items():
         text = re.sub(re.escape(macro) + r"(?![A-Za-z])", lambda _, w=written: w, text)
     return text

@@ -40,8 +40,8 @@ class Account(NamedTuple):
     """Where the bound of two divergences goes; each of shape (settings, runs), and the first five sum to `bound`.
 
     gap: `|R_D - R_S|`.  signs: lost by adding absolute values.  shape: the model's loss is not the worst one of
-    its range.  range: `C` stands for that range.  triangle: `TV(D, D_M) + TV(D_M, D_gen)` stands for `TV(D, D_gen)`.
-    sharper: the bound with the range of the model's own loss in place of `C`.
+    its range.  range: `C` stands for that range.  triangle: `TV(D, D_M) + TV(D_M, D_gen)` stands for
+    `TV(D, D_gen)`.  sharper: the bound with the range of the model's own loss in place of `C`.
     """
 
     gap: np.ndarray
@@ -95,8 +95,8 @@ def post_train(
         task: `D`, shape (k,).
         prompt_pmf: `D_p`, shape (k_p,).
         generated: `D_gen(z | p)`, shape (k, k_p) or (k, k_p, settings), outcomes first as everywhere.
-        prompts: the prompt of each run, integers of shape (runs,).  Every setting uses the same ones, and calls that
-            are given the same ones can be compared run by run.
+        prompts: the prompt of each run, integers of shape (runs,).  Every setting uses the same ones, and calls
+            that are given the same ones can be compared run by run.
         smoothing: added to each count, so the forecast is (counts + a) / (n + k a).
 
     Raises:
@@ -131,8 +131,8 @@ def expected_excess(
 ) -> np.ndarray:
     """The exact mean of `post_train(...).excess` over prompts and readings; shape () or (settings,).
 
-    The excess is `|pi - D|^2 / 2` and the counts are multinomial, so with `q = D_gen(.|p)` its mean given the prompt
-    is `|E pi - D|^2 / 2 + n (1 - |q|^2) / (2 (n + k a)^2)`, where `E pi = (n q + a) / (n + k a)`.
+    The excess is `|pi - D|^2 / 2` and the counts are multinomial, so with `q = D_gen(.|p)` its mean given the
+    prompt is `|E pi - D|^2 / 2 + n (1 - |q|^2) / (2 (n + k a)^2)`, where `E pi = (n q + a) / (n + k a)`.
     """
     task, law = np.asarray(task, dtype=float), np.asarray(generated, dtype=float)
     total = n + task.size * smoothing

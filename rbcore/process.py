@@ -2,9 +2,9 @@
 
 A coastal station records the direction of the wind, one of eight sectors.  A few readings (the anchors) are
 summed up in a prompt, a generative model answers with a reading of its own, curation turns that answer by some
-sectors, and a model that predicts the wind is post-trained on the result.  Every distribution is a finite array, so every
-information quantity is exact.  Sectors are numbered 0..7 (N, NE, E, SE, S, SW, W, NW) and added modulo 8: this is
-the sum in `S_gen = M(p) + eps`.
+sectors, and a model that predicts the wind is post-trained on the result.  Every distribution is a finite array,
+so every information quantity is exact.  Sectors are numbered 0..7 (N, NE, E, SE, S, SW, W, NW) and added modulo 8:
+this is the sum in `S_gen = M(p) + eps`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def loss() -> np.ndarray:
 
 
 def anchor_sets(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """The multisets of `m` readings that can occur: counts, shape (n_sets, 8), and multinomial pmf, shape (n_sets,)."""
+    """The multisets of `m` readings that can occur: counts (n_sets, 8) and multinomial pmf (n_sets,)."""
     k, m = len(SECTORS), world.anchors
     sets = np.array(list(combinations_with_replacement(range(k), m)))
     counts = np.stack([(sets == z).sum(axis=1) for z in range(k)], axis=1)

@@ -23,8 +23,9 @@ from typing import Any
 import nbformat
 import yaml
 
-from rbcore.execute import ROOT, used_modules
-from rbcore.ledger import MIME, ROLE, Chapter, fill
+from rbcore import plain
+from rbcore.execute import ROOT, notebooks, used_modules
+from rbcore.ledger import MIME, Chapter
 
 DOWNLOADS = "_downloads_of_chapters"
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
@@ -45,14 +46,16 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
             and "__pycache__" not in inside.parts
         ):
             wanted[target / inside] = path.read_bytes()
-    values = {v.name: v for c in chapters for v in c.values}
-    claims = {k.id: k for c in chapters for k in c.claims}
-    ledger = {"values": [asdict(v) for v in values.values()], "claims": [asdict(k) for k in claims.values()]}
+    ledger = {
+        "values": [asdict(value) for chapter in chapters for value in chapter.values],
+        "claims": [asdict(claim) for chapter in chapters for claim in chapter.claims],
+    }
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
+    for name, content in downloads(root, executed, chapters).items():
+        wanted[target / DOWNLOADS / f"{name}.ipynb"] = content
     for name, path in executed.items():
         notebook = nbformat.read(path, as_version=4)
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook))
-        wanted[target / DOWNLOADS / f"{name}.ipynb"] = _bytes(download(notebook, values, claims))
         wanted[target / DOWNLOADS / f"{name}.md"] = (root / "notebooks" / f"{name}.md").read_bytes()
     for path in target.rglob("*"):
         if path.is_file() and path not in wanted:
@@ -73,30 +76,13 @@ def page(notebook: Any) -> Any:
     return notebook
 
 
-def download(notebook: Any, values: Mapping[str, Any], claims: Mapping[str, Any]) -> Any:
-    """The notebook as a reader downloads it: the roles replaced by what they show, for any Jupyter to show."""
-    notebook = copy.deepcopy(notebook)
-    notebook.metadata.pop("rbcore", None)
-
-    def show(match: Any) -> str:
-        role, name = match.groups()
-        if role == "claim" and name in claims:
-            return f"**{fill(claims[name].sentence, values)}**"
-        if role == "statement" and name in claims and claims[name].statement:
-            from rbcore.expr import parse
-
-            return f"${parse(claims[name].statement).latex()}$"
-        return match.group(0)
-
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = fill(ROLE.sub(show, cell.source), values)
-    return notebook
-
-
-def as_download(executed: Path, values: Mapping[str, Any], claims: Mapping[str, Any]) -> bytes:
-    """The bytes of the notebook at `executed` as a reader downloads it."""
-    return _bytes(download(nbformat.read(executed, as_version=4), values, claims))
+def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
+    """The executed notebooks as readers download them, by name: readable in any Jupyter, numbers filled in."""
+    labels = plain.titles(path.read_text(encoding="utf8") for path in notebooks(root))
+    bibliography = root / "book" / "references.bib"
+    cited = plain.authors(bibliography) if bibliography.exists() else {}
+    read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
+    return {name: _bytes(plain.download(notebook, chapters, labels, cited)) for name, notebook in read.items()}
 
 
 def _bytes(notebook: Any) -> bytes:

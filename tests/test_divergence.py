@@ -106,7 +106,7 @@ def test_one_prompt_is_its_own_mixture():
 @settings(max_examples=30, deadline=None)
 @given(seeds)
 def test_account_adds_up_and_bounds(seed):
-    """Gap and slacks are nonnegative and sum to the bound, and the sharper bound lies between, for random worlds."""
+    """Gap and slacks are nonnegative and sum to the bound; the sharper bound lies between; random worlds."""
     rng = np.random.default_rng(seed)
     task, prompt = random_pmf(rng, 4, concentration=0.7), random_pmf(rng, 3)
     answers = random_pmf(rng, 4, (3, 5), concentration=0.5)

@@ -1,7 +1,7 @@
 """Roles and directives that show what the notebooks recorded and claimed.
 
-``{val}`name` `` a value with its unit, ``{num}`name` `` the bare number, ``{ci}`name` `` the value with its interval,
-``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` the formula behind a
+``{val}`name` `` a value with its unit, ``{num}`name` `` the bare number, ``{ci}`name` `` the value with its
+interval, ``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` the formula behind a
 claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language, ``{ledger}`` the ledger page's tables.
 
 All of them read `_ledger.json`, which the build writes beside the sources; a page that uses a role depends on it.
@@ -25,11 +25,10 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from rbcore.expr import ExpressionError, parse
 from rbcore.expr import latex as expression
-from rbcore.ledger import Claim, Value
+from rbcore.ledger import MARK, Claim, Value
 
 logger = logging.getLogger(__name__)
 SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
-BADGE = {"holds": "\u2713", "fails": "\u2717", "departs from the paper": "\u2197"}
 RELATION = {"<=": r"\le", ">=": r"\ge", "=": "=", "==": "="}
 CLASS = {"holds": "holds", "fails": "fails", "departs from the paper": "departs"}
 
@@ -75,7 +74,7 @@ class ClaimRole(SphinxRole):
         label = f"{claim.verdict} ({claim.kind}): see the ledger"
         badge = pending_xref(
             "",
-            nodes.inline("", BADGE[claim.verdict], classes=["rb-badge", f"rb-{CLASS[claim.verdict]}"]),
+            nodes.inline("", MARK[claim.verdict], classes=["rb-badge", f"rb-{CLASS[claim.verdict]}"]),
             refdomain="",
             reftype="claim",
             reftarget=claim.id,
@@ -176,7 +175,7 @@ class LedgerDirective(SphinxDirective):
         if claim.ci is not None:
             measured += f" ({_short(claim.ci[0])} to {_short(claim.ci[1])})"
         verdict = nodes.inline(
-            "", f"{BADGE[claim.verdict]} {claim.verdict}", classes=[f"rb-{CLASS[claim.verdict]}"]
+            "", f"{MARK[claim.verdict]} {claim.verdict}", classes=[f"rb-{CLASS[claim.verdict]}"]
         )
         row = _row(
             sentence,

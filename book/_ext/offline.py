@@ -1,7 +1,7 @@
 """Serve everything from the site itself: MathJax is copied from its package into the built pages.
 
 The package carries all of MathJax 3; the pages need the TeX input, the HTML output with its fonts, and the
-accessibility layer.  They go into the output's `_static`, not the source's: the theme would load every script there.
+accessibility layer.  They go into the output's `_static`, not the source's, where the theme loads every script.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every page carries: download buttons for the notebook and its source, and the notation table.
 
-The theme's own buttons offer the file that Sphinx read.  Readers want the two files that they can run: the executed
-notebook with its numbers filled in, and the MyST source.  The build puts both under `downloads/`.
+The theme's own buttons offer the file that Sphinx read.  Readers want the two files that they can run: the
+executed notebook with its numbers filled in, and the MyST source.  The build puts both under `downloads/`.
 """
 
 from __future__ import annotations
