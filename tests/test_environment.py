@@ -1,8 +1,8 @@
 """The environment and the repository: one list of versions, a Makefile that says what it does, no outputs."""
 
 import ast
-import os
 import importlib.metadata
+import os
 import re
 import subprocess
 import tomllib
