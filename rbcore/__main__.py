@@ -83,7 +83,7 @@ def run_one(root: Path, number: str, text: str) -> int:
     with alone(root / "book" / "_build"):
         shutil.rmtree(work, ignore_errors=True)
         site.assemble(root, executed, chapters, work / "source")
-        site.one_chapter(work / "source", job.name)
+        site.one_chapter(work / "source", job.name, job.parameters)
         site.build(work / "source", work / "whole" / "html", strict=False)
         (work / "whole" / f"{job.name}.ipynb").write_bytes(site.downloads(root, executed, chapters)[job.name])
         shutil.rmtree(target, ignore_errors=True)

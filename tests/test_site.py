@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_a_removed_chapter_disappears(small: Path, paths: dict[str, Path]) -> No
 
 def test_a_run_of_one_chapter_lists_only_what_it_has(small: Path, paths: dict[str, Path]) -> None:
     source = assemble(small, {"01-one": paths["01-one"]})
-    site.one_chapter(source, "01-one")
+    site.one_chapter(source, "01-one", {})
     contents = yaml.safe_load((source / "_toc.yml").read_text())
     assert contents["root"] == "chapters/01-one"
     assert [c["file"] for c in contents["parts"][0]["chapters"]] == ["notation", "ledger", "references"]
@@ -175,11 +176,12 @@ def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks
     shutil.copy2(ROOT / "book" / "references.md", small / "book")
     monkeypatch.setitem(CLAIM, "verdict", "fails")
     source = assemble(small, {"01-one": executed(small, "01-one", PROSE + "\n\nSee {doc}`02-two`.")})
-    site.one_chapter(source, "01-one")
+    site.one_chapter(source, "01-one", {"seed": 3})
     site.build(source, small / "run" / "html", strict=False)
     page = (small / "run" / "html" / "chapters" / "01-one.html").read_text()
     assert "rb-fails" in page
     assert "\u2717" in page
+    assert "This is a run with seed = 3, and not the book." in re.sub("<[^>]*>", "", page)
     assert "02-two.html" not in page
     index = (small / "run" / "html" / "searchindex.js").read_text()
     assert "chapters/01-one" in index
