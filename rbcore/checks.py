@@ -168,7 +168,8 @@ def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -
 def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
     """Pearson's chi-square test does not reject, at `level`, that `counts` were drawn from `pmf` (same shape).
 
-    The value is the p-value.  Cells that expect fewer than five counts are pooled into one.
+    The value is the p-value and the interval the values that do not reject: any of them says the same, so one may
+    drift into another.  Cells that expect fewer than five counts are pooled into one.
 
     Raises:
         ValueError: for shapes that differ, or when fewer than two cells are left after pooling.
@@ -186,7 +187,7 @@ def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
     if seen[~possible].any() or counts[pmf <= 0].any():  # seen where it cannot be
         return Check(False, "statistical", name, 0.0, None, level)
     p_value = float(stats.chisquare(seen[possible], wanted[possible]).pvalue)
-    return Check(p_value > level, "statistical", name, p_value, None, level)
+    return Check(p_value > level, "statistical", name, p_value, (level, 1.0) if p_value > level else None, level)
 
 
 def consistent(samples: ArrayLike, truth: float, level: float = 0.9999) -> Check:
