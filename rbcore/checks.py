@@ -9,6 +9,7 @@ A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -84,6 +85,19 @@ def identity(statement: str) -> Check:
         raise ValueError(f"an identity is written with '=', got {statement!r}")
     left_over = [c.form for c in parsed.constraints if c.form.coefficients]
     return Check(not left_over, "proved", "terms left over", float(sum(len(f.coefficients) for f in left_over)))
+
+
+def proved(statement: str, given: Sequence[str] = ()) -> Check:
+    """The information `statement` follows from the assumptions `given` and the basic Shannon inequalities.
+
+    A certificate with exact rational multipliers is found and verified anew.  It has no value to pin: another
+    machine may find another certificate, and each is a proof.
+    """
+    from rbcore.prove import Certificate, prove
+
+    answer = prove(statement, given)
+    found = isinstance(answer, Certificate) and answer.verify()
+    return Check(found, "proved", "certificate")
 
 
 def satisfied(statement: str, joint: Joint, tol: float = 1e-10) -> Check:

@@ -250,3 +250,11 @@ def test_statistical_checks_refuse_empty_and_not_finite(call, bad):
 def test_a_level_is_a_probability(level):
     with pytest.raises(ValueError, match="level is a probability"):
         checks.mean([1, 2], level)
+
+
+def test_proved_holds_with_its_assumption_and_not_without():
+    """Data processing has a certificate given the chain, and none without it; a false constant has none either."""
+    held = checks.proved("I(S;X) <= I(S;P)", ["S -> P -> X"])
+    assert held.holds and held.kind == "proved"
+    assert not checks.proved("I(S;X) <= I(S;P)").holds
+    assert not checks.proved("I(S;X) <= 0.99 I(S;P)", ["S -> P -> X"]).holds

@@ -1,0 +1,294 @@
+r"""A prover for information inequalities, whose answers can be checked without it.
+
+A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and
+mutual informations, all at least 0) and of the assumptions is true of every distribution.  A linear
+program, :class:`rbcore.shannon.Program`, decides whether there is such a sum, and :func:`prove` returns
+
+* a :class:`Certificate`, the sum itself, equal to the statement coefficient by coefficient, or
+* an :class:`Unprovable`, with a polymatroid that obeys all Shannon inequalities and the assumptions but
+  not the statement, and, if a search finds one, with a distribution that violates it.
+
+    print(prove("I(S;W) <= I(S;P)", ["S -> P -> W"]))
+
+Both are exact: the solver's floating-point answer is made rational and then compared as fractions.
+"""
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from scipy import sparse
+from scipy.optimize import linprog
+
+from rbcore.expr import Constraint, LinearForm, latex, parse
+from rbcore.refute import Text, Unprovable, find_counterexample, goals, write
+from rbcore.shannon import Form, Program, ProverError, Quantity, combine, differences, read
+
+SHANNON = "Shannon"
+
+
+class Step(NamedTuple):
+    """One summand of a proof: ``multiplier`` times the left-hand side of ``inequality``, ".. >= 0" or ".. = 0".
+
+    ``reason`` is "Shannon" or the text of an assumption (of a part of it, if it is a chain).
+    """
+
+    inequality: str
+    multiplier: Fraction
+    reason: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof: for each goal of the statement, the steps that sum to it.
+
+    Attributes:
+        statement, given: the texts.
+        proofs: one tuple of steps for each of :func:`goals`; made by :func:`prove`.
+    """
+
+    statement: str
+    given: tuple[str, ...]
+    proofs: tuple[tuple[Step, ...], ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all goals."""
+        return tuple(step for steps in self.proofs for step in steps)
+
+    def verify(self) -> bool:
+        """Check the proof from the texts alone, in exact arithmetic.
+
+        Every step must be a Shannon quantity, with a multiplier >= 0, or an assumption, with a multiplier
+        >= 0 unless it is an equation; and the steps must sum to the goal, coefficient by coefficient.
+        """
+        assumed = {(c.form, c.relation, c.source) for text in self.given for c in parse(text).constraints}
+        wanted = [goal.form for goal in goals(read(self.statement))]
+        sums = []
+        for steps in self.proofs:
+            total = LinearForm()
+            for text, multiplier, reason in steps:
+                ((form, relation, _),) = parse(text).constraints
+                match = Quantity.match(form.coefficients)
+                shannon = reason == SHANNON and relation == ">=" and match is not None and match[0] > 0
+                if not (shannon or (form, relation, reason) in assumed) or (relation == ">=" and multiplier < 0):
+                    return False
+                total += multiplier * form
+            sums.append(total)
+        return sums == wanted
+
+    def __str__(self) -> str:
+        lines = [self.statement, *(f"  given {text}" for text in self.given)]
+        for goal, steps in zip(goals(parse(self.statement)), self.proofs, strict=True):
+            lines.append(f"  because {goal.text} is" + ("" if steps else " 0 identically"))
+            width = max((len(step.inequality) for step in steps), default=0)
+            for text, multiplier, reason in steps:
+                factor = "" if abs(multiplier) == 1 else str(abs(multiplier))
+                lines.append(f"    {'-' if multiplier < 0 else '+'} {factor:>3} {text:<{width}}  ({reason})")
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """The proof as an ``aligned`` block, each summand over what is known of it."""
+        lines = []
+        for goal, steps in zip(goals(parse(self.statement)), self.proofs, strict=True):
+            lines.append(rf"& {latex(goal.text)}" + ("" if steps else " = 0"))
+            for i, (text, multiplier, _) in enumerate(steps):
+                form, relation = re.fullmatch(r"(.*) (>=|=) 0", text).groups()
+                sign = "-" if multiplier < 0 else "+" if i else ""
+                size = abs(multiplier)
+                factor = "" if size == 1 else latex(str(size)) + r"\,"
+                form = f"({form})" if re.search(r" [+-] |^-", form) else form
+                below = r"\ge 0" if relation == ">=" else "= 0"
+                lines.append(rf"&\quad {'' if i else '= '}{sign}{factor}\underbrace{{{latex(form)}}}_{{{below}}}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+    def to_json(self) -> str:
+        """All of it as JSON, multipliers as strings such as "1/2"."""
+        proofs = [[(text, str(m), reason) for text, m, reason in steps] for steps in self.proofs]
+        return json.dumps({"statement": self.statement, "given": self.given, "proofs": proofs})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Certificate":
+        """Read it back.  Raises ProverError unless it verifies."""
+        data = json.loads(text)
+        proofs = tuple(tuple(Step(s, Fraction(m), r) for s, m, r in steps) for steps in data["proofs"])
+        certificate = cls(data["statement"], tuple(data["given"]), proofs)
+        if not certificate.verify():
+            raise ProverError(f"this is no proof of {certificate.statement}")
+        return certificate
+
+
+def prove(
+    statement: Text, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
+) -> Certificate | Unprovable:
+    """Decide whether the statement follows from Shannon inequalities and the assumptions.
+
+    Args:
+        statement: what to prove; see :mod:`rbcore.expr` for the language.
+        given: the assumptions.
+        search: whether to look for a counterexample if there is no proof.
+        rng: for that search; by default with a fixed seed.
+
+    Raises ExpressionError for a text that is no statement, and ProverError for one that says nothing or
+    has too many variables.  The answer has passed its own ``verify``.
+    """
+    statement, given = read(statement), tuple(map(read, given))
+    texts = statement.text, tuple(g.text for g in given)
+    program, proofs = Program(statement, given), []
+    for goal in goals(statement):
+        form = program.masked(goal.form)
+        multipliers, point = program.solve(form)
+        proof = program.certify(form, multipliers) if multipliers or not point else None
+        if proof is None:
+            candidates = (Unprovable(*texts, goal.text, ray) for ray in (program.rays(point) if point else ()))
+            failure = next((candidate for candidate in candidates if candidate.verify()), None)
+            if failure is None:
+                raise RuntimeError(f"the solver's answer for {goal.text} >= 0 could not be made exact")
+            found = find_counterexample(statement, given, rng) if search else None
+            return replace(failure, counterexample=found)
+        proofs.append(_steps(program, _shorten(program, form, proof)))
+    certificate = Certificate(*texts, tuple(proofs))
+    if not certificate.verify():
+        raise RuntimeError(f"the proof of {statement.text!r} does not verify")
+    return certificate
+
+
+def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[Any, Fraction]:
+    """A proof with fewer steps, if a linear program finds one on the sets that occur in this one.
+
+    It may use every Shannon quantity on them, such as I(A,B;C|D) in place of a sum of elemental ones,
+    and minimizes the sum of the multipliers.
+    """
+    if len(proof) < 2:
+        return proof
+    sets = np.array(sorted({0}.union(*(goal, *map(program.form, proof)))))
+    low, v = (sets[i] for i in np.triu_indices(len(sets), 1))
+    both, c = low | v, low & v
+    u = np.where(c == low, v, low)  # H(v|u) if u is within v, else I(u;v|c)
+    terms = np.array([u, v, both, c]).T[np.isin(both, sets) & np.isin(c, sets)]
+    pool = [Quantity(u, v, c) for u, v, _, c in terms.tolist()]
+    cited = [row for row in proof if isinstance(row, Constraint)]
+    given = [[float(program.assumptions[row].get(s, 0)) for row in cited] for s in sets.tolist()]
+    columns = sparse.hstack([differences(np.searchsorted(sets, terms), len(sets)).T, given])
+    cost = [1.0] * len(pool) + [0.0] * len(cited)
+    bounds = [(0, None)] * len(pool) + [(None if row.relation == "=" else 0, None) for row in cited]
+    target = [float(goal.get(s, 0)) for s in sets.tolist()]
+    found = linprog(cost, A_eq=columns.tocsr()[1:], b_eq=target[1:], bounds=bounds).x  # h of no set is 0
+    if found is None:
+        return proof
+    shorter = {row: Fraction(x).limit_denominator(10_000) for row, x in zip(pool + cited, found, strict=True)}
+    shorter = {row: m for row, m in shorter.items() if m}
+    same = combine((1, goal), *((-m, program.form(row)) for row, m in shorter.items())) == {}
+    return shorter if same and len(shorter) < len(proof) else proof
+
+
+def _steps(program: Program, proof: Mapping[Any, Fraction]) -> tuple[Step, ...]:
+    """The proof in words: Shannon quantities first, in the order of the variables' first appearance."""
+    steps = []
+    for row, multiplier in proof.items():
+        if isinstance(row, Quantity):
+            text = write(program.unmasked(row.form), program.names)
+            steps.append(Step(f"{text} >= 0", multiplier, SHANNON))
+        else:
+            steps.append(Step(f"{write(row.form, program.names)} {row.relation} 0", multiplier, row.source))
+    return tuple(sorted(steps, key=lambda step: (step.reason != SHANNON, len(step.inequality), step)))
+
+
+class Need(NamedTuple):
+    """Whether a statement is still provable without one of its assumptions, and the answer that shows it."""
+
+    assumption: str
+    needed: bool
+    evidence: Certificate | Unprovable
+
+
+def needed_assumptions(statement: Text, given: Iterable[Text], rng: Generator | None = None) -> list[Need]:
+    """Drop each assumption in turn.  "Needed" is certain only where the evidence has a counterexample."""
+    given = [read(g) for g in given]
+    answers = [prove(statement, given[:i] + given[i + 1 :], rng=rng) for i in range(len(given))]
+    return [Need(g.text, isinstance(a, Unprovable), a) for g, a in zip(given, answers, strict=True)]
+
+
+class Sharp(NamedTuple):
+    """The last constant for which a statement is provable, and one just beyond it for which it is not."""
+
+    value: Fraction
+    proof: Certificate
+    beyond: Fraction
+    failure: Unprovable
+
+
+def sharpest(
+    template: str,
+    parameter: str,
+    lo: Any,
+    hi: Any,
+    given: Iterable[Text] = (),
+    tolerance: Fraction = Fraction(1, 1000),
+) -> Sharp:
+    """The constant between ``lo`` and ``hi`` at which a statement stops being provable.
+
+    Args:
+        template: a statement with a place such as ``"I(S;W) >= {c} I(S;P)"`` for the parameter, "c".
+        given: the assumptions, which may have such a place, too.
+        lo, hi: two constants; the statement must be provable at one of them and not at the other.
+        tolerance: how near the two constants of the answer shall be.
+
+    Bisection, sped up by the rays: if the statement is linear in the parameter, the constant at which a
+    ray stops violating it is the next one to try, and is often the sharp one.
+    """
+    given = tuple(g if isinstance(g, str) else g.text for g in given)
+
+    def attempt(c: Fraction, search: bool = False) -> Certificate | Unprovable:
+        value = {parameter: f"({c})"}
+        return prove(template.format(**value), [text.format(**value) for text in given], search)
+
+    if tolerance <= 0:
+        raise ProverError(f"the tolerance must be positive, not {tolerance}")
+    good, bad = Fraction(lo), Fraction(hi)
+    proof, failure = attempt(good), attempt(bad)
+    if isinstance(proof, Unprovable):
+        good, bad, proof, failure = bad, good, failure, proof
+    if isinstance(proof, Unprovable) or isinstance(failure, Certificate):
+        which = "provable" if isinstance(failure, Certificate) else "not provable"
+        raise ProverError(f"{template!r} is {which} both at {lo} and at {hi}: there is nothing between to find")
+    for turn in itertools.count():
+        c = (good + bad) / 2
+        if abs(bad - good) <= tolerance:
+            c = simplest_between(good, bad)
+            if c.denominator >= good.denominator:
+                break
+        elif turn % 2 == 0 and (held := failure.slack(proof.statement)) >= 0:
+            crossing = good + (bad - good) * held / (held - failure.slack(failure.statement))
+            if held == 0:
+                c = good + (tolerance if bad > good else -tolerance)
+            elif abs(bad - crossing) > tolerance / 10:  # else too near for the solver, if not linear
+                c = crossing.limit_denominator(10_000)
+        answer = attempt(c)
+        if isinstance(answer, Certificate):
+            good, proof = c, answer
+        else:
+            bad, failure = c, answer
+    return Sharp(good, proof, bad, attempt(bad, search=True))
+
+
+def simplest_between(a: Fraction, b: Fraction) -> Fraction:
+    """The fraction of smallest denominator strictly between a and b (Stern-Brocot)."""
+    low, high = sorted((a, b))
+    whole = math.floor(low)
+    if low < 0 < high:
+        return Fraction(0)
+    if high <= 0:
+        return -simplest_between(-high, -low)
+    if whole + 1 < high:
+        return Fraction(whole + 1)
+    if low == whole:
+        return whole + Fraction(1, math.floor(1 / (high - whole)) + 1)
+    return whole + 1 / simplest_between(1 / (high - whole), 1 / (low - whole))

@@ -1,0 +1,402 @@
+"""The linear program behind the prover: a statement against all Shannon inequalities, made small and exact.
+
+Every conditional entropy and every conditional mutual information is at least 0.  The joint entropies h(S)
+of all sets S of variables are therefore a point of the Shannon cone; a form that is negative nowhere on it
+is, by duality, a sum of such *Shannon quantities* with non-negative multipliers, which is a proof (Yeung
+1997; Information Theory and Network Coding, ch. 13-14).  :class:`Program` finds the one or the other.
+
+The program is first made small, in three steps that lose nothing:
+
+1. Only the *lattice* of the sets in the statement and the assumptions, closed under union and
+   intersection, needs unknowns: a monotone submodular h on it extends to every set S of variables, as
+   h of the smallest member that contains S.
+2. H(Y|X) = 0 makes the entropies of S and of S with Y equal, for every S that contains X.
+3. I(A;B|C) = 0 splits h(A,B,C) into h(A,C) + h(B,C) - h(C), and so for subsets of A and of B.
+
+The inequalities themselves are given to the solver only as its candidate solutions violate them.  What
+steps 2 and 3 took for granted is paid back in the proof, which speaks of the user's own assumptions.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import highspy
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from rbcore.expr import Constraint, LinearForm, Statement, parse
+
+LIMIT = 12  # effective variables: at most 2^12 unknown entropies
+_ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding
+_ROWS = 400  # inequalities added to the program at a time
+
+Form = dict[Any, Fraction]  # coefficients of entropies, by set
+
+
+class ProverError(ValueError):
+    """A question the prover cannot take: it says nothing, is too large, or came with a broken answer."""
+
+
+def read(statement: str | Statement) -> Statement:
+    """The statement, parsed.  Raises ProverError if it says nothing, ExpressionError if it is none."""
+    statement = parse(statement) if isinstance(statement, str) else statement
+    if not statement.variables or not statement.constraints:
+        raise ProverError(f"{statement.text!r} says nothing: it has no variables")
+    return statement
+
+
+class Quantity(NamedTuple):
+    """The Shannon quantity h(u) + h(v) - h(u or v) - h(c), for c within both: I(u;v|c), or H(u|c) if u = v.
+
+    The sets are bit masks or frozensets: the operators ``|``, ``&`` and ``^`` serve both.
+    """
+
+    u: Any
+    v: Any
+    c: Any
+
+    @property
+    def form(self) -> Form:
+        """Its coefficients."""
+        return combine((1, {self.u: 1}), (1, {self.v: 1}), (-1, {self.u | self.v: 1}), (-1, {self.c: 1}))
+
+    @staticmethod
+    def match(form: Mapping[Any, Fraction]) -> "tuple[Fraction, Quantity] | None":
+        """The scale and the quantity whose product the form is, or None; the zero form has none."""
+        for sign in (1, -1):
+            plus = [s for s, k in form.items() if sign * k > 0]
+            minus = [s for s, k in form.items() if sign * k < 0]
+            if len(plus) in (1, 2) and len(minus) <= 2:
+                scale, empty = form[plus[0]], plus[0] ^ plus[0]
+                for c in (empty, *minus):
+                    quantity = Quantity(plus[0], plus[-1], c)
+                    inside = c & plus[0] & plus[-1] == c
+                    if inside and combine((scale, quantity.form)) == form:
+                        return scale, quantity
+        return None
+
+
+def combine(*terms: tuple[Any, Mapping[Any, Any]]) -> Form:
+    """The linear combination of forms, given as (factor, form); no zeros, and no empty set, whose h is 0."""
+    total: Form = {}
+    for factor, form in terms:
+        for s, k in form.items():
+            total[s] = total.get(s, Fraction(0)) + factor * k
+    return {s: k for s, k in total.items() if s and k}
+
+
+class _Fact(NamedTuple):
+    """A quantity that an assumption makes vanish: quantity = scale * assumption - the sum of ``rest``.
+
+    So minus the quantity is a sum that a certificate may contain, and so is the quantity itself.
+    """
+
+    quantity: Quantity
+    scale: Fraction
+    assumption: Constraint
+    rest: tuple[Quantity, ...] = ()
+
+    def part(self, quantity: Quantity, *rest: Quantity) -> "_Fact":
+        """The same of a smaller quantity: this one less the sum of ``rest``."""
+        return self._replace(quantity=quantity, rest=self.rest + tuple(q for q in rest if q.form))
+
+
+class Program:
+    """The linear program for the goals of one statement; sets of variables are bit masks."""
+
+    def __init__(self, statement: Statement, given: Sequence[Statement]):
+        self.names = tuple(dict.fromkeys(name for s in (statement, *given) for name in s.variables))
+        self.bit = {name: 1 << i for i, name in enumerate(self.names)}
+        reached, waiting = set(statement.variables), [c for s in given for c in s.constraints]
+        self.assumptions: dict[Constraint, Form] = {}  # those that share variables with the statement
+        while near := [c for c in waiting if c.form.variables & reached]:
+            self.assumptions |= {c: self.masked(c.form) for c in near}
+            reached.update(*(c.form.variables for c in near))
+            waiting = [c for c in waiting if c not in near]
+        self._take_facts()
+        self._take_lattice([self.masked(c.form) for c in statement.constraints])
+        self._take_entropies()
+        self._start_solver()
+
+    def mask(self, names: Iterable[str]) -> int:
+        """The set of variables as the bits of an integer."""
+        return sum(self.bit[name] for name in names)
+
+    def masked(self, form: LinearForm) -> Form:
+        """`form` over sets of bits."""
+        return {self.mask(s): k for s, k in form.coefficients.items()}
+
+    def unmasked(self, form: Form) -> LinearForm:
+        """`form` over sets of names."""
+        return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
+
+    def _take_facts(self) -> None:
+        """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
+        self.functions, self.splits = [], []
+        for constraint, form in self.assumptions.items():
+            match = Quantity.match(form)
+            if match and (constraint.relation == "=" or match[0] < 0):
+                scale, whole = match
+                u, v, c = whole
+                both, fact = u & v, _Fact(whole, 1 / scale, constraint)
+                if both != c:
+                    self.functions.append(fact.part(Quantity(both, both, c), Quantity(u, v, both)))
+                if both not in (u, v):
+                    self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
+
+    def _take_lattice(self, forms: list[Form]) -> None:
+        """The lattice, sorted, its elemental inequalities as rows of indices, and all sets' closures.
+
+        The smallest member that holds a variable is the intersection of all named sets that hold it;
+        each member is a union of such ``atoms``.  An atom's own variables are those no smaller one holds.
+        The inequalities: h falls when the top loses one atom, and I(atom;atom'|set) >= 0.
+        """
+        named = {s for form in (*forms, *self.assumptions.values()) for s in form}
+        least = {}
+        for bit in self.bit.values():
+            if holders := [s for s in named if s & bit]:
+                least[bit] = int(np.bitwise_and.reduce(holders))
+        self.least, atoms = least, sorted(set(least.values()))
+        if len(atoms) > LIMIT or len(self.bit) > 60:  # bits of an integer
+            many = f"{len(atoms)} effective variables (of {len(self.bit)})"
+            raise ProverError(f"{many} are too many: at most {LIMIT} (of 60) can be handled")
+        members = {0}
+        for atom in atoms:
+            members |= {s | atom for s in members}
+        self.lattice = L = np.array(sorted(members))
+        own = {atom: sum(bit for bit, a in least.items() if a == atom) for atom in atoms}
+        fits = {atom: (L & atom) == atom ^ own[atom] for atom in atoms}  # the sets it can be added to
+        rows = []
+        for atom in atoms:
+            most = max(L[fits[atom]], key=lambda s: int(s).bit_count())
+            rows.append(np.array([[most | atom], [most | atom], [most | atom], [most]]))
+        for a, b in itertools.combinations(atoms, 2):
+            sets = L[fits[a] & fits[b]]
+            rows.append(np.array([sets | a, sets | b, sets | a | b, sets]))
+        self.rows = np.searchsorted(L, np.concatenate([np.zeros((4, 0), int), *rows], axis=1)).T
+        closed = L.copy()
+        for _ in self.functions:
+            for both, _, c in (fact.quantity for fact in self.functions):
+                closed[(closed & c) == c] |= both
+        self.closure = dict(zip(L.tolist(), closed.tolist(), strict=True))
+
+    def vanishing(self, s: int) -> _Fact | None:
+        """A fact about a quantity that is -h(s) plus entropies of larger closed or of smaller sets."""
+        if s == 0:
+            return None
+        if self.closure[s] != s:
+            fact = next(f for f in self.functions if f.quantity.c & s == f.quantity.c and f.quantity.u & ~s)
+            both, _, c = fact.quantity
+            return fact.part(Quantity(s | both, s | both, s), Quantity(both, s, c))
+        for fact in self.splits:
+            u, v, c = fact.quantity
+            if c & s == c and s & ~(u | v) == 0 and s & ~u and s & ~v:
+                a, b = s & u, s & v
+                if s not in (self.closure[a], self.closure[b]):
+                    return fact.part(Quantity(a, b, c), Quantity(u, a | v, a), Quantity(v, b | a, b))
+        return None
+
+    def reduce(self, form: Form) -> Form:
+        """The form in the entropies that remain unknown."""
+        return combine(*((k, self.entropy[s]) for s, k in form.items()))
+
+    def _take_entropies(self) -> None:
+        """Write each entropy in terms of the unknown ones; group the inequalities that become the same."""
+        self.entropy: dict[int, dict[int, int]] = {}
+        for s in sorted(self.closure, key=lambda s: (self.closure[s].bit_count(), -s.bit_count())):
+            if self.closure[s] != s and s:
+                self.entropy[s] = self.entropy[self.closure[s]]
+            elif fact := self.vanishing(s):
+                others = {t: int(k) for t, k in fact.quantity.form.items() if t != s}
+                self.entropy[s] = {t: int(k) for t, k in self.reduce(others).items()}
+            else:
+                self.entropy[s] = {s: 1} if s else {}
+        self.unknowns = sorted({t for form in self.entropy.values() for t in form})
+        column = {s: i for i, s in enumerate(self.unknowns)}
+        cells = [(i, column[t], k) for i, s in enumerate(self.lattice) for t, k in self.entropy[s].items()]
+        i, j, k = np.array(cells, dtype=int).reshape(-1, 3).T
+        self.matrix = sparse.csr_array((k.astype(float), (i, j)), (len(self.lattice), len(column)))
+        weights = np.random.default_rng(0).integers(1, 1 << 40, len(column))
+        keys = self._gather(self.matrix.astype(int) @ weights)  # equal rows have equal keys
+        first = np.unique(keys, return_index=True)[1]
+        self.rows = self.rows[first[keys[first] != 0]]
+
+    def _gather(self, h: np.ndarray) -> np.ndarray:
+        """The values of the elemental inequalities' left-hand sides, from h on the lattice."""
+        u, v, both, c = self.rows.T
+        return h[u] + h[v] - h[both] - h[c]
+
+    def _start_solver(self) -> None:
+        """Unknowns between 0 and 1 (the cone is cut to a polytope), and the assumptions as first rows."""
+        self.solver = highspy.Highs()
+        for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
+            self.solver.setOptionValue(option, value)
+        for option in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+            self.solver.setOptionValue(option, 1e-9)
+        n = len(self.unknowns)
+        self.solver.addVars(n, np.zeros(n), np.ones(n))
+        self.used: list[Quantity | Constraint] = []  # what the solver's rows stand for
+        forms = {c: self.reduce(form) for c, form in self.assumptions.items()}
+        for constraint, form in forms.items():
+            if form:
+                upper = 0.0 if constraint.relation == "=" else highspy.kHighsInf
+                columns = np.searchsorted(self.unknowns, list(form)).astype(np.int32)
+                self.solver.addRow(0.0, upper, len(form), columns, np.array(list(form.values()), float))
+                self.used.append(constraint)
+
+    def _add_rows(self, chosen: np.ndarray) -> None:
+        block = differences(chosen, len(self.lattice)) @ self.matrix
+        block.eliminate_zeros()
+        pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
+        infinite = np.full(len(chosen), highspy.kHighsInf)
+        self.solver.addRows(len(chosen), np.zeros(len(chosen)), infinite, block.nnz, pointers, columns, block.data)
+        self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in chosen]
+
+    def solve(self, goal: Form) -> tuple[dict[Quantity | Constraint, float], dict[int, float]]:
+        """Minimize the goal: the multipliers of a proof, and a point of the polytope where it is negative.
+
+        The one of the two that there cannot be is empty; within the solver's tolerance both are there.
+        """
+        target = self.reduce(goal)
+        if not target:
+            return {}, {}
+        n, cost = len(self.unknowns), np.zeros(len(self.unknowns))
+        scale = float(max(map(abs, target.values())))
+        for s, k in target.items():
+            cost[np.searchsorted(self.unknowns, s)] = float(k) / scale
+        self.solver.changeColsCost(n, np.arange(n, dtype=np.int32), cost)
+        while True:
+            self.solver.run()
+            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                raise RuntimeError(f"the solver stopped: {self.solver.getModelStatus()}")
+            solution = self.solver.getSolution()
+            point = np.array(solution.col_value)
+            value = cost @ point
+            if value > -_NOISE:
+                point = np.zeros(0)
+                break
+            values = self._gather(self.matrix @ point)
+            worst = np.argsort(values)[:_ROWS]
+            worst = worst[values[worst] < -_ZERO]
+            if not len(worst):
+                break
+            self._add_rows(self.rows[worst])
+        multipliers: dict[Quantity | Constraint, float] = {}
+        if value > -_ZERO:
+            lower = [Quantity(s, s, 0) for s in self.unknowns]  # an unknown's bound is H(s) >= 0
+            duals = zip([*self.used, *lower], [*solution.row_dual, *solution.col_dual], strict=True)
+            for row, dual in duals:
+                multipliers[row] = multipliers.get(row, 0.0) + dual * scale
+        return {row: m for row, m in multipliers.items() if m}, dict(zip(self.unknowns, point, strict=False))
+
+    def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:
+        """An exact proof near the solver's multipliers, or None."""
+        proofs = (self._expand(goal, guess) for guess in self._guesses(self.reduce(goal), multipliers))
+        return next((proof for proof in proofs if proof is not None), None)
+
+    def _guesses(self, target: Form, multipliers: Mapping[Any, float]) -> Iterator[dict[Any, Fraction]]:
+        """Rational multipliers: the solver's, rounded; then, rounded, those of smallest sum on the same rows,
+        which are simpler numbers; then these, solved for exactly where they are not zero.
+        """
+        scale = max(map(abs, target.values()), default=Fraction(1))
+
+        def rounded(values: Mapping[Any, float]) -> dict[Any, Fraction]:
+            return {r: scale * Fraction(x / float(scale)).limit_denominator(10_000) for r, x in values.items()}
+
+        yield rounded(multipliers)
+        rows = list(dict.fromkeys([*self.used, *multipliers]))
+        forms = [self.reduce(self.form(row)) for row in rows]
+        cells = (
+            (np.searchsorted(self.unknowns, s), j, float(k)) for j, f in enumerate(forms) for s, k in f.items()
+        )
+        i, j, k = zip(*cells, strict=True)
+        columns = sparse.csr_array((k, (i, j)), (len(self.unknowns), len(rows)))
+        right = [float(target.get(s, 0) / scale) for s in self.unknowns]
+        free = [isinstance(row, Constraint) and row.relation == "=" for row in rows]
+        x = linprog(
+            np.logical_not(free), A_eq=columns, b_eq=right, bounds=[(None if f else 0, None) for f in free]
+        ).x
+        if x is None:
+            return
+        yield rounded(dict(zip(rows, x * float(scale), strict=True)))
+        support = {rows[j]: forms[j] for j in np.argsort(-np.abs(x)) if abs(x[j]) > _NOISE}
+        equations = [({r: f[s] for r, f in support.items() if s in f}, target.get(s, 0)) for s in self.unknowns]
+        if exact := _solve(equations):
+            yield exact
+
+    def form(self, row: "Quantity | Constraint") -> Form:
+        """What a row of the program says is at least 0, or 0."""
+        return row.form if isinstance(row, Quantity) else self.assumptions[row]
+
+    def _expand(self, goal: Form, multipliers: Mapping[Any, Fraction]) -> "dict[Any, Fraction] | None":
+        """The proof over all entropies: what is left over must vanish by the facts, which are then cited."""
+        proof = dict(multipliers)
+        rest = combine((1, goal), *((-m, self.form(row)) for row, m in multipliers.items()))
+        while known := [(s, fact) for s in rest if (fact := self.vanishing(s))]:
+            s, (quantity, scale, assumption, parts) = max(
+                known, key=lambda pair: self.closure[pair[0]].bit_count()
+            )
+            k = rest[s]  # the rest is k times -h(s), and more: take away -k times the quantity
+            rest = combine((1, rest), (k, quantity.form))
+            terms = [(quantity, -k)] if k < 0 else [(assumption, -k * scale), *((q, k) for q in parts)]
+            for row, m in terms:
+                proof[row] = proof.get(row, Fraction(0)) + m
+        proof = {row: m for row, m in proof.items() if m}
+        bad = any(m < 0 for row, m in proof.items() if isinstance(row, Quantity) or row.relation == ">=")
+        return None if rest or bad else proof
+
+    def rays(self, point: Mapping[int, float]) -> Iterator[dict[frozenset[str], Fraction]]:
+        """The solver's point as integers, on all sets of one variable for each atom: rounded, or solved for."""
+        for denominator in (60, 10_000):
+            yield self._extend({s: Fraction(x).limit_denominator(denominator) for s, x in point.items()})
+        forms = [self.reduce(self.form(row)) for row in self.used]
+        tight = [(f, 0) for f in forms if abs(sum(float(k) * point[s] for s, k in f.items())) < _ZERO]
+        ends = [({s: Fraction(1)}, round(x)) for s, x in point.items() if min(x, 1 - x) < _ZERO]
+        if exact := _solve([*ends, *tight]):
+            yield self._extend({s: exact.get(s, Fraction(0)) for s in point})
+
+    def _extend(self, point: Mapping[int, Fraction]) -> dict[frozenset[str], Fraction]:
+        h = {s: sum((k * point[t] for t, k in form.items()), Fraction(0)) for s, form in self.entropy.items()}
+        down, up = math.gcd(*(x.numerator for x in h.values())), math.lcm(*(x.denominator for x in h.values()))
+        names = {self.least[bit]: name for name, bit in reversed(self.bit.items()) if bit in self.least}
+        sets = [(frozenset(), 0)]
+        for atom, name in names.items():
+            sets += [(s | {name}, member | atom) for s, member in sets]
+        return {s: h[member] * up / (down or 1) for s, member in sets}
+
+
+def differences(terms: np.ndarray, width: int) -> sparse.csr_array:
+    """The matrix whose rows are h(u) + h(v) - h(u or v) - h(c), from their indices in rows of four."""
+    n = len(terms)
+    return sparse.csr_array(
+        (np.tile([1.0, 1, -1, -1], n), (np.repeat(np.arange(n), 4), terms.ravel())), (n, width)
+    )
+
+
+def _solve(equations: Iterable[tuple[Mapping[Any, Fraction], Any]]) -> dict[Any, Fraction] | None:
+    """A solution of linear equations (coefficients, right-hand side), by elimination; None if there is none.
+
+    Unknowns that remain free are 0.
+    """
+    pivots: dict[Any, tuple[dict[Any, Fraction], Fraction]] = {}  # none holds the pivots before it
+    for coefficients, right in equations:
+        row, right = {key: Fraction(k) for key, k in coefficients.items()}, Fraction(right)
+        for pivot, (other, value) in pivots.items():
+            if factor := row.get(pivot, Fraction(0)):
+                for key, k in other.items():
+                    row[key] = row.get(key, Fraction(0)) - factor * k
+                right -= factor * value
+        row = {key: k for key, k in row.items() if k}
+        if row:
+            pivot, lead = next(iter(row.items()))
+            pivots[pivot] = {key: k / lead for key, k in row.items()}, right / lead
+        elif right:
+            return None
+    solution: dict[Any, Fraction] = {}
+    for pivot, (row, right) in reversed(pivots.items()):
+        solution[pivot] = right - sum(k * solution.get(key, 0) for key, k in row.items() if key != pivot)
+    return solution

@@ -1,0 +1,536 @@
+"""The prover: what it proves, what it does not, and that every answer survives an independent check."""
+
+import itertools
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from bench_prove import apart, plainly_provable
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rbcore.expr import ExpressionError, Statement, latex, parse
+from rbcore.finite import Joint, random_chain, random_channel, random_joint, random_pmf
+from rbcore.prove import (
+    Certificate,
+    Step,
+    Unprovable,
+    goals,
+    needed_assumptions,
+    prove,
+    sharpest,
+    simplest_between,
+)
+from rbcore.refute import Counterexample, find_counterexample, is_polymatroid, write
+from rbcore.shannon import ProverError, Quantity, _solve
+
+BIT = np.log(2)
+
+# The generation process: anchors S, prompt p with factors e_p and hp = h(e_p), model factor e_M, answer X,
+# curation eps, synthetic data G, and the parameters W trained on G, W' trained on S.
+FLOW = ("H(hp|e_p) = 0", "H(X|hp,e_M) = 0", "H(G|X,eps) = 0")
+SYNERGY = "I(e_p;e_M|W)"
+BOUND = f"I(G;W) <= -H(X|hp) + I(e_M;W) + I(e_p;W) + H(e_M) + I(eps;W|X) + {SYNERGY}"
+SHARPER = f"I(G;W) <= I(e_M;W) + I(e_p;W) - I(e_p;e_M) + I(eps;W|X) + {SYNERGY}"
+IDENTITY = f"I(G;W) = I(e_p;W) + I(e_M;W) + {SYNERGY} - I(e_p;e_M) - I(e_p,e_M;W|X) + I(eps;W|X)"
+GGMI = "I(S;W') - I(G;W)"
+GAIN = "H(X|hp) - ({a} + 1) H(S|W) + 2 (H(S) - H(G)) + H(G|W) + H(S|W) - H(S|W')"
+ENCODED = ("H(p|S) = 0", "H(e_p) <= {a} H(p)", "H(hp|e_p) = 0")
+NOISELESS = (*ENCODED, "H(G|X) = 0")
+CHAIN = ("S -> P -> X -> G -> W",)
+
+
+def at(a: str, *texts: str) -> list[str]:
+    return [text.format(a=a) for text in texts]
+
+
+TEXTBOOK = {
+    "entropy is not negative": ("H(A|B) >= 0", ()),
+    "conditioning": ("H(A|B,C) <= H(A|B) <= H(A)", ()),
+    "chain rule of entropy": ("H(A,B,C) = H(A) + H(B|A) + H(C|A,B)", ()),
+    "chain rule of information": ("I(A,B;C|D) = I(A;C|D) + I(B;C|A,D)", ()),
+    "submodularity": ("H(A,B,C) + H(B) <= H(A,B) + H(B,C)", ()),
+    "Han": ("2 H(A,B,C) <= H(A,B) + H(B,C) + H(A,C)", ()),
+    "two of three": ("I(A;B|C) - I(A;B) <= H(C)", ()),
+    "data processing": ("I(S;W) <= I(S;G) <= I(S;P)", CHAIN),
+    "data processing, inner": ("I(S;W) <= I(P;G)", CHAIN),
+    "data processing, conditional": ("I(S;P|G) <= I(S;P)", CHAIN),
+    "Markov, reversed": ("W -> G -> X -> P -> S", CHAIN),
+    "Markov, sub-chain": ("S -> X -> W", CHAIN),
+    "Markov, weak union": ("S -> P,X -> W", CHAIN),
+    "Markov, contraction": ("A -> C -> B,D", ("A -> C -> B", "A -> B,C -> D")),
+    "independence of functions": ("I(F;G) = 0", ("I(A;B) = 0", "H(F|A) = 0", "H(G|B) = 0")),
+    "Fano's bookkeeping": ("H(X|Y) <= H(E) + H(X|E,Y)", ()),
+    "secret sharing": ("H(K) >= H(S)", ("H(S|K,M) = 0", "I(S;M) = 0")),
+    "an inequality as assumption": ("H(A) >= H(C)", ("H(A) >= 2 H(B)", "2 H(B) >= H(C)")),
+    "an assumption times 3/7": ("3/7 I(A;B) >= H(C)", ("I(A;B) - 7/3 H(C) >= 0",)),
+    "an assumption that is no quantity": ("H(A|C) + H(B) = 0", ("H(A|B) + H(B) = 0",)),
+    "constants": ("I(A,Z;B|C) = I(A;B|C,Z)", ("H(Z) = 0",)),
+    "small fractions": ("I(A;B) <= 1.000123 H(A)", ()),
+    "a chain of equations": ("H(A,B) = H(A) = H(A,B,C)", ("H(B|A) = 0", "H(C|B) = 0")),
+    "assumptions of other variables": ("I(A;B) <= H(A)", ("I(C;D) = H(E)", "F -> Q -> R")),
+}
+THEORY = {
+    "gain at most H(e_M)": ("0 <= H(X|hp) <= H(e_M)", FLOW[1:2]),
+    "gain of an injective sum": (
+        "H(X|hp) = H(gM)",
+        (FLOW[0], "H(gM|e_M) = 0", "H(X|hp,gM) = 0", "H(gM|X,hp) = 0", "I(e_M;e_p) = 0"),
+    ),
+    "flow identity": (IDENTITY, (*FLOW, "e_p,e_M,X,eps -> G -> W")),
+    "flow identity as a bound": (IDENTITY.replace("=", "<="), FLOW),
+    "flow bound": (BOUND, FLOW),
+    "flow bound, sharper": (SHARPER, FLOW),
+    "the sharper one implies the other": ("H(e_M) - H(X|hp) + I(e_p;e_M) >= 0", FLOW),
+    "GGMI identity": (f"{GGMI} = H(S) - H(G) + H(G|W) - H(S|W) + (H(S|W) - H(S|W'))", ()),
+    "GGMI upper bound, 1/2": (f"{GGMI} <= {GAIN}".format(a="1/2"), at("1/2", *NOISELESS)),
+    "GGMI upper bound, 1/3": (f"{GGMI} <= {GAIN}".format(a="1/3"), at("1/3", *NOISELESS)),
+    "GGMI upper bound, noise": (f"{GGMI} <= {GAIN} + H(G|X)".format(a="1/2"), at("1/2", *ENCODED)),
+    "GGMI lower bound": (
+        f"{GGMI} >= I(S;W') + H(X|hp) - H(e_M) - I(e_M;W) - I(e_p;W) - I(eps;W|X) - {SYNERGY}",
+        FLOW,
+    ),
+}
+PROVABLE = TEXTBOOK | THEORY
+
+
+@pytest.mark.parametrize(("statement", "assumed"), PROVABLE.values(), ids=PROVABLE)
+def test_proves(statement, assumed):
+    answer = prove(statement, assumed)
+    assert isinstance(answer, Certificate), answer
+    assert answer.verify() and (answer.statement, answer.given) == (statement, tuple(assumed))
+    assert Certificate.from_json(answer.to_json()) == answer
+    assert len(answer.proofs) == len(goals(parse(statement)))
+    for steps in answer.proofs:  # short enough to read: not one step for each elemental inequality
+        assert len(steps) <= 12
+
+
+# --- what is proved is true of random models -------------------------------------------------------------
+
+
+def random_process(rng: np.random.Generator, batch: int, noise: bool, markov: bool) -> Joint:
+    """Random models of the process.  With ``markov``, W is made from G, otherwise from everything."""
+
+    def channel(*inputs: str, size: int = 2, kind: str = "dirichlet") -> np.ndarray:
+        sizes = [joint.sizes[name] for name in inputs]
+        flat = random_channel(rng, int(np.prod(sizes)), size, batch, kind, 10.0 ** rng.uniform(-1, 1))
+        return flat.reshape(*sizes, size, batch)
+
+    joint = Joint("S", random_pmf(rng, 4, batch, 2.0)).extend("p", lambda s: s, "S")
+    joint = joint.extend("e_p", channel("p", kind="deterministic"), "p")
+    joint = joint.extend("hp", channel("e_p", kind="deterministic"), "e_p")
+    joint = joint.extend("e_M", channel("e_p"), "e_p")
+    joint = joint.extend("X", channel("hp", "e_M", size=3, kind="deterministic"), "hp,e_M")
+    joint = joint.extend("eps", channel("X", size=2 if noise else 1), "X")
+    joint = joint.extend("G", channel("X", "eps", size=3, kind="deterministic"), "X,eps")
+    sources = ("G",) if markov else ("e_p", "e_M", "G", "eps")
+    joint = joint.extend("W", channel(*sources), sources)
+    return joint.extend("W'", channel("S"), "S")
+
+
+@pytest.mark.parametrize("name", [name for name in THEORY if "injective" not in name and "GGMI u" not in name])
+def test_the_theory_holds_on_random_models(name):
+    statement, assumed = THEORY[name]
+    markov = "e_p,e_M,X,eps -> G -> W" in assumed
+    joint = random_process(np.random.default_rng(1), 200, noise=True, markov=markov)
+    assert all(parse(text).holds(joint) for text in assumed)
+    assert parse(statement).holds(joint)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_the_upper_bound_holds_where_its_assumption_does(noise):
+    joint = random_process(np.random.default_rng(2), 2000, noise=noise, markov=True)
+    half = parse("H(e_p) <= 1/2 H(p)").slack(joint) >= 0
+    statement, _ = THEORY["GGMI upper bound, noise" if noise else "GGMI upper bound, 1/2"]
+    assert half.sum() > 100 and np.all(parse(statement).slack(joint)[half] >= -1e-10)
+
+
+def test_the_gain_of_an_injective_sum_on_random_models():
+    statement, assumed = THEORY["gain of an injective sum"]
+    rng = np.random.default_rng(3)
+    joint = Joint("e_p", random_pmf(rng, 3, 50)).extend("e_M", random_pmf(rng, 3, 50))
+    joint = joint.extend("hp", lambda e: e // 2, "e_p").extend("gM", lambda e: e % 2, "e_M")
+    joint = joint.extend("X", lambda h, g: 2 * h + g, "hp,gM")
+    assert all(parse(text).holds(joint) for text in (statement, *assumed))
+
+
+def test_textbook_statements_hold_on_random_models():
+    rng = np.random.default_rng(4)
+    for statement, assumed in TEXTBOOK.values():
+        if assumed == CHAIN:
+            joint = random_chain(rng, "S,P,X,G,W", (2, 3, 2, 3, 2), 200)
+        elif not assumed:
+            joint = random_joint(rng, "A,B,C,D,X,Y,E", (2,) * 7, 200, concentration=0.2)
+        else:
+            continue
+        assert all(parse(text).holds(joint) for text in (statement, *assumed))
+
+
+# --- what is false ---------------------------------------------------------------------------------------
+
+FALSE = {
+    "reversed": ("I(A;B) >= H(A)", ()),
+    "data processing without the chain": ("I(S;W) <= I(S;P)", ()),
+    "conditioning does not lower information": ("I(A;B|C) <= I(A;B)", ()),
+    "nor raise it": ("I(A;B|C) >= I(A;B)", ()),
+    "no negative interaction": ("I(A;B;C) >= 0", ()),
+    "pairwise independence": ("I(A;B,C) = 0", ("I(A;B) = 0", "I(A;C) = 0")),
+    "Markov is no independence": ("I(S;W) = 0", CHAIN),
+    "Markov, wrong order": ("S -> X -> P", CHAIN),
+    "Han off by 1 %": ("2 H(A,B,C) <= 0.99 (H(A,B) + H(B,C) + H(A,C))", ()),
+    "data processing off by 1 %": ("I(S;W) <= 0.99 I(S;P)", CHAIN),
+    "flow bound off by 1 %": (BOUND.replace("H(e_M)", "0.99 H(e_M)"), FLOW),
+    "flow bound without synergy": (BOUND.replace(f" + {SYNERGY}", ""), FLOW),
+    "flow bound without curation": (BOUND.replace(" + I(eps;W|X)", ""), FLOW),
+    "flow identity, W not made from G": (IDENTITY, FLOW),
+    "GGMI upper bound, 1": (f"{GGMI} <= {GAIN}".format(a=1), at("1", *NOISELESS)),
+    "GGMI upper bound, beyond 1/2": (f"{GGMI} <= {GAIN}".format(a="0.51"), at("0.51", *NOISELESS)),
+    "GGMI upper bound with noise": (f"{GGMI} <= {GAIN}".format(a="1/2"), at("1/2", *ENCODED)),
+    "an assumption of wrong sign": ("H(A) >= H(B)", ("H(A) <= H(B)",)),
+    "Ingleton": ("I(A;B) <= I(A;B|C) + I(A;B|D) + I(C;D)", ()),
+}
+
+
+@pytest.mark.parametrize(("statement", "assumed"), FALSE.values(), ids=FALSE)
+def test_refutes(statement, assumed):
+    answer = prove(statement, assumed)
+    assert isinstance(answer, Unprovable) and answer.verify() and answer.refuted
+    found = answer.counterexample
+    assert found.check() and found.violation() > 1e-6
+    joint = found.joint()
+    assert all(parse(text).holds(joint, 1e-9) for text in assumed) and not parse(statement).holds(joint)
+    assert joint.names == found.names and tuple(joint.sizes.values()) == found.sizes
+    assert Counterexample.from_json(found.to_json()) == found
+    assert "is false" in str(answer) and "probability" in str(answer)
+
+
+def test_without_synergy_the_flow_bound_misses_one_bit():
+    """The counterexample is the parity of two fair bits: W learns from both what neither tells."""
+    found = find_counterexample(*FALSE["flow bound without synergy"])
+    assert found.violation() == pytest.approx(BIT)
+    joint = found.joint()
+    assert joint.I("e_p", "W") + joint.I("e_M", "W") == pytest.approx(0, abs=1e-12)
+    assert joint.I("e_p,e_M", "W") == pytest.approx(BIT)
+
+
+def test_non_shannon_inequalities_stay_open():
+    """Zhang and Yeung's inequality is true of all distributions, yet a polymatroid violates it."""
+    answer = prove("I(A;B) <= 2 I(A;B|C) + I(A;C|B) + I(B;C|A) + I(A;B|D) + I(C;D)")
+    assert isinstance(answer, Unprovable) and answer.verify()
+    assert answer.counterexample is None and not answer.refuted
+    assert "open" in str(answer) and "is false" not in str(answer)
+
+
+def test_counterexamples_with_biased_bits():
+    """No few fair bits have entropies in such a ratio, so the search has to go on to biased ones."""
+    found = find_counterexample("H(A) = 0", ["0.4305 H(A) <= H(B) <= 0.4315 H(A)"])
+    assert found.check() and sum(found.p) == 1
+    assert any(p.denominator & (p.denominator - 1) for p in found.p)  # not a power of two
+
+
+def test_a_broken_counterexample_is_refused():
+    found = prove("I(A;B|C) <= I(A;B)").counterexample
+    broken = replace(found, p=(found.p[0] * 2, *found.p[1:-1], found.p[-1] - found.p[0]))
+    assert found.check() and not replace(found, given=("I(A;B) = H(A)",)).check()
+    with pytest.raises(ProverError, match="no counterexample"):
+        Counterexample.from_json(replace(found, statement="H(A) >= 0").to_json())
+    with pytest.raises((ProverError, ValueError)):
+        Counterexample.from_json(broken.to_json())
+
+
+# --- certificates cannot be forged -----------------------------------------------------------------------
+
+
+def test_tampering_shows():
+    proof = prove(BOUND, FLOW)
+    for i, step in enumerate(proof.steps):
+        for changed in (
+            step._replace(multiplier=step.multiplier + Fraction(1, 10**9)),
+            step._replace(multiplier=-step.multiplier),
+            step._replace(inequality=step.inequality.replace("W", "G") if "W" in step.inequality else "H(W) >= 0"),
+            step._replace(reason="H(W) = 0"),
+        ):
+            steps = (*proof.steps[:i], changed, *proof.steps[i + 1 :])
+            assert not replace(proof, proofs=(steps,)).verify()
+        assert not replace(proof, proofs=(proof.steps[:i] + proof.steps[i + 1 :],)).verify()
+    assert not replace(proof, given=FLOW[:2]).verify()
+    assert not replace(proof, statement=BOUND.replace("H(e_M)", "0.99 H(e_M)")).verify()
+    assert not replace(proof, proofs=()).verify()
+    data = json.loads(proof.to_json())
+    data["proofs"][0][0][1] = "2"
+    with pytest.raises(ProverError, match="no proof"):
+        Certificate.from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("inequality", "multiplier", "reason", "given"),
+    [
+        ("H(A) - H(B) >= 0", 1, "Shannon", ()),  # no Shannon quantity
+        ("-H(A) >= 0", -1, "Shannon", ()),  # the wrong sign, twice
+        ("H(B) - H(A) >= 0", -1, "H(A) <= H(B)", ("H(A) <= H(B)",)),  # an inequality taken negatively
+        ("H(A) - H(B) >= 0", 1, "H(A) >= H(B)", ()),  # not assumed
+        ("H(A) - H(B) = 0", 1, "Shannon", ()),
+    ],
+)
+def test_a_step_needs_a_reason(inequality, multiplier, reason, given):
+    statement = "H(A) >= 0" if "B" not in inequality else "H(A) >= H(B)"
+    forged = Certificate(statement, given, ((Step(inequality, Fraction(multiplier), reason),),))
+    assert not forged.verify()
+
+
+def test_a_ray_must_be_a_polymatroid_that_violates():
+    answer = prove("I(A;B|C) <= I(A;B)", search=False)
+    top = max(answer.ray, key=len)
+    assert answer.verify() and answer.slack(answer.statement) < 0 and answer.counterexample is None
+    assert not replace(answer, ray={**answer.ray, top: answer.ray[top] + 1}).verify()
+    assert not replace(answer, statement="I(A;B|C) >= 0").verify()
+    assert not replace(answer, given=("H(A) = 0",)).verify()
+    assert is_polymatroid(answer.ray)
+    assert not is_polymatroid({s: -h for s, h in answer.ray.items()})
+    assert not is_polymatroid({s: h + 1 for s, h in answer.ray.items()})
+
+
+# --- random questions ------------------------------------------------------------------------------------
+
+NAMES = ("A", "B", "C", "D")
+
+
+@st.composite
+def quantities(draw):
+    pool = draw(st.permutations(NAMES))
+    sizes = draw(st.sampled_from([(1, 0, 0), (1, 0, 1), (2, 0, 1), (1, 1, 0), (1, 1, 1), (1, 1, 2), (2, 1, 1)]))
+    a, b, c = (",".join(pool[sum(sizes[:i]) : sum(sizes[: i + 1])]) for i in range(3))
+    return f"{'I' if b else 'H'}({a}{';' * bool(b)}{b}{'|' * bool(c)}{c})"
+
+
+@st.composite
+def statements(draw):
+    numbers = st.sampled_from(["", "2 ", "3 ", "1/2 ", "0.99 ", "3/7 "])
+    right = " + ".join(draw(numbers) + draw(quantities()) for _ in range(draw(st.integers(1, 4))))
+    left = " + ".join(draw(quantities()) for _ in range(draw(st.integers(1, 2))))
+    return f"{left} {draw(st.sampled_from(['<=', '<=', '<=', '=']))} {right}"
+
+
+@st.composite
+def assumptions(draw):
+    if draw(st.booleans()):
+        return " -> ".join(draw(st.permutations(NAMES))[: draw(st.integers(3, 4))])
+    right = draw(st.one_of(st.just("0"), quantities()))
+    return f"{draw(quantities())} {draw(st.sampled_from(['=', '<=']))} {right}"
+
+
+MODELS = [
+    random_joint(np.random.default_rng(5), NAMES, (2, 2, 2, 2), 500, concentration=0.3),
+    random_joint(np.random.default_rng(6), NAMES, (2, 3, 2, 2), 500, support=4),
+    random_chain(np.random.default_rng(7), NAMES, (2, 3, 2, 2), 500),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(statements())
+def test_what_is_proved_holds_and_what_is_refuted_does_not(statement):
+    answer = prove(statement)
+    assert answer.verify()
+    if isinstance(answer, Certificate):
+        assert all(parse(statement).holds(joint) for joint in MODELS)
+    elif answer.refuted:
+        assert not parse(statement).holds(answer.counterexample.joint())
+
+
+@settings(max_examples=150, deadline=None)
+@given(statements(), st.lists(assumptions(), max_size=4))
+def test_agrees_with_the_plain_linear_program(statement, assumed):
+    """All elemental inequalities on all 2^n entropies, without lattice, closures or splits."""
+    answer = prove(statement, assumed, search=False)
+    assert answer.verify()
+    assert isinstance(answer, Certificate) == plainly_provable(statement, assumed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(statements(), st.lists(assumptions(), min_size=1, max_size=2))
+def test_counterexamples_under_assumptions_replay(statement, assumed):
+    found = find_counterexample(statement, assumed, structures=10, models=20)
+    assume(found is not None)
+    assert found.check() and isinstance(prove(statement, assumed, search=False), Unprovable)
+
+
+def test_agrees_with_psitip():
+    pytest.importorskip("psitip")
+    questions = [*PROVABLE.values(), *FALSE.values()]
+    ours = [isinstance(prove(*question, search=False), Certificate) for question in questions]
+    assert apart("psitip (GLOP)", questions)[1] == ours
+
+
+# --- assumptions and constants ---------------------------------------------------------------------------
+
+
+def test_needed_assumptions_of_the_flow_bound():
+    """All three functional dependencies, and nothing more: neither W's chain nor the noise's independence."""
+    spare = ["e_p,e_M,X,eps -> G -> W", "I(eps;e_p,e_M) = 0", "I(e_p;e_M) = 0"]
+    needs = needed_assumptions(BOUND, [*FLOW, *spare])
+    assert [need.assumption for need in needs] == [*FLOW, *spare]
+    assert [need.needed for need in needs[3:]] == [False] * 3
+    assert all(need.evidence.verify() for need in needs)
+    for need in needed_assumptions(BOUND, FLOW):
+        assert need.needed and need.evidence.refuted
+
+
+@pytest.mark.parametrize(
+    ("template", "lo", "hi", "given", "value"),
+    [
+        ("I(S;W) <= {c} I(S;P)", 5, 0, CHAIN, 1),
+        ("H(A,B,C) >= {c} (H(A,B) + H(B,C) + H(A,C))", 0, 1, (), Fraction(1, 3)),
+        ("H(A,B,C) >= {c} (H(A) + H(B) + H(C))", -1, "0.9", (), Fraction(1, 3)),
+        ("{c} H(A) + 2/7 H(B) >= 1/7 H(A,B) - 1/3 I(A;B)", -3, 3, (), Fraction(1, 7)),
+        (
+            f"{GGMI} <= {GAIN}".replace("{a}", "{c}"),
+            0,
+            1,
+            [t.replace("{a}", "{c}") for t in NOISELESS],
+            Fraction(1, 2),
+        ),
+    ],
+)
+def test_sharpest(template, lo, hi, given, value):
+    sharp = sharpest(template, "c", lo, hi, given)
+    assert sharp.value == value and 0 < abs(sharp.beyond - value) <= Fraction(1, 1000)
+    assert sharp.proof.verify() and sharp.failure.verify() and sharp.failure.refuted
+
+
+def test_sharpest_where_the_parameter_is_squared():
+    sharp = sharpest("{c} * {c} H(A) <= 2 H(A)", "c", 0, 3, tolerance=Fraction(1, 10_000))
+    assert 0 < 2**0.5 - sharp.value < 1e-4 and sharp.beyond**2 > 2
+
+
+def test_sharpest_refuses():
+    with pytest.raises(ProverError, match="provable both at 0 and at 1"):
+        sharpest("H(A) >= {c} I(A;B)", "c", 0, 1)
+    with pytest.raises(ProverError, match="not provable both at 2 and at 3"):
+        sharpest("H(A) >= {c} I(A;B)", "c", 2, 3)
+    with pytest.raises(ProverError, match="tolerance must be positive"):
+        sharpest("H(A) >= {c} I(A;B)", "c", 0, 2, tolerance=0)
+
+
+@given(*[st.fractions(min_value=-5, max_value=5, max_denominator=50)] * 2)
+def test_simplest_between(a, b):
+    assume(a != b)
+    low, high = sorted((a, b))
+    found = simplest_between(a, b)
+    assert low < found < high
+    for denominator in range(1, found.denominator):
+        first = (low * denominator).__floor__() + 1
+        assert not low < Fraction(first, denominator) < high
+
+
+# --- errors and limits -----------------------------------------------------------------------------------
+
+
+def test_what_is_no_question():
+    with pytest.raises(ExpressionError, match="a statement needs a relation"):
+        prove("I(A;B)")
+    with pytest.raises(ExpressionError):
+        prove("H(A) >= 0", ["A -> B"])
+    for nothing in ("0 <= 0", Statement("", (), ())):
+        with pytest.raises(ProverError, match="says nothing"):
+            prove(nothing)
+    assert prove(parse("H(A) >= 0"), [parse("H(A) = 0")]).given == ("H(A) = 0",)
+    assert prove("H(A) = H(A)").steps == ()
+
+
+def test_the_limit_counts_effective_variables():
+    x = [f"x{i}" for i in range(20)]
+    total = ",".join(x)
+    with pytest.raises(ProverError, match="20 effective variables .* at most 12"):
+        prove(f"H({total}) <= {' + '.join(f'H({name})' for name in x)}")
+    together = prove(f"H({total}) <= H({','.join(x[:9])}) + H({','.join(x[9:])})")
+    assert isinstance(together, Certificate)
+    apart = prove(f"H({total}) <= H({','.join(x[:9])})", search=False)
+    assert apart.verify() and len(apart.ray) == 4
+    with pytest.raises(ProverError, match="of 61"):
+        prove("H(A) >= 0", [f"H({','.join(f'y{i}' for i in range(60))}) = 0"])
+
+
+def test_ten_variables_with_dependencies():
+    names = [f"x{i}" for i in range(10)]
+    chain = [" -> ".join(names)]
+    assert isinstance(prove("I(x0;x9) <= I(x4;x5)", chain), Certificate)
+    assert prove("I(x0;x9) <= 1/2 I(x4;x5)", chain, search=False).verify()
+
+
+# --- the pieces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("H(A)", "H(A)"),
+        ("H(B,A|C)", "H(A,B|C)"),
+        ("I(B;A)", "I(A;B)"),
+        ("-2 I(C;B|A,D)", "-2 I(B;C|A,D)"),
+        ("H(A) - H(A|B)", "I(A;B)"),
+        ("I(A,Z;B,Z|C)", "I(A,Z;B,Z|C)"),
+        ("I(A;A|B)", "H(A|B)"),
+        ("H(A) - H(B)", "H(A) - H(B)"),
+        ("H(A) + H(B)", "H(A) + H(B)"),
+        ("2 H(A) + H(B) - H(A,B)", "2 H(A) + H(B) - H(A,B)"),
+        ("I(A;B;C)", "H(A) + H(B) + H(C) - H(A,B) - H(A,C) - H(B,C) + H(A,B,C)"),
+        ("0", "0"),
+    ],
+)
+def test_quantities_are_recognized(text, written):
+    form = parse(f"{text} >= 0").constraints[0].form
+    assert write(form) == written
+    assert parse(f"{written} >= 0").constraints[0].form == form
+
+
+def test_quantities_are_not_negative():
+    """Whatever is recognized with a positive scale is at least 0 on random models."""
+    sets = [frozenset(s) for size in range(1, 5) for s in itertools.combinations(NAMES, size)]
+    entropies = MODELS[0].entropies(sets)
+    for u, v in itertools.product(sets, repeat=2):
+        for c in (s for s in (*sets, frozenset()) if s <= u & v):
+            form = Quantity(u, v, c).form
+            value = sum(float(k) * entropies[s] for s, k in form.items())
+            assert not form or (np.min(value) > -1e-12 and Quantity.match(form)[0] == 1)
+
+
+def test_exact_linear_equations():
+    assert _solve([({"x": 2, "y": 1}, 5), ({"x": 1, "y": -1}, 1)]) == {"x": 2, "y": 1}
+    assert _solve([({"x": Fraction(1), "y": Fraction(1)}, 1), ({"x": 1, "y": 1}, 2)]) is None
+    assert _solve([({"x": 3, "y": 1}, 1)]) == {"x": Fraction(1, 3)}
+
+
+def test_goals_are_written_as_the_statement_writes_them():
+    texts = [goal.text for goal in goals(parse("0 <= H(A|B) ≤ H(A) + H(C) = I(A;B)"))]
+    assert texts == [
+        "H(A|B)",
+        "H(A) + H(C) - H(A|B)",
+        "H(A) + H(C) - I(A;B)",
+        "I(A;B) - (H(A) + H(C))",
+    ]
+    assert [goal.text for goal in goals(parse("A -> B -> C"))] == ["I(A;C|B)", "-I(A;C|B)"]
+    for goal in goals(parse("0 <= -H(A|B) + H(A) = 2 (H(B) - H(A))")):
+        assert parse(f"{goal.text} >= 0").constraints[0].form == goal.form
+
+
+def test_a_proof_reads_as_a_proof():
+    proof = prove("I(S;W) <= I(S;P)", ["S -> P -> W"])
+    assert str(proof).split("\n") == [
+        "I(S;W) <= I(S;P)",
+        "  given S -> P -> W",
+        "  because I(S;P) - I(S;W) is",
+        "    +     I(S;P|W) >= 0  (Shannon)",
+        "    -     I(S;W|P) = 0   (S -> P -> W)",
+    ]
+    assert proof.steps[1] == Step("I(S;W|P) = 0", Fraction(-1), "S -> P -> W")
+    assert proof.latex() == (
+        "\\begin{aligned}\n"
+        f"& {latex('I(S;P) - I(S;W)')} \\\\\n"
+        f"&\\quad = \\underbrace{{{latex('I(S;P|W)')}}}_{{\\ge 0}} \\\\\n"
+        f"&\\quad -\\underbrace{{{latex('I(S;W|P)')}}}_{{= 0}}\n"
+        "\\end{aligned}"
+    )
+    assert "0 identically" in str(prove("H(A,B) = H(A) + H(B|A)"))
+    halves = prove("1/2 H(A,B) >= 1/2 H(A)").latex()
+    assert r"\tfrac{1}{2}\,\underbrace{H(B \mid A)}_{\ge 0}" in halves
