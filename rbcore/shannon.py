@@ -310,10 +310,8 @@ class Program:
         yield rounded(multipliers)
         rows = list(dict.fromkeys([*self.used, *multipliers]))
         forms = [self.reduce(self.form(row)) for row in rows]
-        cells = (
-            (np.searchsorted(self.unknowns, s), j, float(k)) for j, f in enumerate(forms) for s, k in f.items()
-        )
-        i, j, k = zip(*cells, strict=True)
+        sets, j, k = zip(*((s, j, float(k)) for j, f in enumerate(forms) for s, k in f.items()), strict=True)
+        i = np.searchsorted(self.unknowns, sets)
         columns = sparse.csr_array((k, (i, j)), (len(self.unknowns), len(rows)))
         right = [float(target.get(s, 0) / scale) for s in self.unknowns]
         free = [isinstance(row, Constraint) and row.relation == "=" for row in rows]
