@@ -10,14 +10,14 @@ A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-if TYPE_CHECKING:
-    from rbcore.finite import Joint
+from rbcore.expr import parse
+from rbcore.finite import Joint
 
 Kind = Literal["proved", "exact", "statistical"]
 
@@ -78,8 +78,6 @@ def identity(statement: str) -> Check:
 
     The comparison is between `fractions.Fraction` coefficients, so nothing is rounded.
     """
-    from rbcore.expr import parse
-
     parsed = parse(statement)
     if any(c.relation != "=" for c in parsed.constraints):
         raise ValueError(f"an identity is written with '=', got {statement!r}")
@@ -102,16 +100,12 @@ def proved(statement: str, given: Sequence[str] = ()) -> Check:
 
 def satisfied(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     """The information `statement` holds in every model of the batch `joint` (an `rbcore.finite.Joint`)."""
-    from rbcore.expr import parse
-
     slack = float(np.min(parse(statement).slack(joint)))
     return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
 def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands."""
-    from rbcore.expr import parse
-
     slack = float(np.min(parse(statement).slack(joint)))
     return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from rbcore.checks import Check, Kind
+from rbcore.expr import parse
 
 MIME = "application/vnd.rbcore.ledger+json"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -200,8 +201,6 @@ def claim(
     if not sentence.strip().endswith((".", "?", "!")):
         raise LedgerError(f"claim({id!r}): the sentence must end as a sentence does, got {sentence!r}")
     if statement:
-        from rbcore.expr import parse
-
         parse(statement)
     verdict: Verdict = "fails" if not outcome.holds else "departs from the paper" if departs else "holds"
     entry = Claim(

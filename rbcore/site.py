@@ -27,7 +27,7 @@ from rbcore import plain
 from rbcore.execute import ROOT, notebooks, used_modules
 from rbcore.ledger import MIME, Chapter
 
-DOWNLOADS = "_downloads_of_chapters"
+DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
 
 

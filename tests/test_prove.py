@@ -56,6 +56,8 @@ TEXTBOOK = {
     "two of three": ("I(A;B|C) - I(A;B) <= H(C)", ()),
     "data processing": ("I(S;W) <= I(S;G) <= I(S;P)", CHAIN),
     "data processing, inner": ("I(S;W) <= I(P;G)", CHAIN),
+    "data processing, innermost": ("I(S;W) <= I(X;G)", CHAIN),
+    "symmetry": ("I(A;B) = I(B;A)", ()),
     "data processing, conditional": ("I(S;P|G) <= I(S;P)", CHAIN),
     "Markov, reversed": ("W -> G -> X -> P -> S", CHAIN),
     "Markov, sub-chain": ("S -> X -> W", CHAIN),
@@ -79,6 +81,10 @@ THEORY = {
         (FLOW[0], "H(gM|e_M) = 0", "H(X|hp,gM) = 0", "H(gM|X,hp) = 0", "I(e_M;e_p) = 0"),
     ),
     "flow identity": (IDENTITY, (*FLOW, "e_p,e_M,X,eps -> G -> W")),
+    "flow identity of the answer": (
+        f"I(X;W) = I(e_p;W) + I(e_M;W) + {SYNERGY} - I(e_p;e_M) - I(e_p,e_M;W|X)",
+        FLOW,
+    ),
     "flow identity as a bound": (IDENTITY.replace("=", "<="), FLOW),
     "flow bound": (BOUND, FLOW),
     "flow bound, sharper": (SHARPER, FLOW),
@@ -172,6 +178,7 @@ def test_textbook_statements_hold_on_random_models():
 FALSE = {
     "reversed": ("I(A;B) >= H(A)", ()),
     "data processing without the chain": ("I(S;W) <= I(S;P)", ()),
+    "curation that reads the anchors": ("I(S;G) <= I(S;X)", ()),
     "conditioning does not lower information": ("I(A;B|C) <= I(A;B)", ()),
     "nor raise it": ("I(A;B|C) >= I(A;B)", ()),
     "no negative interaction": ("I(A;B;C) >= 0", ()),

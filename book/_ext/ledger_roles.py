@@ -23,6 +23,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from rbcore.agree import tolerance
 from rbcore.expr import ExpressionError, parse
 from rbcore.expr import latex as expression
 from rbcore.ledger import MARK, Claim, Value
@@ -120,12 +121,11 @@ def display_statements(app: Sphinx, doctree: nodes.document) -> None:
 
 def display(statement: str) -> str:
     """The LaTeX of a statement; a long one takes a line per relation."""
-    latex = parse(statement).latex()
     parts = re.split(r"(<=|>=|==|=)", statement)
     if len(parts) < 3 or len(statement) < 36:
-        return latex
-    lines = [f"{expression(parts[i])}" for i in range(0, len(parts), 2)]
-    signs = [RELATION[parts[i]] for i in range(1, len(parts), 2)]
+        return parse(statement).latex()
+    lines = [expression(part) for part in parts[::2]]
+    signs = [RELATION[part] for part in parts[1::2]]
     rows = [f"{lines[0]} &{signs[0]} {lines[1]}"]
     if len(signs) == 1:
         rows = [f"& {lines[0]}", f"&\\quad {signs[0]} {lines[1]}"]
@@ -190,8 +190,6 @@ class LedgerDirective(SphinxDirective):
         return row
 
     def value_row(self, value: Value) -> nodes.row:
-        from rbcore.agree import tolerance
-
         shown = nodes.entry("", nodes.paragraph("", value.with_interval()))
         drift = tolerance(value)
         return _row(

@@ -1,4 +1,4 @@
-"""What every page carries: download buttons for the notebook and its source, and the notation table.
+"""What every page carries: download buttons, the macros of its formulas, and the notation table.
 
 The theme's own buttons offer the file that Sphinx read.  Readers want the two files that they can run: the
 executed notebook with its numbers filled in, and the MyST source.  The build puts both under `downloads/`.
@@ -13,11 +13,12 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
 from rbcore.notation import NOTATION
-
-DOWNLOADS = "_downloads_of_chapters"  # beside the sources; no page itself
+from rbcore.plain import MACROS
+from rbcore.site import DOWNLOADS
 
 
 def header_buttons(
@@ -66,7 +67,13 @@ class NotationDirective(SphinxDirective):
         return holder.children
 
 
+def set_macros(app: Sphinx, config: Config) -> None:
+    """MathJax gets the macros that downloads have written out."""
+    config.mathjax3_config = {"tex": {"macros": {name.removeprefix("\\"): tex for name, tex in MACROS.items()}}}
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("config-inited", set_macros)
     app.add_directive("notation", NotationDirective)
     app.connect("html-page-context", header_buttons, priority=900)
     app.connect("build-finished", copy_downloads)
