@@ -63,7 +63,7 @@ def gather(executed: Mapping[str, Path]) -> list[Chapter]:
 # Pins
 # ---------------------------------------------------------------------------------------------------------------
 
-CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "departs", "verdict", "measure", "chapter")
+CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "given", "departs", "verdict", "measure", "chapter")
 
 
 def tolerance(entry: Value | Claim) -> float:

@@ -69,14 +69,15 @@ class Job:
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
-    """The chapter sources, in the order of their numbers."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]-*.md"))
+    """The sources of the chapters, in the order of their numbers, and then of the appendices, A, B, .."""
+    folder = root / "notebooks"
+    return [*sorted(folder.glob("[0-9][0-9]-*.md")), *sorted(folder.glob("[A-Z]-*.md"))]
 
 
 def find(number: str, root: Path = ROOT) -> Path:
-    """The notebook whose name begins with `number` (``02``, ``2`` or the whole name)."""
+    """The notebook whose name begins with `number` (``02``, ``2``, ``A``, ``a`` or the whole name)."""
     wanted = number.removesuffix(".md")
-    wanted = wanted.zfill(2) if wanted.isdigit() else wanted
+    wanted = wanted.zfill(2) if wanted.isdigit() else wanted.upper() if len(wanted) == 1 else wanted
     found = [p for p in notebooks(root) if p.stem == wanted or p.stem.startswith(wanted + "-")]
     if len(found) != 1:
         names = ", ".join(p.stem for p in notebooks(root))

@@ -14,10 +14,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rbcore.checks import Check, Kind
 from rbcore.expr import parse
+
+if TYPE_CHECKING:
+    from rbcore.theorem import Theorem
 
 MIME = "application/vnd.rbcore.ledger+json"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -66,7 +69,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Claim:
-    """One machine-checked sentence.  `check` is the source of the predicate, read from the cell that ran it."""
+    """One machine-checked sentence.  `check` is the source of the predicate, read from the cell that ran it.
+
+    A theorem's claim also has its assumptions, `given`, each with what dropping it does.
+    """
 
     id: str
     sentence: str
@@ -81,6 +87,7 @@ class Claim:
     check: str = ""
     chapter: str = ""
     seconds: float = 0.0
+    given: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class Chapter:
     values: tuple[Value, ...] = ()
     claims: tuple[Claim, ...] = ()
     seconds: float = 0.0
+    theorems: Mapping[str, Any] = field(default_factory=dict)  # of the claims that have one, by id
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -157,7 +165,7 @@ def record(
 def claim(
     id: str,
     sentence: str,
-    check: Check | bool | Callable[[], Check | bool],
+    check: Check | bool | Callable[[], Check | bool] | Theorem,
     *,
     kind: Kind | None = None,
     tolerance: float = 0.0,
@@ -170,7 +178,8 @@ def claim(
         id: lower-case words joined by hyphens, unique in the book.
         sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed, and no other claim
             stands in it.
-        check: a :class:`rbcore.checks.Check`, or a predicate; a bare truth value needs `kind`.
+        check: a :class:`rbcore.checks.Check`, a :class:`rbcore.theorem.Theorem` (which is stored with all that
+            stands behind it, and brings its statement), or a predicate; a bare truth value needs `kind`.
         kind: ``proved``, ``exact`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
         statement: the expression-language string behind the sentence; the role ``{statement}`id``` renders it.
@@ -179,6 +188,11 @@ def claim(
     A check that fails is stored as such: the notebook goes on, and the build fails with the sentence.
     """
     _check_name("claim", id)
+    theorem = check if hasattr(check, "payload") else None
+    if theorem is not None:
+        if statement:
+            raise LedgerError(f"claim({id!r}): a theorem brings its own statement; do not give another")
+        check, statement = theorem.check(), theorem.statement
     outcome = check() if callable(check) else check
     if isinstance(outcome, Check):
         if kind is not None and kind != outcome.kind:
@@ -214,9 +228,11 @@ def claim(
         float(outcome.tolerance),
         statement,
         departs,
+        given=theorem.assumptions() if theorem is not None else "",
     )
     mark = "✗ FAILS" if verdict == "fails" else "✓ " + verdict
-    _emit({"claim": _payload(entry)}, f"{mark} ({entry.kind}): {fill(entry.sentence, _recorded_here)}")
+    behind = {} if theorem is None else {"theorem": theorem.payload()}
+    _emit({"claim": _payload(entry), **behind}, f"{mark} ({entry.kind}): {fill(entry.sentence, _recorded_here)}")
 
 
 def fill(text: str, values: Mapping[str, Value]) -> str:
@@ -296,6 +312,7 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     seconds = notebook.get("metadata", {}).get("rbcore", {}).get("seconds", [])
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
+    theorems: dict[str, Any] = {}
     since_claim = 0.0
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
@@ -303,6 +320,7 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
         since_claim += seconds[index] if index < len(seconds) else 0.0
         payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         here = [p["claim"] for p in payloads if "claim" in p]
+        theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
         sources = _check_sources(_joined(cell["source"])) if here else {}
         for payload in (p["record"] for p in payloads if "record" in p):
             _once(values, payload["name"], chapter)
@@ -321,7 +339,8 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
         if here:
             since_claim = 0.0
     parameters = notebook.get("metadata", {}).get("rbcore", {}).get("parameters", {})
-    return Chapter(chapter, dict(parameters), tuple(values.values()), tuple(claims.values()), sum(seconds))
+    entries = tuple(values.values()), tuple(claims.values())
+    return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems)
 
 
 def _check_sources(source: str) -> dict[str, str]:

@@ -24,6 +24,8 @@ NOTATION: dict[str, Symbol] = {
         Symbol("W'", "W'", "the parameters after training on the anchor data alone"),
         Symbol("e_p", "e_p", "the part of the synthetic data that comes from the prompt"),
         Symbol("e_M", "e_M", "the part of the synthetic data that comes from the generative model"),
+        Symbol("hp", "h(e_p)", "what the answer uses of the prompt's part"),
+        Symbol("gM", "g(e_M)", "what the answer uses of the generative model's part"),
     )
 }
 

@@ -182,9 +182,10 @@ class Counterexample:
 
     def check(self) -> bool:
         """Replay: it is a distribution, the assumptions hold, and the statement clearly fails."""
+        if sum(self.p) != 1 or min(self.p) <= 0:
+            return False
         joint = self.joint()
-        holds = all(parse(text).holds(joint, _EXACT) for text in self.given)
-        return sum(self.p) == 1 and min(self.p) > 0 and holds and self.violation() > CLEAR
+        return all(parse(text).holds(joint, _EXACT) for text in self.given) and self.violation() > CLEAR
 
     def __str__(self) -> str:
         width = [max(len(name), 2) for name in self.names]

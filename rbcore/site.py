@@ -49,6 +49,7 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
     ledger = {
         "values": [asdict(value) for chapter in chapters for value in chapter.values],
         "claims": [asdict(claim) for chapter in chapters for claim in chapter.claims],
+        "theorems": {id: theorem for chapter in chapters for id, theorem in chapter.theorems.items()},
     }
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
     for name, content in downloads(root, executed, chapters).items():

@@ -28,8 +28,13 @@ def source(request: pytest.FixtureRequest) -> Path:
 
 def test_every_notebook_has_a_numbered_name_and_the_numbers_run() -> None:
     files = sorted((ROOT / "notebooks").iterdir())
-    assert all(re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*\.md", f.name) for f in files if f.name[0] not in "._")
-    assert [int(p.name[:2]) for p in CHAPTERS] == list(range(1, len(CHAPTERS) + 1))
+    names = [f.name for f in files if f.name[0] not in "._"]
+    assert all(re.fullmatch(r"(\d\d|[A-Z])-[a-z0-9]+(-[a-z0-9]+)*\.md", name) for name in names)
+    numbers = [p.name.split("-")[0] for p in CHAPTERS]
+    chapters = [number for number in numbers if number.isdigit()]
+    appendices = [number for number in numbers if not number.isdigit()]
+    assert chapters == [f"{i + 1:02d}" for i in range(len(chapters))]
+    assert appendices == [chr(ord("A") + i) for i in range(len(appendices))]
 
 
 def test_the_parameters_come_first_and_hold_a_seed(source: Path) -> None:

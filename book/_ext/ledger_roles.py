@@ -202,7 +202,7 @@ class LedgerDirective(SphinxDirective):
 
     def chapter_link(self, chapter: str, anchor: str) -> nodes.Node:
         uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}") + anchor
-        return nodes.reference("", "", nodes.Text(chapter[:2]), internal=True, refuri=uri)
+        return nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
 
 
 def _short(number: float) -> str:

@@ -1,0 +1,180 @@
+"""A statement with all that stands behind it: proof, dropped assumptions, attempts to break it, a worse constant.
+
+    bound = theorem("I(S;W) <= I(S;P)", ["S -> P -> W"], rng, models=20_000)
+    claim("dpi", "Information about the anchors can only shrink.", bound)
+
+The claim stores everything in the notebook's output; the page "What holds, and under what" is made from it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.random import Generator
+
+from rbcore.checks import Check
+from rbcore.falsify import Falsified, falsify, twins
+from rbcore.prove import Certificate, Need, needed_assumptions, prove
+from rbcore.refute import Counterexample, Text
+from rbcore.shannon import ProverError
+
+BIT = math.log(2)
+SOURCES = {
+    "textbook": "a fact of information theory",
+    "paper": "the framework of the paper",
+    "formulation": "this book's formulation of a bound in the paper's framework",
+    "book": "this book's",
+}
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A proved statement of Shannon type; made by :func:`theorem`.
+
+    proof: its certificate.
+    needs: for each assumption whether the statement is provable without it, and the evidence.
+    falsified: the smallest slack on random models that satisfy the assumptions.
+    twins: the statement with a constant that is one per cent off, and a model that breaks it.
+    source: whose it is, a key of :data:`SOURCES`.
+    """
+
+    proof: Certificate
+    needs: tuple[Need, ...]
+    falsified: Falsified
+    twins: tuple[tuple[str, Counterexample | None], ...]
+    source: str
+
+    @property
+    def statement(self) -> str:
+        """The text that was proved."""
+        return self.proof.statement
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The assumptions."""
+        return self.proof.given
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The assumptions without which a distribution breaks the statement."""
+        return tuple(n.assumption for n in self.needs if n.needed and n.evidence.refuted)
+
+    @property
+    def spare(self) -> tuple[str, ...]:
+        """The assumptions without which the statement is still proved."""
+        return tuple(n.assumption for n in self.needs if not n.needed)
+
+    def check(self) -> Check:
+        """The certificate verifies, every dropped assumption's evidence does, and no random model breaks it."""
+        evidence = all(need.evidence.verify() for need in self.needs)
+        holds = self.proof.verify() and evidence and self.falsified.slack >= -1e-8
+        return Check(holds, "proved", "certificate")
+
+    def each_needed(self) -> Check:
+        """Every assumption is needed: without it there is a distribution that breaks the statement.
+
+        The value is the smallest of these violations, in nats.
+        """
+        violations = [
+            need.evidence.counterexample.violation() if need.needed and need.evidence.refuted else 0.0
+            for need in self.needs
+        ]
+        if not violations:
+            raise ProverError(f"{self.statement!r} has no assumptions: there is nothing to drop")
+        return Check(min(violations) > 1e-6, "exact", "smallest violation, nats", min(violations), tolerance=1e-6)
+
+    def sharp(self) -> Check:
+        """With a constant that is one per cent off, each inequality and equation is broken by a distribution.
+
+        The value is the smallest of these violations, in nats.
+        """
+        violations = [found.violation() if found else 0.0 for _, found in self.twins]
+        if not violations:
+            raise ProverError(f"{self.statement!r} compares nothing with a positive side: it has no twin")
+        return Check(min(violations) > 1e-6, "exact", "smallest violation, nats", min(violations), tolerance=1e-6)
+
+    def assumptions(self) -> str:
+        """The assumptions, each with what dropping it does; one line, for the pins."""
+        words = {n.assumption: "needed" if n.needed else "not needed" for n in self.needs}
+        open_ = {n.assumption for n in self.needs if n.needed and not n.evidence.refuted}
+        return "; ".join(f"{a} ({'open' if a in open_ else w})" for a, w in words.items())
+
+    def payload(self) -> dict[str, Any]:
+        """All of it as JSON: what the notebook keeps, and the page of theorems shows."""
+        found = self.falsified
+        return {
+            "certificate": json.loads(self.proof.to_json()),
+            "source": self.source,
+            "needs": [
+                {
+                    "assumption": need.assumption,
+                    "needed": need.needed,
+                    "counterexample": _counterexample(getattr(need.evidence, "counterexample", None)),
+                }
+                for need in self.needs
+            ],
+            "models": found.models,
+            "slack": found.slack,
+            "ratios": [None if math.isnan(ratio) else ratio for ratio in found.ratios],
+            "twins": [{"statement": text, "counterexample": _counterexample(one)} for text, one in self.twins],
+        }
+
+    def __str__(self) -> str:
+        lines = [str(self.proof), ""]
+        for need in self.needs:
+            found = getattr(need.evidence, "counterexample", None)
+            what = "not needed: the proof does without it"
+            if need.needed:
+                size = f"broken by {found.violation() / BIT:.4g} bit" if found else "no proof; open"
+                what = f"needed: without it, {size}"
+            lines.append(f"  {need.assumption:<24} {what}")
+        found = self.falsified
+        lines.append(f"  {found.models:,} random models: smallest slack {found.slack / BIT:.1g} bit")
+        for text, one in self.twins:
+            size = f"broken by {one.violation() / BIT:.2g} bit" if one else "no model found that breaks it"
+            lines.append(f"  {text}: {size}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def theorem(statement: Text, given: Iterable[Text], rng: Generator, models: int, source: str = "book") -> Theorem:
+    """Prove a statement, drop its assumptions one by one, and try to break it.
+
+    Args:
+        statement, given: in the expression language.
+        rng: for the random models.
+        models: on how many of them the statement is evaluated.
+        source: whose statement it is: one of :data:`SOURCES`.
+
+    Raises ProverError if it cannot be proved, with the counterexample if one was found.
+    """
+    if source not in SOURCES:
+        raise ProverError(f"a statement's source is one of {', '.join(SOURCES)}, got {source!r}")
+    given = tuple(given)
+    proof = prove(statement, given)
+    if not isinstance(proof, Certificate):
+        raise ProverError(f"not proved:\n{proof}")
+    needs = tuple(needed_assumptions(statement, given))
+    return Theorem(proof, needs, falsify(statement, given, rng, models), tuple(twins(statement, given)), source)
+
+
+def verified(payload: Mapping[str, Any]) -> bool:
+    """Whether what :meth:`Theorem.payload` stored is a proof and counterexamples, checked anew and exactly."""
+    try:
+        Certificate.from_json(json.dumps(payload["certificate"]))
+        for one in [*payload["needs"], *payload["twins"]]:
+            if one["counterexample"] is not None:
+                Counterexample.from_json(json.dumps(one["counterexample"]))
+    except ProverError:
+        return False
+    return True
+
+
+def _counterexample(found: Counterexample | None) -> dict[str, Any] | None:
+    return None if found is None else json.loads(found.to_json())

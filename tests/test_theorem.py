@@ -1,0 +1,197 @@
+"""A theorem brings its proof, dropped assumptions, random models and twin; and nothing false passes for one."""
+
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_prove import THEORY
+
+from rbcore import falsify as falsify_module
+from rbcore.expr import parse
+from rbcore.falsify import Sides, falsify, random_models, sides, twins
+from rbcore.finite import Joint
+from rbcore.prove import prove
+from rbcore.shannon import ProverError, read
+from rbcore.theorem import SOURCES, theorem, verified
+
+BIT = math.log(2)
+CHAIN = "S -> P -> X -> G -> W"
+PROCESSING = "H(S) >= I(S;P) >= I(S;X) >= I(S;G) >= I(S;W)"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def processing():
+    return theorem(PROCESSING, [CHAIN], np.random.default_rng(1), 2000, "textbook")
+
+
+def test_sides_are_the_words_of_the_statement():
+    assert sides("I(S;W) <= I(S;P)") == [Sides("I(S;W)", "I(S;P)")]
+    assert sides("H(A) >= I(A;B) >= I(A;C)") == [Sides("I(A;B)", "H(A)"), Sides("I(A;C)", "I(A;B)")]
+    assert sides("0 <= H(A|B) <= H(A)") == [Sides("H(A|B)", "H(A)")]
+    assert sides("A -> B -> C") == sides("H(A|B) = 0") == sides("I(A;B) - H(A) <= 0") == []
+    assert Sides("I(S;W)", "I(S;P) + H(S)").twin(Fraction(1, 2)) == "I(S;W) <= 1/2 (I(S;P) + H(S))"
+
+
+@pytest.mark.parametrize("name", THEORY)
+def test_random_models_satisfy_the_assumptions_and_the_statement(name, rng):
+    statement, assumed = THEORY[name]
+    found = falsify(statement, assumed, rng, 1000)
+    assert found.models == 1000 and found.slack >= -1e-8
+    assert parse(statement).slack(found.worst) == pytest.approx(found.slack, abs=1e-12)
+    assert all(parse(text).slack(found.worst) >= -2e-9 for text in assumed)
+
+
+def test_the_tightest_model_has_the_ratio(rng):
+    found = falsify("I(S;W) <= I(S;P)", ["S -> P -> W"], rng, 2000)
+    (ratio,), (model,) = found.ratios, found.tightest
+    assert ratio == pytest.approx(model.I("S", "W") / model.I("S", "P")) and ratio > 0.999
+    assert model.I("S", "P") > 0.01
+
+
+def test_a_false_statement_is_broken_by_random_models(rng):
+    for statement, assumed in (
+        ("I(S;W) <= 0.9 I(S;P)", ["S -> P -> W"]),
+        ("I(S;P) <= I(S;W)", ["S -> P -> W"]),
+        ("I(A;B|C) <= I(A;B)", []),
+        ("H(A) <= H(B)", ["H(A|B,C) = 0"]),
+    ):
+        assert falsify(statement, assumed, rng, 2000).slack < -0.01, statement
+
+
+def test_each_kind_of_assumption_is_drawn_with_room_to_spare(rng):
+    """Not only by constants: the variables that an assumption speaks of do vary."""
+    for assumed, alive in (
+        (["A -> B -> C"], "I(A;C)"),
+        (["I(A;B) = 0"], "I(A;B|C)"),
+        (["H(C|A,B) = 0"], "I(A;C|B)"),
+        (["H(A) <= 1/2 H(B)"], "H(A)"),
+        (["e_p,e_M,X,eps -> G -> W", "H(X|e_p,e_M) = 0", "H(G|X,eps) = 0"], "I(eps;W|X)"),
+        (["S -> P -> X -> G -> W", "H(P|S) = 0"], "I(S;W)"),
+    ):
+        names = tuple("ABC") if "W" not in alive else ()
+        batches = random_models(names, [read(a) for a in assumed], rng, 50)
+        largest = max(float(np.max(next(batches).evaluate(alive))) for _ in range(80))
+        assert largest > 0.1, (assumed, largest)
+
+
+def test_some_models_lie_on_the_boundary(rng):
+    ratios = []
+    batches = random_models(("A", "B"), [read("H(A) <= 1/2 H(B)")], rng, 200)
+    for _ in range(40):
+        joint = next(batches)
+        alive = joint.H("B") > 0.01
+        ratios += [*(joint.H("A")[alive] / joint.H("B")[alive])]
+    assert max(ratios) > 0.49 and max(ratios) <= 0.5 + 1e-6
+
+
+def test_what_no_model_satisfies_is_named(rng, monkeypatch):
+    monkeypatch.setattr(falsify_module, "_PATIENCE", 5)
+    monkeypatch.setattr(falsify_module, "_EXACT", -1.0)  # nothing is that exact
+    with pytest.raises(ProverError, match=r"no random model satisfies H\(A\|B\) = 0: are they contradictory"):
+        falsify("H(A) <= H(B)", ["H(A|B) = 0"], rng, 10)
+
+
+def test_a_model_is_a_number(rng):
+    with pytest.raises(ValueError, match="at least 1"):
+        falsify("H(A) >= 0", [], rng, 0)
+
+
+def test_the_twin_of_a_sharp_statement_is_broken(processing):
+    assert [text for text, _ in processing.twins][1] == "I(S;X) <= 99/100 (I(S;P))"
+    assert all(one.check() for _, one in processing.twins)
+    assert processing.sharp().holds and processing.sharp().value == pytest.approx(0.01 * BIT, rel=1e-3)
+
+
+def test_the_twin_of_a_loose_statement_survives(rng):
+    loose = theorem("I(S;W) <= 2 I(S;P)", ["S -> P -> W"], rng, 100)
+    assert not loose.sharp().holds and loose.sharp().value == 0
+    assert "no model found that breaks it" in str(loose)
+
+
+def test_the_twin_of_an_equation(rng):
+    ((text, found),) = twins("I(A;B) = H(A) - H(A|B)")
+    assert text == "I(A;B) = 99/100 (H(A) - H(A|B))" and found.check()
+
+
+def test_assumptions_are_sorted_into_needed_and_spare(rng):
+    flow = theorem("I(S;W) <= I(S;P)", ["S -> P -> W", "H(P|S) = 0"], rng, 200)
+    assert flow.needed == ("S -> P -> W",) and flow.spare == ("H(P|S) = 0",)
+    assert flow.assumptions() == "S -> P -> W (needed); H(P|S) = 0 (not needed)"
+    assert flow.check().holds and flow.check().kind == "proved"
+    assert not flow.each_needed().holds
+    assert replace(flow, needs=flow.needs[:1]).each_needed().holds
+    shown = str(flow)
+    assert "needed: without it, broken by" in shown and "not needed: the proof does without it" in shown
+
+
+def test_what_has_no_assumptions_or_no_twin_says_so(rng):
+    with pytest.raises(ProverError, match="nothing to drop"):
+        theorem("H(A) >= I(A;B)", [], rng, 10).each_needed()
+    with pytest.raises(ProverError, match="no twin"):
+        theorem("H(A|B) >= 0", [], rng, 10).sharp()
+
+
+def test_a_false_statement_is_no_theorem(rng):
+    with pytest.raises(ProverError, match=r"(?s)not proved.*is false"):
+        theorem("I(S;P) <= I(S;W)", [CHAIN], rng, 10)
+    with pytest.raises(ProverError, match="source is one of textbook, paper"):
+        theorem("H(A) >= 0", [], rng, 10, source="folklore")
+    assert set(SOURCES) == {"textbook", "paper", "formulation", "book"}
+
+
+def test_a_theorem_that_a_model_breaks_does_not_hold(processing):
+    assert processing.check().holds
+    assert not replace(processing, falsified=processing.falsified._replace(slack=-0.1)).check().holds
+
+
+def test_a_theorem_with_another_proof_does_not_hold(processing):
+    other = prove("I(S;X) <= I(S;P)", [CHAIN])
+    assert not replace(processing, proof=replace(other, statement=PROCESSING)).check().holds
+
+
+def test_the_payload_is_json_and_verifies(processing):
+    payload = json.loads(json.dumps(processing.payload()))
+    assert verified(payload)
+    assert payload["models"] == 2000 and payload["source"] == "textbook"
+    assert payload["needs"][0]["assumption"] == CHAIN and payload["needs"][0]["counterexample"]
+    assert [ratio > 0.9 for ratio in payload["ratios"]] == [True] * 4
+
+
+def test_a_tampered_payload_does_not_verify(processing):
+    def tampered(change):
+        payload = json.loads(json.dumps(processing.payload()))
+        change(payload)
+        return verified(payload)
+
+    def coefficient(payload):
+        payload["certificate"]["statement"] = PROCESSING.replace(">= I(S;W)", ">= 1.01 I(S;W)")
+
+    def multiplier(payload):
+        payload["certificate"]["proofs"][1][0][1] = "2"
+
+    def counterexample(payload):
+        payload["needs"][0]["counterexample"]["p"][0] = "1/3"
+
+    def twin(payload):
+        payload["twins"][0]["counterexample"]["statement"] = PROCESSING
+
+    assert tampered(lambda payload: None)
+    for change in (coefficient, multiplier, counterexample, twin):
+        assert not tampered(change), change.__name__
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_random_chains_are_chains(seed):
+    joint: Joint = next(random_models((), [read(CHAIN)], np.random.default_rng(seed), 5))
+    assert parse(CHAIN).holds(joint, 1e-9) and joint.batch <= 5
