@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test agree pin run serve lint format bench screenshot lock clean
+.PHONY: help setup book test agree pin run serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ READY := $(VENV)/.ready
 NB ?=
 P ?=
 PORT ?= 8000
+MODELS ?= 1000000
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,6 +61,9 @@ format: $(READY) ## put modules, tests, extensions and notebook cells into the h
 
 bench: $(READY) ## benchmarks: ratios against named peers, in one run
 	@for file in tests/bench_*.py; do $(RUN) $$file; done
+
+falsify: $(READY) ## evaluate every theorem on a million random models (MODELS=...); minutes each
+	@$(RUN) -m rbcore falsify --models '$(MODELS)'
 
 screenshot: book ## take the README's screenshot from the built pages (needs chromium)
 	@$(RUN) tests/screenshot.py

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|serve``."""
+"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|serve|falsify``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rbcore import agree, prose, site
+from rbcore import agree, fulltier, prose, site
 from rbcore.execute import ROOT, ExecutionError, Job, alone, execute, find, notebooks, parse_parameters
 from rbcore.expr import ExpressionError
 from rbcore.ledger import Chapter, LedgerError, fill
+from rbcore.shannon import ProverError
 
-PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
+PINS, ALLOWED, FALSIFIED = "book/ledger.json", "book/prose-allow.yml", "book/falsified.json"
 
 
 def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], list[Chapter]]:
@@ -115,6 +116,18 @@ def serve(root: Path, port: int) -> int:
     return 0
 
 
+def falsify(root: Path, models: int) -> int:
+    """Evaluate every theorem on many random models; the exit status is 1 if one of them breaks it."""
+    _, chapters = run_chapters(root)
+    record = fulltier.run(fulltier.theorems_of(chapters), root / FALSIFIED, models)
+    print(fulltier.table(record))
+    broken = [name for name, entry in record.items() if entry["slack"] < -1e-8]
+    for name in broken:
+        print(f"broken by a random model: {name}", file=sys.stderr)
+    print(f"{len(record)} theorems, {sum(e['models'] for e in record.values()):,} models; recorded in {FALSIFIED}")
+    return 1 if broken else 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused with the reason, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m rbcore", description=__doc__)
@@ -127,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     one.add_argument("parameters", nargs="*", help="name=value ...")
     server = commands.add_parser("serve", help="serve the built pages")
     server.add_argument("--port", type=int, default=8000)
+    many = commands.add_parser("falsify", help="evaluate every theorem on many random models")
+    many.add_argument("--models", type=int, default=1_000_000)
     parser.add_argument("--root", type=Path, default=ROOT, help="the book's folder")
     given = parser.parse_args(argv)
     root = given.root.resolve()
@@ -140,14 +155,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return pin(root)
             case "run":
                 return run_one(root, given.notebook, " ".join(given.parameters))
+            case "falsify":
+                return falsify(root, given.models)
             case _:
                 return serve(root, given.port)
-    except (ExecutionError, LedgerError, ExpressionError, site.SiteError) as error:
+    except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if given.command != "serve":
-            print("\ninterrupted: finished notebooks are kept, the next call goes on from there", file=sys.stderr)
+            kept = "theorems" if given.command == "falsify" else "notebooks"
+            print(f"\ninterrupted: finished {kept} are kept, the next call goes on from there", file=sys.stderr)
             return 130
         return 0
 

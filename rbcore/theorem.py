@@ -40,6 +40,7 @@ class Theorem:
     falsified: the smallest slack on random models that satisfy the assumptions.
     twins: the statement with a constant that is one per cent off, and a model that breaks it.
     source: whose it is, a key of :data:`SOURCES`.
+    name: what the page of theorems calls it.
     """
 
     proof: Certificate
@@ -47,6 +48,7 @@ class Theorem:
     falsified: Falsified
     twins: tuple[tuple[str, Counterexample | None], ...]
     source: str
+    name: str = ""
 
     @property
     def statement(self) -> str:
@@ -108,6 +110,7 @@ class Theorem:
         found = self.falsified
         return {
             "certificate": json.loads(self.proof.to_json()),
+            "name": self.name,
             "source": self.source,
             "needs": [
                 {
@@ -143,7 +146,9 @@ class Theorem:
         return str(self)
 
 
-def theorem(statement: Text, given: Iterable[Text], rng: Generator, models: int, source: str = "book") -> Theorem:
+def theorem(
+    statement: Text, given: Iterable[Text], rng: Generator, models: int, source: str = "book", name: str = ""
+) -> Theorem:
     """Prove a statement, drop its assumptions one by one, and try to break it.
 
     Args:
@@ -151,6 +156,7 @@ def theorem(statement: Text, given: Iterable[Text], rng: Generator, models: int,
         rng: for the random models.
         models: on how many of them the statement is evaluated.
         source: whose statement it is: one of :data:`SOURCES`.
+        name: a short name, for the page that lists all theorems; by default its claim's id in words.
 
     Raises ProverError if it cannot be proved, with the counterexample if one was found.
     """
@@ -161,7 +167,8 @@ def theorem(statement: Text, given: Iterable[Text], rng: Generator, models: int,
     if not isinstance(proof, Certificate):
         raise ProverError(f"not proved:\n{proof}")
     needs = tuple(needed_assumptions(statement, given))
-    return Theorem(proof, needs, falsify(statement, given, rng, models), tuple(twins(statement, given)), source)
+    found = falsify(statement, given, rng, models)
+    return Theorem(proof, needs, found, tuple(twins(statement, given)), source, name)
 
 
 def verified(payload: Mapping[str, Any]) -> bool:

@@ -215,6 +215,8 @@ def other_coefficient(book: Book) -> Expected:
     """The statement of a claim gets a factor on its right-hand side, wherever its chapter writes it."""
     for name, pin in book.pins["claims"].items():
         file, statement = f"notebooks/{pin['chapter']}.md", pin.get("statement", "")
+        if not pin["check"].startswith("checks."):
+            continue  # a theorem: see below
         changed = re.sub(r"(<=|>=|=) (?=[HI]\()", r"\1 2 ", statement)
         if changed != statement and f'"{statement}"' in (book.root / file).read_text(encoding="utf8"):
             book.edit(file, lambda t, old=statement, new=changed: t.replace(f'"{old}"', f'"{new}"'))
@@ -222,10 +224,27 @@ def other_coefficient(book: Book) -> Expected:
     raise AssertionError("no claim has a statement to tamper with")
 
 
+def a_theorem(book: Book, change: str) -> tuple[str, str, str]:
+    """An inequality that a notebook hands to `theorem` as a plain string, and the same with another constant."""
+    for path in sorted((book.root / "notebooks").glob("*.md")):
+        for statement in re.findall(r'theorem\(\s*"([^"]+ <= [^"<>=]+)"', path.read_text(encoding="utf8")):
+            smaller, larger = statement.split(" <= ")
+            return f"notebooks/{path.name}", statement, f"{smaller} <= {change} ({larger})"
+    raise AssertionError("no notebook hands an inequality to theorem()")
+
+
+def weaker_theorem(book: Book) -> Expected:
+    """It is still true and proved, but it is not what the text was written for."""
+    file, statement, weaker = a_theorem(book, "2")
+    book.edit(file, lambda t: t.replace(f'"{statement}"', f'"{weaker}"'))
+    name = next(name for name, pin in book.pins["claims"].items() if pin.get("statement") == statement)
+    return "claim", name, "", lambda p: p["fresh"] == f"statement: {weaker}"
+
+
 TAMPERINGS = (
     pinned_value, number_in_a_chapter, number_in_a_page, false_predicate, weaker_predicate, misspelt_role,
     other_seed, other_formula, unquoted_value, reworded_claim, claim_out_of_the_text, needless_exception,
-    other_format, other_coefficient,
+    other_format, other_coefficient, weaker_theorem,
 )  # fmt: skip
 
 
@@ -268,3 +287,15 @@ def test_tampering_is_caught(executed, tmp_path, tampering):
     assert here, done.stdout
     assert any(test(p) for p in here), done.stdout
     assert all(sentence in p["sentence"] for p in here), done.stdout
+
+
+def test_a_theorem_that_is_false_stops_the_build(executed, tmp_path):
+    """One coefficient of one statement is changed: the build names the notebook, the cell and a distribution."""
+    shutil.copytree(executed.root, tmp_path / "book")
+    book = Book(tmp_path / "book")
+    file, statement, false = a_theorem(book, "1/2")
+    book.edit(file, lambda t: t.replace(f'"{statement}"', f'"{false}"'))
+    done = book.run("-m", "rbcore", "--root", str(book.root), "agree")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert Path(file).name in said and false in said and "is false" in said and "violation:" in said, said

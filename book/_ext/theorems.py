@@ -1,0 +1,134 @@
+"""The page "What holds, and under what": every proved statement with what stands behind it.
+
+``{theorems}`` lists what the notebooks' :class:`rbcore.theorem.Theorem` claims stored: the statement and its
+assumptions, the certificate, a counterexample for each assumption that is needed, the random models, the twin.
+Each certificate and counterexample is verified once more while the page is built, in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from ledger_roles import display, read_ledger
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from rbcore import fulltier
+from rbcore.expr import parse
+from rbcore.ledger import Claim
+from rbcore.notation import latex_name
+from rbcore.prove import Certificate
+from rbcore.refute import Counterexample
+from rbcore.theorem import SOURCES, verified
+
+logger = logging.getLogger(__name__)
+BIT = math.log(2)
+ROWS = 12  # outcomes of a counterexample that are shown
+
+
+class TheoremsDirective(SphinxDirective):
+    """All theorems, in the order of the book: first a table, then each with its evidence."""
+
+    def run(self) -> list[nodes.Node]:
+        _, claims = read_ledger(self.env)
+        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        record = Path(self.env.srcdir) / "falsified.json"
+        self.env.note_dependency(str(record))
+        long = fulltier.read(record)
+        lines: list[str] = []
+        for id, payload in stored.items():
+            if not verified(payload):
+                logger.warning("the stored proof of %r does not verify", id, location=self.get_location())
+            lines += [*theorem(claims[id], payload, long), ""]
+        holder = nodes.Element()
+        self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder)
+        for table in holder.findall(nodes.table):
+            table["classes"] += ["rb-table", "rb-holds"]
+        return holder.children
+
+
+def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -> Iterator[str]:
+    """One theorem as MyST."""
+    name = payload["name"] or claim.id.replace("-", " ").capitalize()
+    number = claim.chapter.split("-")[0]
+    yield f"````{{admonition}} {name}"
+    yield ":class: rb-theorem"
+    yield from ["", "$$", display(claim.statement), "$$", ""]
+    yield f"*{SOURCES[payload['source']].capitalize()}.*"
+    place = f"chapter {number.lstrip('0')}" if number.isdigit() else f"appendix {number}"
+    yield f"From {{doc}}`{place} <chapters/{claim.chapter}>`."
+    yield ""
+    yield from _assumptions(payload)
+    ratios = [ratio for ratio in payload["ratios"] if ratio is not None]
+    tight = f"; the sides come as close as {_percent(min(ratios))} of each other" if ratios else ""
+    yield f"{payload['models']:,} random models: smallest slack {_bits(payload['slack'])}{tight}."
+    certificate = payload["certificate"]
+    if entry := long.get(fulltier.key(certificate["statement"], certificate["given"])):
+        yield f"Full tier, {entry['date']}: {entry['models']:,} models, smallest slack {_bits(entry['slack'])}."
+    yield from _twins(payload)
+    yield ""
+    certificate = Certificate.from_json(json.dumps(payload["certificate"]))
+    steps = len(certificate.steps)
+    yield f"```{{admonition}} Certificate: {steps} step{'s' * (steps != 1)}"
+    yield from [":class: dropdown", "", "$$", certificate.latex(), "$$", "```", "````"]
+
+
+def _assumptions(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Each assumption, and what happens without it; a counterexample unfolds."""
+    if not payload["needs"]:
+        yield from ["It needs no assumption.", ""]
+    for need in payload["needs"]:
+        assumption = f"${parse(need['assumption']).latex()}$"
+        if need["counterexample"]:
+            found = _read(need["counterexample"])
+            yield f"```{{admonition}} Needs {assumption}: without it, false by {_bits(found.violation())}"
+            yield from [":class: dropdown", "", *_table(found), "```", ""]
+        else:
+            what = "no proof without it, and no counterexample was found: open" if need["needed"] else "not needed"
+            yield from [f"Assumed, too: {assumption}; {what}.", ""]
+
+
+def _twins(payload: Mapping[str, Any]) -> Iterator[str]:
+    broken = [_read(twin["counterexample"]).violation() for twin in payload["twins"] if twin["counterexample"]]
+    if not payload["twins"]:
+        return
+    if len(broken) < len(payload["twins"]):
+        yield "With a constant one per cent worse no distribution was found that breaks it."
+    else:
+        each = "each inequality is" if len(broken) > 1 else "it is"
+        yield f"With a constant one per cent worse {each} false, by {_bits(min(broken))}."
+
+
+def _table(found: Counterexample) -> Iterator[str]:
+    """The distribution, a row for each outcome."""
+    yield "| " + " | ".join(f"${latex_name(name)}$" for name in found.names) + " | probability |"
+    yield "|" + ":---|" * (len(found.names) + 1)
+    for outcome, p in list(zip(found.outcomes, found.p, strict=True))[:ROWS]:
+        yield f"| {' | '.join(map(str, outcome))} | {p} |"
+    if len(found.outcomes) > ROWS:
+        yield from ["", f"and {len(found.outcomes) - ROWS} more outcomes."]
+
+
+def _read(stored: Mapping[str, Any]) -> Counterexample:
+    return Counterexample.from_json(json.dumps(stored))
+
+
+def _bits(nats: float) -> str:
+    bits = nats / BIT
+    return "0 bit, up to rounding" if abs(bits) < 1e-8 else f"{bits:.3g} bit".replace("-", "\u2212")
+
+
+def _percent(ratio: float) -> str:
+    return "100 %" if ratio > 0.9999 else f"{100 * ratio:.3g} %"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("theorems", TheoremsDirective)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
