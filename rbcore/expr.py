@@ -146,7 +146,6 @@ class Statement:
 
     def slack(self, joint: "Joint") -> np.ndarray:
         """By how much the statement holds, in nats: the worst of its constraints, one number per model.
-
         A constraint ``form >= 0`` contributes the form's value, ``form = 0`` minus its absolute value: the
         slack is >= 0 up to rounding iff the statement holds.  Shape: the joint's batch, or a float if it
         has none.  Raises ExpressionError if the joint lacks a variable.
@@ -229,6 +228,7 @@ class _Token(NamedTuple):
         return self.kind == "name" or self.text == "("
 
 
+@functools.lru_cache(maxsize=4096)
 def _tokenize(text: str) -> list[_Token]:
     """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
     tokens, unclosed = [], []

@@ -17,6 +17,7 @@ PALETTE = sns.color_palette("colorblind")
 TASK, MODEL, CURATED, BOUND, TRUTH = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[7], PALETTE[3]
 GREY = (0.45, 0.45, 0.45)
 KINDS = [GREY, PALETTE[4], PALETTE[9]]  # kinds of curation
+PARTS = [TASK, CURATED, MODEL, PALETTE[4], BOUND]  # of a bound: two divergences, information, slack
 LAYERS = [TRUTH, *sns.color_palette("Greys", 5)[:4]]  # what is true, then what is given away
 
 

@@ -195,3 +195,46 @@ def test_a_tampered_payload_does_not_verify(processing):
 def test_random_chains_are_chains(seed):
     joint: Joint = next(random_models((), [read(CHAIN)], np.random.default_rng(seed), 5))
     assert parse(CHAIN).holds(joint, 1e-9) and joint.batch <= 5
+
+
+# --- the theorems of the book ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored(built_book):
+    """What the executed chapters stored: claims and theorems by id."""
+    ledger = json.loads((built_book.parent / "source" / "_ledger.json").read_text(encoding="utf8"))
+    return {claim["id"]: claim for claim in ledger["claims"]}, ledger["theorems"]
+
+
+@pytest.mark.book
+def test_all_certificates_of_the_book_verify_in_exact_arithmetic(stored):
+    claims, theorems = stored
+    assert len(theorems) > 20
+    for id, payload in theorems.items():
+        assert verified(payload), id
+        assert payload["certificate"]["statement"] == claims[id]["statement"], id
+        assert claims[id]["verdict"] != "fails" and claims[id]["kind"] == "proved", id
+
+
+@pytest.mark.book
+def test_every_assumption_of_the_books_theorems_was_dropped(stored):
+    for id, payload in stored[1].items():
+        assert [need["assumption"] for need in payload["needs"]] == payload["certificate"]["given"], id
+        assert all(need["counterexample"] for need in payload["needs"] if need["needed"]), id
+
+
+@pytest.mark.book
+def test_no_random_model_breaks_a_theorem_of_the_book(stored):
+    for id, payload in stored[1].items():
+        assert payload["slack"] > -1e-8 and payload["models"] >= 1000, id
+
+
+@pytest.mark.book
+def test_the_page_of_theorems_shows_each_of_them(stored, built_book):
+    page = (built_book / "holds.html").read_text(encoding="utf8")
+    claims, theorems = stored
+    assert page.count('class="rb-theorem admonition"') == len(theorems)
+    for id, payload in theorems.items():
+        name = payload["name"] or id.replace("-", " ").capitalize()
+        assert name in page, id

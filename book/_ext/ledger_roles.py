@@ -120,17 +120,36 @@ def display_statements(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def display(statement: str) -> str:
-    """The LaTeX of a statement; a long one takes a line per relation."""
-    parts = re.split(r"(<=|>=|==|=)", statement)
-    if len(parts) < 3 or len(statement) < 36:
+    """The LaTeX of a statement; a long one takes a line per relation, and a long side several lines."""
+    parts = re.split(r"(<=|>=|==|=|->)", statement)
+    if len(parts) < 3 or len(statement) < 36 or "->" in parts:
         return parse(statement).latex()
-    lines = [expression(part) for part in parts[::2]]
     signs = [RELATION[part] for part in parts[1::2]]
-    rows = [f"{lines[0]} &{signs[0]} {lines[1]}"]
+    (first, *more), *sides = (lines(part) for part in parts[::2])
     if len(signs) == 1:
-        rows = [f"& {lines[0]}", f"&\\quad {signs[0]} {lines[1]}"]
-    rows += [f"&{s} {x}" for s, x in zip(signs[1:], lines[2:], strict=True)]
+        (second, *rest), sign = sides[0], signs[0]
+        rows = [f"& {first}", *(f"&\\quad {line}" for line in more), f"&\\quad {sign} {second}"]
+        rows += [f"&\\qquad {line}" for line in rest]
+    else:
+        rows = [f"& {first}", *(f"&\\quad {line}" for line in more)]
+        for sign, (second, *rest) in zip(signs, sides, strict=True):
+            rows += [f"&\\quad {sign} {second}", *(f"&\\qquad {line}" for line in rest)]
+        if all(len(side) == 1 for side in (*sides, [first, *more])):
+            rows = [f"{first} &{signs[0]} {sides[0][0]}"]
+            rows += [f"&{sign} {side[0]}" for sign, side in zip(signs[1:], sides[1:], strict=True)]
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
+
+
+def lines(side: str, width: int = 34) -> list[str]:
+    """One side in LaTeX, broken before top-level plus and minus signs into lines of some `width` characters."""
+    pieces, depth = [""], 0
+    for piece in re.split(r"(?<=\s)(?=[+-]\s)", side.strip()):
+        if pieces[-1] and depth == 0 and len(pieces[-1]) + len(piece) > width:
+            pieces.append("")
+        pieces[-1] += piece
+        depth += piece.count("(") - piece.count(")")
+    latex = [expression(pieces[0])]
+    return latex + [rf"{{}} {piece[0]} {expression(piece[2:])}" for piece in pieces[1:]]
 
 
 class ShannonRole(SphinxRole):
