@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,15 +44,28 @@ class TheoremsDirective(SphinxDirective):
         self.env.note_dependency(str(record))
         long = fulltier.read(record)
         lines: list[str] = []
+        chapter = ""
         for id, payload in stored.items():
+            if claims[id].chapter != chapter:
+                chapter = claims[id].chapter
+                lines += [f"### {heading(Path(self.env.srcdir), chapter)}", ""]
             if not verified(payload):
                 logger.warning("the stored proof of %r does not verify", id, location=self.get_location())
             lines += [*theorem(claims[id], payload, long), ""]
         holder = nodes.Element()
-        self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder)
+        self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder, match_titles=1)
         for table in holder.findall(nodes.table):
             table["classes"] += ["rb-table", "rb-holds"]
         return holder.children
+
+
+def heading(source: Path, chapter: str) -> str:
+    """The chapter's number and title, the title from its page."""
+    cells = json.loads((source / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf8"))["cells"]
+    text = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
+    title = re.search(r"(?m)^# (.*)$", text)
+    number = chapter.split("-")[0].lstrip("0")
+    return f"{'Chapter' if number.isdigit() else 'Appendix'} {number}. {title[1] if title else chapter}"
 
 
 def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -> Iterator[str]:
@@ -67,7 +81,7 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     yield ""
     yield from _assumptions(payload)
     ratios = [ratio for ratio in payload["ratios"] if ratio is not None]
-    tight = f"; the sides come as close as {_percent(min(ratios))} of each other" if ratios else ""
+    tight = f"; the smaller side reaches {_percent(min(ratios))} of the larger" if ratios else ""
     yield f"{payload['models']:,} random models: smallest slack {_bits(payload['slack'])}{tight}."
     certificate = payload["certificate"]
     if entry := long.get(fulltier.key(certificate["statement"], certificate["given"])):
@@ -76,6 +90,9 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     yield ""
     certificate = Certificate.from_json(json.dumps(payload["certificate"]))
     steps = len(certificate.steps)
+    if not steps:
+        yield from ["The two sides are the same combination of joint entropies.", "````"]
+        return
     yield f"```{{admonition}} Certificate: {steps} step{'s' * (steps != 1)}"
     yield from [":class: dropdown", "", "$$", certificate.latex(), "$$", "```", "````"]
 
