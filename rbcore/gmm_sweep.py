@@ -1,0 +1,254 @@
+"""Sweeps over settings of the mixture world: a tidy table, checkpoints, and any joblib backend.
+
+A row is one configuration, its numbers depend on (seed, setting, repeat) and on nothing else.  So rows may be
+computed in any order, by any number of workers, and a sweep that was killed goes on from its checkpoint:
+
+    table = sweep([Setting(K=k) for k in range(2, 16)], repeats=100, seed=1, checkpoint="runs/k")
+
+By default it runs in this process; `jobs=2` takes two threads (the compiled loops release the lock).  A backend is
+chosen as everywhere with joblib.  Dask, then Ray:
+
+    with distributed.Client("scheduler:8786"), joblib.parallel_config("dask"):
+        table = sweep(grid, repeats=100, seed=1, checkpoint="runs/k")
+
+    ray.util.joblib.register_ray()
+    with joblib.parallel_config("ray"):
+        table = sweep(grid, repeats=100, seed=1, checkpoint="runs/k")
+
+Workers return rows and only this process writes, so they need no common disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy import stats
+from tqdm import tqdm
+
+from rbcore.gmm_kl import divergences
+from rbcore.gmm_released import histogram_gap
+from rbcore.gmm_world import Setting, simulate
+
+ESTIMATORS = ("released", "shared", "density")
+KEYS = [field.name for field in dataclasses.fields(Setting)] + ["repeat"]
+PANELS = ("K", "J", "L")
+
+
+def evaluate(
+    setting: Setting,
+    repeats: Sequence[int],
+    seed: int,
+    estimators: Sequence[str] = ESTIMATORS,
+    rounds: int = 100,
+    draws: int = 1000,
+    points: int = 2000,
+) -> pd.DataFrame:
+    """The rows of some repeats of one setting, see :func:`sweep` for the arguments and columns."""
+    run = simulate(setting, repeats, seed)
+    fits = run.truth, run.anchor_fit.mixture, run.synthetic_fit.mixture
+    columns: dict[str, object] = {**dataclasses.asdict(setting), "repeat": np.asarray(repeats, dtype=np.int64)}
+    for name, fitted in (("anchors", run.anchor_fit), ("synthetic", run.synthetic_fit)):
+        columns[f"converged_{name}"] = fitted.converged
+        columns[f"empty_{name}"] = fitted.empty
+    seeds = [stream.spawn(2) for stream in run.streams]
+    if "released" in estimators or "shared" in estimators:
+        shared = "shared" in estimators
+        found = histogram_gap(*fits, [s[0] for s in seeds], rounds, draws, shared)
+        for i, name in enumerate(ESTIMATORS[:2]):
+            if name in estimators:
+                columns[name], columns[f"{name}_se"] = found.gap[:, i], found.se[:, i]
+                columns[f"{name}_anchors"] = found.anchors[:, i]
+                columns[f"{name}_synthetic"] = found.synthetic[:, i]
+    if "density" in estimators:
+        for name, estimate in divergences(*fits, points, [s[1] for s in seeds])._asdict().items():
+            columns[name], columns[f"{name}_se"] = estimate
+    return pd.DataFrame(columns)
+
+
+def sweep(
+    grid: Sequence[Setting],
+    repeats: int | Sequence[int],
+    seed: int,
+    estimators: Sequence[str] = ESTIMATORS,
+    rounds: int = 100,
+    draws: int = 1000,
+    points: int = 2000,
+    checkpoint: str | Path | None = None,
+    jobs: int | None = None,
+    batch: int = 25,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """One row for each setting of `grid` and each repeat, in that order.
+
+    Columns: the setting; `repeat`; `converged_*` and `empty_*` of the two fits (`anchors`, `synthetic`); and for
+    each estimate of the gap, in nats, its value, its Monte Carlo standard error (`_se`), and the two divergences
+    that it is the difference of (`_anchors`, `_synthetic`): `released` and `shared` from histograms, `forward` =
+    KL(fit || truth) and `reverse` = KL(truth || fit) from densities.
+
+    Args:
+        repeats: how many, or which.
+        estimators: some of "released", "shared" (both need d = 2) and "density".
+        rounds, draws: of the histograms.  points: of each law for the densities.
+        checkpoint: a folder that keeps finished batches as Parquet files; a sweep of the same kind goes on from
+        it.
+        jobs: threads; None: what `joblib.parallel_config` says, else one.
+        batch: configurations in one task.
+        progress: show a bar; None: only on a terminal.
+
+    Raises:
+        ValueError: for an empty or repeated grid, unknown estimators, histograms in other than two dimensions,
+        or a
+            checkpoint of another kind of sweep.
+    """
+    grid, numbers = (
+        list(grid),
+        list(range(repeats)) if isinstance(repeats, int | np.integer) else [int(r) for r in repeats],
+    )
+    if not grid or not numbers:
+        raise ValueError("grid and repeats: at least one setting and one repeat")
+    if len(set(grid)) < len(grid) or len(set(numbers)) < len(numbers):
+        raise ValueError("grid and repeats name each setting and each repeat once")
+    if not estimators or set(estimators) - set(ESTIMATORS):
+        raise ValueError(f"estimators are some of {', '.join(ESTIMATORS)}, got {tuple(estimators)}")
+    if {"released", "shared"} & set(estimators) and any(setting.d != 2 for setting in grid):
+        raise ValueError("histograms are for d = 2: use estimators=('density',) in other dimensions")
+    if batch < 1:
+        raise ValueError(f"batch is a number of configurations, at least 1, got {batch}")
+    kind = {
+        "seed": int(seed),
+        "estimators": sorted(estimators),
+        "rounds": int(rounds),
+        "draws": int(draws),
+        "points": int(points),
+        "keys": KEYS,
+    }
+    folder = None if checkpoint is None else _folder(Path(checkpoint), kind)
+    parts = [] if folder is None else [pd.read_parquet(file) for file in sorted(folder.glob("part-*.parquet"))]
+    done = {key for part in parts for key in _keys(part)}
+    tasks = []
+    for setting in grid:
+        missing = [r for r in numbers if (*dataclasses.astuple(setting), r) not in done]
+        tasks += [(setting, missing[i : i + batch]) for i in range(0, len(missing), batch)]
+    how = {"seed": seed, "estimators": tuple(estimators), "rounds": rounds, "draws": draws, "points": points}
+    work = (joblib.delayed(evaluate)(*task, **how) for task in tasks)
+    total = len(grid) * len(numbers)
+    bar = tqdm(
+        total=total,
+        initial=total - sum(len(task[1]) for task in tasks),
+        unit="configuration",
+        disable=None if progress is None else not progress,
+    )
+    with bar:
+        for part in joblib.Parallel(jobs, return_as="generator_unordered", prefer="threads")(work):
+            if folder is not None:
+                _save(part, folder)
+            parts.append(part)
+            bar.update(len(part))
+    return _ordered(pd.concat(parts, ignore_index=True), grid, numbers)
+
+
+def panels(
+    seed: int, repeats: int = 100, values: Sequence[int] = range(2, 16), base: Setting | None = None, **how: object
+) -> pd.DataFrame:
+    """The three panels of the paper's figure: K, J, L in turn take `values`, with `repeats` configurations each.
+
+    The table of :func:`sweep`, which takes `how`, with the column `panel` ("K", "J" or "L") first.  Where panels
+    meet (all at two) each has its own repeats.  A checkpoint is one folder for each panel.
+    """
+    base = Setting() if base is None else base
+    tables, checkpoint = [], how.pop("checkpoint", None)
+    for i, name in enumerate(PANELS):
+        grid = [dataclasses.replace(base, **{name: int(value)}) for value in values]
+        where = None if checkpoint is None else Path(checkpoint) / name
+        table = sweep(grid, range(i * repeats, (i + 1) * repeats), seed, checkpoint=where, **how)
+        table.insert(0, "panel", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def summarize(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str], level: float = 0.95) -> pd.DataFrame:
+    """Location of each of `columns` over the rows of each group of `by`, with intervals at `level`.
+
+    Columns of the result: `by`, `estimate` (the column's name), `n`, `sd`, and value, low and high of three
+    locations: `mean` (Student), `median` (order statistics: exact for any law), and `trimmed`, the mean of the
+    middle 80 % (Tukey and McLaughlin's interval from the winsorized variance).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
+    rows = []
+    for group, part in table.groupby(list(by), sort=False):
+        for column in columns:
+            row = dict(zip(by, group, strict=True)) | {"estimate": column}
+            rows.append(row | _locations(np.sort(part[column].to_numpy(float)), level))
+    return pd.DataFrame(rows)
+
+
+def _locations(x: np.ndarray, level: float, trim: float = 0.1) -> dict[str, float]:
+    """Mean, median and trimmed mean of the sorted values x, with intervals."""
+    n = len(x)
+    if n < 2:
+        raise ValueError(f"an interval needs at least two rows in each group, got {n}")
+    tail = (1 + level) / 2
+    half = stats.t.ppf(tail, n - 1) * x.std(ddof=1) / np.sqrt(n)
+    rank = int(stats.binom.ppf(1 - tail, n, 0.5))  # P(fewer than `rank` values lie below the median) < 1 - tail
+    low, high = (x[rank - 1], x[n - rank]) if rank > 0 else (-np.inf, np.inf)
+    g = int(trim * n)
+    middle = x[g : n - g]
+    spread = np.clip(x, x[g], x[n - g - 1]).std(ddof=1) / ((1 - 2 * g / n) * np.sqrt(n))
+    wide = stats.t.ppf(tail, len(middle) - 1) * spread if len(middle) > 1 else np.inf
+    found = {"n": n, "sd": x.std(ddof=1)}
+    for name, value, a, b in (
+        ("mean", x.mean(), x.mean() - half, x.mean() + half),
+        ("median", np.median(x), low, high),
+        ("trimmed", middle.mean(), middle.mean() - wide, middle.mean() + wide),
+    ):
+        found |= {name: value, f"{name}_low": a, f"{name}_high": b}
+    return found
+
+
+def _keys(table: pd.DataFrame) -> list[tuple]:
+    """What identifies each row, as `(*astuple(setting), repeat)`."""
+    return list(table[KEYS].itertuples(index=False, name=None))
+
+
+def _ordered(table: pd.DataFrame, grid: Sequence[Setting], numbers: Sequence[int]) -> pd.DataFrame:
+    """The wanted rows in the order of the grid; a checkpoint may hold others too."""
+    place = {key: i for i, key in enumerate(_keys(table))}
+    if len(place) < len(table):
+        raise ValueError("the checkpoint holds a row twice: two sweeps have written into it at the same time")
+    wanted = [place[(*dataclasses.astuple(setting), r)] for setting in grid for r in numbers]
+    return table.iloc[wanted].reset_index(drop=True)
+
+
+def _folder(folder: Path, kind: dict[str, object]) -> Path:
+    """The checkpoint's folder, made or found to be of this kind of sweep."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "sweep.json"
+    if not note.exists():
+        _replace(note, lambda file: file.write_text(json.dumps(kind, indent=1)))
+    found = json.loads(note.read_text())
+    differs = [name for name in kind if found.get(name) != kind[name]]
+    if differs:
+        raise ValueError(f"{folder} holds a sweep with other {', '.join(differs)}: choose another folder")
+    return folder
+
+
+def _save(part: pd.DataFrame, folder: Path) -> None:
+    """Keep a finished batch, whole or not at all."""
+    name = hashlib.blake2b(repr(_keys(part)).encode(), digest_size=12).hexdigest()
+    _replace(folder / f"part-{name}.parquet", lambda file: part.to_parquet(file, index=False))
+
+
+def _replace(target: Path, write: object) -> None:
+    """Write a file beside `target`, then put it in its place in one step."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    write(beside)
+    os.replace(beside, target)
