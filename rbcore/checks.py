@@ -173,6 +173,56 @@ def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -
     return lowest._replace(measure=f"lowest of {len(rows)} means, joint {level:.1%} interval")
 
 
+class Median(NamedTuple):
+    """A sample median with its two-sided interval at `level`, from order statistics: right for any law."""
+
+    value: float
+    ci: tuple[float, float]
+    level: float = 0.95
+
+    @property
+    def se(self) -> float:
+        """The interval's width over a standard normal one's: a standard error to print, not to test with."""
+        return (self.ci[1] - self.ci[0]) / (2 * float(stats.norm.ppf(0.5 + self.level / 2)))
+
+
+def median(samples: ArrayLike, level: float = 0.95) -> Median:
+    """The median of independent `samples` (1-d) with the interval between two order statistics.
+
+    The number of samples below the median is binomial, so the interval covers it with probability `level` at
+    least, whatever the law, heavy tails included.
+
+    Raises:
+        ValueError: if there are too few samples for an interval at `level`.
+    """
+    samples = np.sort(_finite("samples", samples))
+    if samples.ndim != 1:
+        raise ValueError(f"a median needs a 1-d sample, got shape {samples.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
+    rank = int(stats.binom.ppf((1 - level) / 2, samples.size, 0.5))  # P(fewer than `rank` below) < (1 - level) / 2
+    if rank < 1:
+        raise ValueError(f"{samples.size} samples are too few for a {level:.4%} interval of a median")
+    ends = float(samples[rank - 1]), float(samples[-rank])
+    return Median(float(np.median(samples)), ends, level)
+
+
+def positive_medians(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
+    """The median of *every* row exceeds `margin`, all at once at `level` (Bonferroni over the rows).
+
+    The value is the median of the row whose interval reaches lowest.  Shape of `rows`: (comparisons, samples), or
+    (samples,) for one.
+    """
+    rows = np.atleast_2d(_finite("rows", rows))
+    if rows.ndim != 2:
+        raise ValueError(f"rows has the shape (comparisons, samples), got {rows.shape}")
+    found = [median(row, 1 - (1 - level) / len(rows)) for row in rows]
+    lowest = min(found, key=lambda one: one.ci[0])
+    name = f"lowest of {len(rows)} medians, joint" if len(rows) > 1 else "median,"
+    holds = lowest.ci[0] > margin
+    return Check(holds, "statistical", f"{name} {level:.1%} interval", lowest.value, lowest.ci, margin)
+
+
 def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
     """Pearson's chi-square test does not reject, at `level`, that `counts` were drawn from `pmf` (same shape).
 

@@ -9,6 +9,7 @@
 One module per idea: :mod:`rbcore.gmm_world` (setting, truth, generator, data), :mod:`rbcore.gmm_em` (fits),
 :mod:`rbcore.gmm_released` (histogram estimates), :mod:`rbcore.gmm_kl` (estimates from densities, closed forms),
 :mod:`rbcore.gmm_theory` (separated components, information) and :mod:`rbcore.gmm_sweep`.
+:mod:`rbcore.gmm_cells` takes the histogram estimates apart.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from rbcore.gmm_theory import (
     estimation_kl_reverse,
     label_information,
     posterior_information,
+    separated_gap,
     synthetic_kl,
 )
 from rbcore.gmm_world import Run, Setting, mixtures, simulate
@@ -60,6 +62,7 @@ __all__ = [
     "mixtures",
     "panels",
     "posterior_information",
+    "separated_gap",
     "simulate",
     "summarize",
     "sweep",

@@ -96,6 +96,31 @@ def synthetic_kl(run: Run) -> SyntheticKL:
     return SyntheticKL(level - math.log(K + J + L), each[: K + J].sum(axis=0), each[K + J :].sum(axis=0))
 
 
+class SeparatedGap(NamedTuple):
+    """Both KL gaps in closed form, see :func:`separated_gap`; arrays of shape (B,), nats."""
+
+    forward: np.ndarray
+    reverse: np.ndarray
+
+
+def separated_gap(run: Run) -> SeparatedGap:
+    """The gaps if no components overlap and EM found them: :func:`rbcore.gmm_kl.kl_separated`, without densities.
+
+    The generator's own mixture stands for the synthetic fit, and its K fitted components, with weight 1/K each,
+    for the anchor fit.
+    """
+    K, generator = run.setting.K, run.generator
+    anchors = generator._replace(
+        weights=np.full((len(generator.weights), K), 1 / K),
+        means=generator.means[:, :K],
+        covariances=generator.covariances[:, :K],
+    )
+    return SeparatedGap(
+        kl_separated(anchors, run.truth) - kl_separated(generator, run.truth),
+        kl_separated(run.truth, anchors) - kl_separated(run.truth, generator),
+    )
+
+
 class LabelInformation(NamedTuple):
     """Information in the generator's choice of a component, in nats; see :func:`label_information`."""
 

@@ -258,3 +258,47 @@ def test_proved_holds_with_its_assumption_and_not_without():
     assert held.holds and held.kind == "proved"
     assert not checks.proved("I(S;X) <= I(S;P)").holds
     assert not checks.proved("I(S;X) <= 0.99 I(S;P)", ["S -> P -> X"]).holds
+
+
+# --- medians ----------------------------------------------------------------------------------------
+
+
+def test_median_interval_covers_at_its_level_for_a_law_without_a_mean():
+    rng = np.random.default_rng(0)
+    found = [checks.median(row, level=0.9).ci for row in rng.standard_cauchy((4000, 25))]
+    covered = np.mean([low <= 0 <= high for low, high in found])
+    assert 0.89 < covered < 0.97  # conservative: the levels that order statistics can have are discrete
+
+
+def test_median_interval_is_the_binomial_one():
+    """Of ten values the second and the ninth: P(at least two of ten below) = 1 - 11/1024 on each side."""
+    found = checks.median(np.arange(10.0), level=1 - 2 * 11 / 1024 - 1e-9)
+    assert found.ci == (1.0, 8.0) and found.value == 4.5
+    assert checks.median(np.arange(10.0), level=1 - 2 * 11 / 1024 + 1e-6).ci == (0.0, 9.0)
+    assert found.se > 0
+
+
+def test_positive_medians_at_the_margin_and_jointly():
+    values = np.arange(1.0, 102.0)
+    low = checks.median(values, 0.999).ci[0]
+    assert checks.positive_medians(values, margin=low - 1e-9).holds
+    assert not checks.positive_medians(values, margin=low).holds
+    both = checks.positive_medians(np.stack([values, values + 50]), margin=low - 1e-9)
+    assert not both.holds and both.ci[0] < low  # two rows: a wider interval
+    assert both.measure.startswith("lowest of 2 medians") and both.kind == "statistical"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: checks.median(np.arange(5.0), 0.999), "too few"),
+        (lambda: checks.median(np.ones((2, 3))), "1-d"),
+        (lambda: checks.median([1.0, math.nan]), "NaN"),
+        (lambda: checks.median(np.arange(50.0), 1.0), "strictly"),
+        (lambda: checks.positive_medians(np.ones((2, 2, 2))), "shape"),
+        (lambda: checks.positive_medians([]), "empty"),
+    ],
+)
+def test_medians_refuse_what_says_nothing(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -16,6 +16,7 @@ from rbcore.gmm_theory import (
     estimation_kl_reverse,
     label_information,
     posterior_information,
+    separated_gap,
     synthetic_kl,
 )
 from rbcore.gmm_world import Setting, simulate
@@ -128,3 +129,25 @@ def test_posterior_information_of_one_component_has_no_random_counts():
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_separated_gap_is_the_gap_of_far_components():
+    """With components far apart and found, both directions by Monte Carlo and in closed form agree."""
+    run = simulate(Setting(K=2, J=2, L=1, separation=300.0, covariance="wishart", restarts=8), range(60), 4)
+    closed = separated_gap(run)
+    found = divergences(run.truth, run.anchor_fit.mixture, run.synthetic_fit.mixture, 1000, run.streams)
+    for name in ("forward", "reverse"):
+        ratio = getattr(found, name).value / getattr(closed, name)
+        assert 0.9 < np.median(ratio) < 1.1
+    parts = synthetic_kl(run)
+    assert np.median(np.abs(closed.forward - (anchor_kl(run.setting) - parts.total))) < 0.1
+
+
+def test_separated_gap_of_a_perfect_generator_is_what_the_anchors_miss():
+    run = simulate(Setting(K=1, J=1, L=0, anchors=100_000, covariance="wishart", separation=50.0), range(10), 2)
+    closed = separated_gap(run)
+    apart = kl_gaussians(
+        run.truth.means[:, 1], run.truth.covariances[:, 1], run.truth.means[:, 0], run.truth.covariances[:, 0]
+    )
+    np.testing.assert_allclose(closed.reverse, apart / 2 - math.log(2), rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(closed.forward, math.log(2), atol=0.02)

@@ -1,0 +1,128 @@
+"""Language models whose task distribution is known exactly: the experiments of the transformer chapters.
+
+    from rbcore import lm
+
+    world = lm.build(seed=9)  # a language of ciphers, a base model and a generator, some 15 s of one core
+    task = world.topics[0]
+    pool = world.language.draw_each(rng, task, 32)  # anchors
+    prompt = lm.Prompt(anchors=2)  # the map phi_T: two anchors in the context; tags=task makes it strict
+    contexts = prompt.contexts(pool, rng, 64)
+    data = lm.generate(world.generator, world.language, prompt, contexts, 2048, rng, lm.Curation(verify=True))
+    models = lm.students(world, [pool, data.tokens], seeds=[1, 1])
+    lm.kl(models, world.language, task)  # KL(D || model), exact, in its parts: tag, input, answer
+
+One module per idea: :mod:`rbcore.lm_language` (sequences, tasks, verifier, noise, KL in parts),
+:mod:`rbcore.lm_models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm_train` (stacks, checkpoints),
+:mod:`rbcore.lm_prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm_world` (base,
+generator, students, mixtures, rules), :mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on
+one's own output), :mod:`rbcore.lm_bound` (the post-training bound) and :mod:`rbcore.lm_hub` (the same with any
+model and data set of the Hugging Face hub, where nothing is known exactly).
+"""
+
+from __future__ import annotations
+
+from rbcore.lm_bound import (
+    Difference,
+    Estimated,
+    Terms,
+    gaussian_information,
+    loss_difference,
+    losses,
+    own_losses,
+    perturb,
+    terms,
+)
+from rbcore.lm_gap import gap_table, gaps, pools
+from rbcore.lm_language import (
+    Language,
+    Parts,
+    corrupt,
+    documents,
+    kl_parts,
+    posterior,
+    smooth,
+    task_entropy,
+    task_law,
+    windows,
+)
+from rbcore.lm_loop import Arm, iterate
+from rbcore.lm_models import Ensemble, Sampled, Size, join, kl, log_probs, next_law, sample
+from rbcore.lm_prompt import (
+    Answers,
+    Curation,
+    Divergences,
+    Gain,
+    Generated,
+    Prompt,
+    answers,
+    ask,
+    divergences,
+    generate,
+    ideal_gain,
+    information_gain,
+    prompt_information,
+    tag_law,
+)
+from rbcore.lm_train import Job, Recipe, Trained, train
+from rbcore.lm_world import Setup, World, build, duplicate, mix, rule_based, rule_law, students
+
+__all__ = [
+    "Answers",
+    "Arm",
+    "Curation",
+    "Difference",
+    "Divergences",
+    "Ensemble",
+    "Estimated",
+    "Gain",
+    "Generated",
+    "Job",
+    "Language",
+    "Parts",
+    "Prompt",
+    "Recipe",
+    "Sampled",
+    "Setup",
+    "Size",
+    "Terms",
+    "Trained",
+    "World",
+    "answers",
+    "ask",
+    "build",
+    "corrupt",
+    "divergences",
+    "documents",
+    "duplicate",
+    "gap_table",
+    "gaps",
+    "gaussian_information",
+    "generate",
+    "ideal_gain",
+    "information_gain",
+    "iterate",
+    "join",
+    "kl",
+    "kl_parts",
+    "log_probs",
+    "loss_difference",
+    "losses",
+    "mix",
+    "next_law",
+    "own_losses",
+    "perturb",
+    "pools",
+    "posterior",
+    "prompt_information",
+    "rule_based",
+    "rule_law",
+    "sample",
+    "smooth",
+    "students",
+    "tag_law",
+    "task_entropy",
+    "task_law",
+    "terms",
+    "train",
+    "windows",
+]

@@ -1,0 +1,193 @@
+"""The post-training bound for transformer students: every term of it, exact or with the side that it errs on.
+
+The loss of a student on a datum is the probability that it gives another answer to the datum's question,
+`l(w, z) = 1 - pi_w(answer | tag, input)`, in [0, 1].  The divergences come from :mod:`rbcore.lm_prompt`.  The
+information term needs `I(S_gen;W|p)`, which nobody can compute for a network; it is bounded in three ways:
+
+- by the entropy of the data, `I(S_gen;W|p) <= H(S_gen|p)`, exact and hopeless;
+- for parameters with Gaussian noise added, by the distance between students (:func:`gaussian_information`);
+- not at all: the loss-difference bound needs only what the losses tell about which of two data was trained on
+  (:func:`loss_difference`), and can be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from scipy.special import entr
+
+from rbcore.lm_language import Language
+from rbcore.lm_models import Ensemble, log_probs
+from rbcore.lm_prompt import Answers, Curation, divergences
+
+
+def losses(models: Ensemble, language: Language, tokens: np.ndarray) -> np.ndarray:
+    """`1 - pi(answer | tag, input)` of each model on each of `tokens` (N, T), shape (B, N).
+
+    The equals sign and EOS are taken for parts of the answer.
+    """
+    logs = log_probs(models, tokens)[..., 1 + language.length :].sum(axis=-1)
+    return -np.expm1(logs.astype(float))
+
+
+def own_losses(models: Ensemble, language: Language, data: Sequence[np.ndarray]) -> np.ndarray:
+    """The losses of each model on data of its own, (B, N); all data sets have N sequences."""
+    if len(data) != len(models):
+        raise ValueError(f"own_losses: one data set for each of {len(models)} models, got {len(data)}")
+    return np.concatenate([losses(models[i], language, rows) for i, rows in enumerate(data)])
+
+
+class Terms(NamedTuple):
+    """Risks of students with one prompt, shape (runs,), and what the bound charges for their differences.
+
+    task, model, generated: the risk under `D`, `D_M(.|p)` and `D_gen(.|p)`; training: on the student's own data.
+    All exact but `model`: the mass of wrong answers has an estimated loss, with the standard error `model_se`.
+    to_task, to_generation: TV(D, D_M) and TV(D_M, D_gen), exact.  entropy: H(S_gen|p) / n, nats per datum, exact.
+    """
+
+    task: np.ndarray
+    model: np.ndarray
+    model_se: np.ndarray
+    generated: np.ndarray
+    training: np.ndarray
+    to_task: float
+    to_generation: float
+    entropy: float
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The signed steps `R_D - R_{D_M}`, `R_{D_M} - R_{D_gen}`, `R_{D_gen} - R_S`, shape (3, runs)."""
+        risks = np.array([self.task, self.model, self.generated, self.training])
+        return risks[:-1] - risks[1:]
+
+
+def terms(
+    language: Language,
+    students: Ensemble,
+    data: Sequence[np.ndarray],
+    found: Answers,
+    task: Sequence[int],
+    curation: Curation,
+    raw: np.ndarray,
+) -> Terms:
+    """The terms for students that were trained on `data`, verified answers to one prompt, without noise.
+
+    Args:
+        data: of each student, n sequences drawn i.i.d. from `D_gen(.|p)`.
+        found: `D_M(.|p)` of this one prompt.  raw: uncurated answers to it (m, T), for the risk on wrong ones.
+    """
+    if len(found.log_law) != 1 or not curation.verify or curation.noise:
+        raise ValueError("terms: one prompt, and a curation that verifies without noise")
+    split = divergences(language, found, task, curation)
+    support = language.support(found.skills)
+    on_right = losses(students, language, support)
+    law = np.exp(found.log_law[0])
+    inputs = language.letters**language.length
+    allowed = np.repeat(np.isin(found.skills, found.skills if curation.tags is None else curation.tags), inputs)
+    target = np.outer(np.isin(found.skills, list(task)) / len(set(task)), language.input_law).ravel()
+    failed = raw[~language.correct(raw)]
+    if len(failed) < 2:
+        raise ValueError("raw: too few wrong answers to estimate the risk on them")
+    wrong = losses(students, language, failed)
+    mass = 1 - float(split.right[0])
+    return Terms(
+        task=on_right @ target,
+        model=on_right @ law + mass * wrong.mean(axis=1),
+        model_se=mass * wrong.std(axis=1, ddof=1) / np.sqrt(wrong.shape[1]),
+        generated=on_right @ (law * allowed / split.accepted[0]),
+        training=own_losses(students, language, data).mean(axis=1),
+        to_task=float(split.task[0]),
+        to_generation=float(split.generation[0]),
+        entropy=float(split.entropy[0]),
+    )
+
+
+class Estimated(NamedTuple):
+    """An estimate with its standard error."""
+
+    value: float
+    se: float
+
+
+def gaussian_information(models: Ensemble, sigma: float) -> Estimated:
+    """An upper bound on `I(S_gen; W + sigma N | p)` in nats, from students of independent data and one prompt.
+
+    For every law `Q` that does not depend on the data, `I(S;V) = E KL(P_{V|S} || P_V) <= E KL(P_{V|S} || Q)`.
+    With `V = W + sigma N` and `Q` centred at the mean `c` of the *other* students, which is independent of this
+    one's data, that is `E |W - c|^2 / (2 sigma^2)`.  The students share start, prompt, and order of batches, so
+    that `W` is a function of `S`; the mean over students estimates the bound without bias.  The standard error
+    treats the students' distances as independent, which they nearly are.
+    """
+    if len(models) < 3 or not sigma > 0:
+        raise ValueError(f"at least three students and a positive sigma, got {len(models)} and {sigma}")
+    flat = torch.cat([value.reshape(len(models), -1) for value in models.parameters.values()], dim=1).double()
+    others = (flat.sum(0) - flat) / (len(models) - 1)
+    bounds = ((flat - others) ** 2).sum(1).cpu().numpy() / (2 * sigma**2)
+    return Estimated(float(bounds.mean()), float(bounds.std(ddof=1) / np.sqrt(len(bounds))))
+
+
+def perturb(models: Ensemble, sigma: float, rng: Generator) -> Ensemble:
+    """The models with Gaussian noise of standard deviation `sigma` on every parameter."""
+    found = {}
+    for name, value in models.parameters.items():
+        noise = torch.as_tensor(rng.normal(0, sigma, value.shape), dtype=value.dtype, device=value.device)
+        found[name] = value + noise
+    return Ensemble(models.module, found)
+
+
+class Difference(NamedTuple):
+    """The loss-difference bound.  gap: mean loss on ghosts minus on training data, what it bounds.
+
+    information: I(difference; coin) in nats, at most log 2.  bound: sqrt(2 information).  Each with its standard
+    error, by the jackknife over students.
+    """
+
+    gap: Estimated
+    information: Estimated
+    bound: Estimated
+
+
+def loss_difference(training: np.ndarray, ghosts: np.ndarray, levels: int = 10) -> Difference:
+    """Bound the generalization gap by what the losses tell about which of two data was trained on.
+
+    A bound from supersamples (Steinke and Zakynthinou 2020) by differences of losses (Wang and Mao 2023).
+
+    Let `d = l(W, Z') - l(W, Z)` for a training datum `Z` and a ghost `Z'` from the same law, at a position chosen
+    uniformly; the gap is `E d`.  Let a fair coin `U` swap the two, and `Delta = (-1)^U d`.  Then `E d` is the mean
+    of `(-1)^U Delta`, which lies in [-1, 1] and would have mean zero if `U` were independent of `Delta`; so by
+    Donsker and Varadhan `|E d| <= sqrt(2 I(Delta;U))`.  With a fair coin the information is the Jensen-Shannon
+    divergence between the laws of `d` and `-d`.  Samples of one prompt may be used, as they are i.i.d. given it.
+
+    The losses are rounded to multiples of 1 / levels beforehand: it is the rounded loss that is bounded, and the
+    estimate of the information errs upwards by about `levels / (number of pairs)`.
+
+    Args:
+        training, ghosts: losses in [0, 1], (runs, n): row r of one student, on its own data and on fresh data.
+    """
+    if training.shape != ghosts.shape or training.ndim != 2 or len(training) < 3:
+        raise ValueError(
+            f"training and ghosts: one shape, three runs or more, got {training.shape}, {ghosts.shape}"
+        )
+    both = np.stack([training, ghosts])
+    if not (both >= 0).all() or not (both <= 1).all():
+        raise ValueError("losses lie in [0, 1]")
+    a, b = np.rint(both * levels).astype(np.int64)
+    counts = np.array([np.bincount(row + levels, minlength=2 * levels + 1) for row in b - a])
+    total = counts.sum(axis=0)
+    whole = _difference(total, levels)
+    left_out = np.array([_difference(total - row, levels) for row in counts])
+    runs = len(counts)
+    se = np.sqrt((runs - 1) / runs * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+    return Difference(*(Estimated(float(v), float(s)) for v, s in zip(whole, se, strict=True)))
+
+
+def _difference(counts: np.ndarray, levels: int) -> tuple[float, float, float]:
+    """Gap, information and bound from the counts of `d` at -1, .., 1 in steps of 1 / levels."""
+    law = counts / counts.sum()
+    gap = law @ (np.arange(-levels, levels + 1) / levels)
+    information = max(0.0, entr((law + law[::-1]) / 2).sum() - entr(law).sum())
+    return gap, information, np.sqrt(2 * information)
