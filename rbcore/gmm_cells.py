@@ -6,7 +6,7 @@ In nats, for counts c of the first law and b of the second, n points each, clip 
     KL = sum_{b > 0} (c / n) log(c / b) + sum_{b = 0} (c / n) log c + m log(1 / (k n A)),
 
 up to terms of the order of the clip.  `m` is the share of the first law's points whose cell is empty in the second
-histogram (:func:`missed`) and the last logarithm is the price of such a point (:func:`price`).
+histogram (:func:`stray`) and the last logarithm is the price of such a point (:func:`price`).
 """
 
 from __future__ import annotations
@@ -64,28 +64,28 @@ def histogram_kl(p: Cells, q: Cells, clip: float = CLIP) -> float:
     return float(stats.entropy(one, two))
 
 
-def missed(p: Cells, q: Cells) -> float:
+def stray(p: Cells, q: Cells) -> float:
     """The share of p's points whose cell is empty in q."""
     return float(p.counts[q.counts == 0].sum() / p.counts.sum())
 
 
 def price(q: Cells, clip: float = CLIP) -> float:
-    """What one missed point adds to the divergence: `log(1 / (clip n A))`, for n counts in cells of area A."""
+    """What one stray point adds to the divergence: `log(1 / (clip n A))`, for n counts in cells of area A."""
     return float(-np.log(clip * q.counts.sum() * q.area))
 
 
 class Comparison(NamedTuple):
     """Both histogram estimates of KL(fit || truth) from one round of points, in nats, and where they come from.
 
-    released, shared: the estimates.  released_missed, shared_missed: the part of each that missed points make up,
+    released, shared: the estimates.  released_stray, shared_stray: the part of each that stray points make up,
     their share times their price.  overlap: area that the boxes of fit and truth have in common, over that of
     their union.
     """
 
     released: float
     shared: float
-    released_missed: float
-    shared_missed: float
+    released_stray: float
+    shared_stray: float
     overlap: float
 
 
@@ -96,7 +96,7 @@ def compare(fit: np.ndarray, truth: np.ndarray) -> Comparison:
     sizes = [(one[1] - one[0]).prod() for one in own]
     pairs = [(cells(fit), cells(truth)), (cells(fit, whole), cells(truth, whole))]
     values = [histogram_kl(p, q) for p, q in pairs]
-    charges = [missed(p, q) * price(q) for p, q in pairs]
+    charges = [stray(p, q) * price(q) for p, q in pairs]
     return Comparison(*values, *charges, float(common / (sum(sizes) - common)))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rbcore import checks
-from rbcore.gmm_cells import Cells, box, cells, chances, compare, draw, histogram_kl, missed, price, self_kl
+from rbcore.gmm_cells import Cells, box, cells, chances, compare, draw, histogram_kl, price, self_kl, stray
 from rbcore.gmm_released import histogram_gap
 from rbcore.gmm_world import Setting, mixtures, simulate
 
@@ -35,13 +35,13 @@ def test_both_estimates_are_the_oracles(clouds):
 
 @given(CLOUDS, st.sampled_from(["own", "whole"]))
 @settings(max_examples=30, deadline=None)
-def test_missed_points_and_the_other_two_sums_make_up_the_estimate(clouds, which):
+def test_stray_points_and_the_other_two_sums_make_up_the_estimate(clouds, which):
     within = None if which == "own" else box(*clouds)
     p, q = (cells(cloud, within) for cloud in clouds)
     n, c, b = 300, p.counts, q.counts
     met = (b > 0) & (c > 0)
     rest = (c[met] / n * np.log(c[met] / b[met])).sum() + (stats_xlogx(c[b == 0]) / n).sum()
-    assert histogram_kl(p, q) == pytest.approx(rest + missed(p, q) * price(q), abs=1e-5)
+    assert histogram_kl(p, q) == pytest.approx(rest + stray(p, q) * price(q), abs=1e-5)
 
 
 def stats_xlogx(x):
