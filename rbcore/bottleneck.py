@@ -40,8 +40,7 @@ class Shared(NamedTuple):
 
 def prompt_law(world: World) -> tuple[np.ndarray, np.ndarray]:
     """The prompts that occur, as sectors, and their pmf `D_p`; both of shape (n_prompts,)."""
-    _, pmf = process.anchor_sets(world)
-    law = np.bincount(process.prompts(world), weights=pmf, minlength=len(SECTORS))
+    law = process.prompt_pmf(world)
     return np.flatnonzero(law), law[law > 0]
 
 

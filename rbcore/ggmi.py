@@ -23,7 +23,7 @@ from scipy.special import xlogy
 from rbcore.divergence import additive_bound, convolve
 from rbcore.finite import Joint, entropy, tv
 from rbcore.generalization import Learned, gibbs, learn, type_pmf, types, xu_raginsky
-from rbcore.process import SECTORS, World, anchor_sets, curation, generator, loss, prompts
+from rbcore.process import SECTORS, World, anchor_sets, curation, generator, loss, prompt_pmf
 
 K = len(SECTORS)
 
@@ -97,11 +97,6 @@ class Comparison(NamedTuple):
         """The sampling term of the synthetic model, with `I(G;W|p)` or other `information` in nats."""
         given = np.maximum(self.synthetic - self.prompt, 0)
         return xu_raginsky(given if information is None else information, self.n)
-
-
-def prompt_pmf(world: World) -> np.ndarray:
-    """The law `D_p` of the prompt, shape (8,)."""
-    return np.bincount(prompts(world), anchor_sets(world)[1], minlength=K)
 
 
 def laws(worlds: Sequence[World], turned: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -104,9 +104,8 @@ def sweep(
         progress: show a bar; None: only on a terminal.
 
     Raises:
-        ValueError: for an empty or repeated grid, unknown estimators, histograms in other than two dimensions,
-        or a
-            checkpoint of another kind of sweep.
+        ValueError: for an empty or repeated grid, unknown estimators, histograms in other than two dimensions, or
+            a checkpoint of another kind of sweep.
     """
     grid, numbers = (
         list(grid),

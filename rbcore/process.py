@@ -99,6 +99,11 @@ def prompts(world: World) -> np.ndarray:
     return np.argmax(np.round(counts @ np.cos(turn()), 9), axis=1)
 
 
+def prompt_pmf(world: World) -> np.ndarray:
+    """The law `D_p` of the prompt, shape (8,)."""
+    return np.bincount(prompts(world), weights=anchor_sets(world)[1], minlength=len(SECTORS))
+
+
 def most_frequent(world: World) -> np.ndarray:
     """The most frequent reading of each anchor set, shape (n_sets,); ties go to the lower sector."""
     counts, _ = anchor_sets(world)
