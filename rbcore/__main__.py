@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rbcore import agree, fulltier, prose, site
-from rbcore.execute import ROOT, ExecutionError, Job, alone, execute, find, notebooks, parse_parameters
+from rbcore.execute import ROOT, ExecutionError, Job, execute, find, notebooks, parse_parameters
 from rbcore.expr import ExpressionError
 from rbcore.ledger import Chapter, LedgerError, fill
 from rbcore.shannon import ProverError
+from rbcore.surroundings import alone
 
 PINS, ALLOWED, FALSIFIED = "book/ledger.json", "book/prose-allow.yml", "book/falsified.json"
 

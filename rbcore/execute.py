@@ -3,35 +3,32 @@
 A cached notebook is named by a key over all that decides its outputs: its text, the modules of rbcore that it
 imports (and those that they import), the lock file, its parameters and the Python version.  A notebook enters the
 cache only when its last cell has run, by one atomic rename, so a killed build leaves only finished notebooks, and
-the next call goes on from there.
+the next call goes on from there.  A notebook in which it was training models goes on from the state that training
+kept (:func:`rbcore.lm_train.checkpoints`).
 """
 
 from __future__ import annotations
 
 import ast
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import re
-import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 
 from rbcore.progress import Progress
+from rbcore.surroundings import alone, checkpoints, environment, inherited, kill_kernels
 
 ROOT = Path(__file__).resolve().parent.parent
-BOUND = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 KEPT = 3  # finished executions kept per notebook, newest first
 
 
@@ -218,19 +215,6 @@ def _listed(parameters: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process: another call waits here until this one has ended, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another call that works in {folder}", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def execute(
     jobs: Sequence[Job], cache: Path, *, fresh: bool = False, workers: int | None = None
 ) -> dict[str, Path]:
@@ -242,9 +226,11 @@ def execute(
             equal share of the cores.
 
     Raises:
-        ExecutionError: when a cell fails.  Notebooks that had finished stay in the cache.
+        ExecutionError: when a cell fails.  Notebooks that had finished stay in the cache, and the state of
+            training stays beside it, for the next call.
     """
-    with alone(cache):
+    root = jobs[0].root if jobs else ROOT
+    with alone(cache), checkpoints(cache, root, fresh) as state:
         for stale in cache.glob("*/*.partial"):
             stale.unlink()
         targets = {job.name: job.target(cache) for job in jobs}
@@ -252,18 +238,22 @@ def execute(
         for job in todo:
             default_parameters(job.source)  # a clear error before any kernel starts
         if todo:
-            _run_all(todo, targets, cache, workers)
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            workers = max(1, min(workers or cores, len(jobs)))
+            # a share by all jobs, finished or not: numbers may depend on threads, never on what a killed call left
+            variables = inherited(root, max(1, cores // workers)) | {"RBCORE_CHECKPOINTS": str(state)}
+            _run_all(todo, targets, cache, workers, variables)
     return targets
 
 
-def _run_all(todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, workers: int | None) -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = max(1, min(workers or cores, len(todo)))
+def _run_all(
+    todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, workers: int, variables: Mapping[str, str]
+) -> None:
     progress = Progress({job.name: _expected_seconds(job, cache) for job in todo})
     longest_first = sorted(todo, key=lambda job: -sum(progress.seconds[job.name]))
     pool = ThreadPoolExecutor(workers)
     with tempfile.TemporaryDirectory(prefix="rbcore-", ignore_cleanup_errors=True) as kernels:
-        with _surroundings(longest_first[0].root, Path(kernels), max(1, cores // workers)):
+        with environment(variables | {"IPYTHONDIR": str(Path(kernels) / "ipython")}):
             futures = [pool.submit(_run, job, targets[job.name], Path(kernels), progress) for job in longest_first]
             try:
                 _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
@@ -274,7 +264,7 @@ def _run_all(todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, work
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 while wait(futures, timeout=0.2).not_done:
-                    _kill_kernels(kernels)
+                    kill_kernels(kernels)
                 raise
             finally:
                 progress.close()
@@ -282,34 +272,6 @@ def _run_all(todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, work
     errors = [error for f in futures if not f.cancelled() and (error := f.exception())]
     if errors:
         raise errors[0] if len(errors) == 1 else ExecutionError("\n\n".join(map(str, errors)))
-
-
-@contextmanager
-def _surroundings(root: Path, kernels: Path, threads: int) -> Iterator[None]:
-    """What the kernels inherit: bounded threads, this rbcore, and nothing of the user's own Jupyter settings."""
-    inherited = {name: str(threads) for name in BOUND} | {
-        "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "PYTHONHASHSEED": "0",  # sets of words come in the same order on every run
-        "TQDM_DISABLE": "1",  # bars of the notebooks' own loops would change from run to run
-        "IPYTHONDIR": str(kernels / "ipython"),
-        "JUPYTER_PATH": "",
-        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel `python3` is this Python, whatever the user installed
-    }
-    saved = {name: os.environ.get(name) for name in inherited}
-    os.environ.update(inherited)
-    try:
-        yield
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-def _kill_kernels(kernels: str) -> None:
-    """End the kernels whose connection file lies in `kernels`, each with the processes that it started."""
-    for child in psutil.Process().children():
-        with suppress(psutil.Error, ProcessLookupError):
-            if any(word.startswith(kernels) for word in child.cmdline()):
-                os.killpg(child.pid, signal.SIGKILL)
 
 
 def _run(job: Job, target: Path, kernels: Path, progress: Progress) -> None:

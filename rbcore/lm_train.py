@@ -116,6 +116,16 @@ def train(
     return Trained(join([p.models for p in parts]), np.concatenate([p.losses for p in parts], axis=1), snapshots)
 
 
+def checkpoints() -> Path | None:
+    """The folder where a running build keeps the state of training, or None where nothing is kept.
+
+    It is what the environment variable RBCORE_CHECKPOINTS names.  The build sets it, to a folder that a change of
+    the core or of the lock file makes another one, and removes it when all notebooks have run.
+    """
+    named = os.environ.get("RBCORE_CHECKPOINTS", "")
+    return Path(named) if named else None
+
+
 def batches(data: np.ndarray, seed: int, recipe: Recipe) -> np.ndarray:
     """The rows that a job sees at each step, (steps, batch): what `train` draws, for whoever wants to check it."""
     return np.random.default_rng(seed).integers(len(data), size=(recipe.steps, recipe.batch))

@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -41,12 +43,43 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 
 """
 PARAMETERS = "seed = 1\nscale = 0.5\nword = 'one'\nflag = False\nsizes = (1, 2)"
-# Waits to be killed on its first run and passes at once on the next; leaves the kernel's process number.
+# Waits to be killed on its first run and passes at once on the next; leaves the kernel's process number, and a
+# file where training keeps its state.
 WAIT = """import os, pathlib, time
+pathlib.Path(os.environ["RBCORE_CHECKPOINTS"], "state").touch()
 if not (at_work := pathlib.Path("../at-work")).exists():
     pathlib.Path("../number").write_text(str(os.getpid()))
     pathlib.Path("../number").rename(at_work)
     time.sleep(120)"""
+
+# Says what an earlier run has left where training keeps its state, leaves something there, and fails until mended.
+STATE = """import os, pathlib
+folder = pathlib.Path(os.environ["RBCORE_CHECKPOINTS"])
+print(len(list(folder.iterdir())), "left")
+(folder / "state").touch()
+assert pathlib.Path("../mended").exists(), 'not mended'"""
+# Trains a small model; the first run waits at its twentieth step of forty.  ../kept lists the steps kept.
+TRAIN = """import os, pathlib, time
+import numpy as np
+from rbcore import lm_language, lm_models, lm_train
+
+def save(state, target, plain=lm_train._save):
+    plain(state, target)
+    with open("../kept", "a") as kept:
+        print(state["done"], file=kept)
+    if state["done"] == 20 and not (at_work := pathlib.Path("../at-work")).exists():
+        pathlib.Path("../number").write_text(str(os.getpid()))
+        pathlib.Path("../number").rename(at_work)
+        time.sleep(120)
+
+lm_train._save = save
+rng = np.random.default_rng(seed)
+tongue = lm_language.create(rng, skills=3, letters=3, length=2)
+start = lm_models.create(tongue.vocabulary, lm_models.Size(16, 1, 2, tongue.tokens), [rng])
+jobs = [lm_train.Job(start, tongue.draw(rng, range(3), 50), i) for i in range(2)]
+recipe = lm_train.Recipe(40, 8)
+found = lm_train.train(jobs, recipe, checkpoint=lm_train.checkpoints(), every=5)
+print(found.losses.tolist(), [value.tolist() for value in found.models.parameters.values()])"""
 
 
 def chapter(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> Path:
@@ -309,6 +342,15 @@ def test_two_kernels_share_the_cores(tmp_path: Path) -> None:
     assert [printed(path) for path in executed.values()] == [f"{share}\n"] * 2
 
 
+def test_the_share_of_the_cores_does_not_depend_on_what_is_finished(tmp_path: Path) -> None:
+    """Numbers may depend on the number of threads, so a build that goes on must not change it."""
+    for name in ("01-a", "02-b"):
+        chapter(tmp_path, name, "import os\nprint(os.environ['OMP_NUM_THREADS'])")
+    execute(all_jobs(tmp_path)[:1], tmp_path / "cache", workers=2)
+    executed = execute(all_jobs(tmp_path), tmp_path / "cache", workers=2)
+    assert printed(executed["02-b"]) == f"{max(1, len(os.sched_getaffinity(0)) // 2)}\n"
+
+
 def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Path) -> None:
     source = chapter(
         tmp_path,
@@ -392,6 +434,7 @@ def check_resumes(root: Path) -> None:
     """Only the first notebook is there; the next call runs only the second."""
     cache = root / "book" / "_build" / "cache"
     assert [p.parent.name for p in cache.glob("*/*")] == ["01-a"]
+    assert [p.name for p in (cache.parent / "checkpoints").rglob("state")] == ["state"]
     execute(all_jobs(root), cache)
     assert (runs(root, "01-a"), runs(root, "02-b")) == (1, 2)
     assert sorted(p.parent.name for p in cache.glob("*/*")) == ["01-a", "02-b"]
@@ -403,6 +446,105 @@ def test_a_killed_call_keeps_what_was_finished_and_leaves_no_kernel(waiting: Pat
     process.communicate()
     until(lambda: not alive(kernel), 10)
     check_resumes(waiting)
+
+
+def test_a_build_that_is_killed_in_training_goes_on_from_there_to_the_same_numbers(tmp_path: Path) -> None:
+    """The undisturbed book finds the mark at which the other waits."""
+    books = [tmp_path / name for name in ("disturbed", "undisturbed")]
+    for root in books:
+        chapter(root, "01-a", TRAIN)
+    (books[1] / "at-work").touch()
+    process = start(books[0], "book")
+    execute(all_jobs(books[1]), books[1] / "book" / "_build" / "cache")
+    until((books[0] / "at-work").exists)
+    process.kill()
+    process.communicate()
+    with suppress(ProcessLookupError):
+        os.kill(int((books[0] / "at-work").read_text()), signal.SIGKILL)
+    assert (books[0] / "kept").read_text().split() == ["5", "10", "15", "20"]
+    assert len(list((books[0] / "book" / "_build" / "checkpoints").rglob("*.pt"))) == 1
+    execute(all_jobs(books[0]), books[0] / "book" / "_build" / "cache")
+    assert runs(books[0], "01-a") == 2
+    kept = [(root / "kept").read_text() for root in books]
+    assert kept[0] == kept[1] == "".join(f"{step}\n" for step in range(5, 41, 5))
+    texts = [all_jobs(root)[0].target(root / "book" / "_build" / "cache").read_text() for root in books]
+    seconds = re.compile(r'"seconds": \[[^]]*\]')
+    assert seconds.sub("", texts[0]) == seconds.sub("", texts[1])
+    assert len(seconds.findall(texts[0])) == 1
+    assert not any((root / "book" / "_build" / "checkpoints").exists() for root in books)
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> Path:
+    """A book whose only notebook has failed and left a state of training."""
+    module(tmp_path, "__init__"), module(tmp_path, "unused")
+    chapter(tmp_path, "01-a", STATE)
+    with pytest.raises(ExecutionError, match="not mended"):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert states(tmp_path)
+    return tmp_path
+
+
+def states(root: Path) -> list[Path]:
+    """What is kept of training."""
+    return list((root / "checkpoints").rglob("state"))
+
+
+def test_the_state_of_training_outlives_a_failure_and_not_success(failed: Path) -> None:
+    with pytest.raises(ExecutionError, match="not mended"):
+        execute(all_jobs(failed), failed / "cache")
+    (failed / "mended").touch()
+    assert printed(execute(all_jobs(failed), failed / "cache")["01-a"]) == "1 left\n"
+    assert not (failed / "checkpoints").exists()
+
+
+def test_a_call_that_finds_all_finished_removes_a_state_that_is_left(failed: Path) -> None:
+    """A build killed after its last notebook leaves one."""
+    (failed / "mended").touch()
+    left = states(failed)[0]
+    execute(all_jobs(failed), failed / "cache")
+    left.parent.mkdir(parents=True)
+    left.touch()
+    execute(all_jobs(failed), failed / "cache")
+    assert (runs(failed, "01-a"), states(failed)) == (2, [])
+
+
+def test_a_fresh_execution_begins_training_anew(failed: Path) -> None:
+    (failed / "mended").touch()
+    assert printed(execute(all_jobs(failed), failed / "cache", fresh=True)["01-a"]) == "0 left\n"
+
+
+@pytest.mark.parametrize("file", ["rbcore/unused.py", "requirements.lock"])
+def test_another_core_or_lock_never_meets_an_old_state(failed: Path, file: str) -> None:
+    (before,) = states(failed)
+    with (failed / file).open("a") as stream:
+        stream.write("# edited\n")
+    with pytest.raises(ExecutionError, match="not mended"):
+        execute(all_jobs(failed), failed / "cache")
+    (after,) = states(failed)
+    assert before != after
+    assert not before.parent.exists()
+
+
+def test_a_state_made_while_the_core_was_edited_is_not_kept(tmp_path: Path) -> None:
+    """It may come from either text, and the edit may be taken back."""
+    used = module(tmp_path, "__init__")
+    chapter(
+        tmp_path, "01-a", "import rbcore\n" + STATE, "raise SystemError(open(rbcore.__file__, 'a').write('#'))"
+    )
+    (tmp_path / "mended").touch()
+    with pytest.raises(ExecutionError):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert used.read_text() == "#"
+    assert not states(tmp_path)
+
+
+def test_two_caches_side_by_side_keep_their_states_apart(failed: Path) -> None:
+    """One is of the book, one of single runs, and both may be at work at once."""
+    (failed / "mended").touch()
+    executed = execute(all_jobs(failed), failed / "cache-runs")
+    assert printed(executed["01-a"]) == "0 left\n"
+    assert len(states(failed)) == 1
 
 
 def test_a_half_written_file_of_a_killed_call_is_never_taken_for_a_notebook(tmp_path: Path) -> None:

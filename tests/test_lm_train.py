@@ -15,7 +15,7 @@ import torch
 from rbcore import lm_models, lm_train
 from rbcore.lm_language import create
 from rbcore.lm_models import Ensemble, Size, join, log_probs
-from rbcore.lm_train import Job, Recipe, batches, train
+from rbcore.lm_train import Job, Recipe, batches, checkpoints, train
 
 TONGUE = create(np.random.default_rng(0), skills=3, letters=3, length=2)
 
@@ -144,6 +144,14 @@ def test_a_finished_stack_is_not_trained_again(tmp_path, monkeypatch):
     same(again.models, first.models)
     same(again.snapshots[3], first.snapshots[3])
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.pt")} == files
+
+
+def test_a_build_names_the_folder_of_checkpoints_and_elsewhere_there_is_none(tmp_path, monkeypatch):
+    for value, folder in ((str(tmp_path), tmp_path), ("", None)):
+        monkeypatch.setenv("RBCORE_CHECKPOINTS", value)
+        assert checkpoints() == folder
+    monkeypatch.delenv("RBCORE_CHECKPOINTS")
+    assert checkpoints() is None
 
 
 def test_another_recipe_seed_start_architecture_or_data_is_another_run(tmp_path):

@@ -1,0 +1,101 @@
+"""What the kernels of an execution find around them: one caller at a time, an environment, a place for training.
+
+Training keeps its state in a folder beside the cache, `checkpoints/<name of the cache>/<digest>`.  The digest is
+over the whole core, the lock file and the Python version, so that other code never meets an old state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+BOUND = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process: another call waits here until this one has ended, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another call that works in {folder}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def checkpoints(cache: Path, root: Path, fresh: bool = False) -> Iterator[Path]:
+    """The folder where kernels keep the state of training, for the next call if this one does not end well.
+
+    It goes when the block ends without error, and when the core or the lock file changed meanwhile.  Folders of
+    other digests go at once, and with `fresh` this one too, so that training begins anew.  The caller holds
+    `cache` alone.
+    """
+    digest = _digest(root)
+    every = cache.parent / "checkpoints" / cache.name
+    for old in every.glob("*"):
+        if fresh or old.name != digest:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = every / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        if _digest(root) != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(every, ignore_errors=True)
+    with suppress(OSError):  # another cache has a state there
+        every.parent.rmdir()
+
+
+def _digest(root: Path) -> str:
+    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    for path in [*sorted((root / "rbcore").glob("*.py")), root / "requirements.lock"]:
+        with suppress(FileNotFoundError):
+            digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:20]
+
+
+def inherited(root: Path, threads: int) -> dict[str, str]:
+    """What kernels inherit: bounded threads, this rbcore, and nothing of the user's own Jupyter settings."""
+    return {name: str(threads) for name in BOUND} | {
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait do not spin: on shared cores that is many times slower
+        "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONHASHSEED": "0",  # sets of words come in the same order on every run
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, with a path of this machine
+        "TQDM_DISABLE": "1",  # bars of the notebooks' own loops would change from run to run
+        "JUPYTER_PATH": "",
+        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel `python3` is this Python, whatever the user installed
+    }
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and put them back as they were."""
+    saved = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def kill_kernels(kernels: str) -> None:
+    """End the kernels whose connection file lies in `kernels`, each with the processes that it started."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error, ProcessLookupError):
+            if any(word.startswith(kernels) for word in child.cmdline()):
+                os.killpg(child.pid, signal.SIGKILL)
