@@ -5,6 +5,14 @@
     table = run(Experiment(model="distilgpt2", dataset="ag_news"), seeds=[1, 2, 3], folder="runs/hub")
     compare(table, "anchors", "synthetic")
 
+The same from a shell, by one process or by several (:mod:`rbcore.lm_hub_cli` is the command line):
+
+    python -m rbcore.lm_hub --model distilgpt2 --dataset ag_news --seeds 1 2 3 --folder runs/hub
+    accelerate launch --multi_gpu -m rbcore.lm_hub --model distilgpt2 --dataset ag_news --device cuda
+
+Several processes share each step of training (data-parallel, by the Trainer).  All else, writing and evaluation
+too, is done by the first, and the others get what it found.
+
 Models come from `transformers`' `from_pretrained`, data from `datasets`' `load_dataset`, students from its
 `Trainer` (which needs `accelerate`).  Where no task distribution is known there is no KL: what remains is the
 excess log loss, `E -log pi(text)` on held-out data.  KL(D || pi) is that minus `H(D)`, which is the same for
@@ -20,58 +28,62 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PrinterCallback,
     Trainer,
+    TrainerCallback,
     TrainingArguments,
 )
 
+from rbcore import lm_ranks
+from rbcore.lm_hub_read import check_fits, data_set, load, tokenizer_of
+
 Verifier = Callable[[str], bool]
+ARMS = ("base", "anchors", "synthetic", "mixture")
+
+
+def _about(text: str, default: object = dataclasses.MISSING) -> Any:
+    """A field that says what it is; the command line shows it."""
+    return dataclasses.field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What to run.
+    """What to run: each field says what it is, and is an option of the command line."""
 
-    model: the student's start, a folder or a name on the hub; generator: what writes the synthetic data, the same
-    when None.  dataset, subset, split, field: a folder (of `save_to_disk`) or a name, and where in it the texts
-    are. anchors, held_out, synthetic: how many texts.  shown: anchors in a prompt.  separator: what ends a text.
-    tokens: the longest text, answers included.  temperature: of the generator.  least: the shortest answer,
-    tokens. steps, batch, rate: of the students.  share: of anchors in the mixture.  device: "cpu", or "cuda".
-    """
-
-    model: str
-    dataset: str
-    generator: str | None = None
-    subset: str | None = None
-    split: str = "train"
-    field: str = "text"
-    anchors: int = 32
-    held_out: int = 256
-    synthetic: int = 256
-    shown: int = 3
-    separator: str = "\n\n"
-    tokens: int = 64
-    least: int = 2
-    temperature: float = 1.0
-    steps: int = 100
-    batch: int = 8
-    rate: float = 5e-5
-    share: float = 0.2
-    device: str = "cpu"
+    model: str = _about("the student's start: a folder, or a name on the hub")
+    dataset: str = _about("a folder (of save_to_disk, or of files that load_dataset reads), or a name on the hub")
+    generator: str | None = _about("the model that writes the synthetic data; the student's start if none", None)
+    subset: str | None = _about("the data set's configuration", None)
+    split: str = _about("the part of the data set", "train")
+    field: str = _about("the column that holds the texts", "text")
+    anchors: int = _about("texts that are known", 32)
+    held_out: int = _about("texts for evaluation", 256)
+    synthetic: int = _about("answers that pass curation", 256)
+    shown: int = _about("anchors in a prompt", 3)
+    separator: str = _about("what ends a text in a prompt", "\n\n")
+    tokens: int = _about("the longest text, and the longest answer, tokens", 64)
+    least: int = _about("the shortest answer, tokens", 2)
+    temperature: float = _about("of the generator", 1.0)
+    steps: int = _about("steps of training", 100)
+    batch: int = _about("texts in a step, shared by the processes; also prompts and held-out texts at a time", 8)
+    rate: float = _about("the learning rate at its highest", 5e-5)
+    share: float = _about("of anchors in the mixture", 0.2)
+    device: str = _about("cpu, or cuda: the GPU of each process", "cpu")
 
     def __post_init__(self) -> None:
         if min(self.anchors, self.synthetic, self.shown, self.steps, self.batch) < 1 or self.held_out < 2:
@@ -80,6 +92,10 @@ class Experiment:
             raise ValueError(f"a prompt of {self.shown} anchors from {self.anchors}")
         if not 0 <= self.share <= 1 or not self.temperature > 0:
             raise ValueError("share is a probability, and the temperature is positive")
+        if self.tokens < 1 or self.least < 0 or not self.rate > 0:
+            raise ValueError("tokens and rate are positive, and least is not negative")
+        if not self.separator or self.device not in ("cpu", "cuda"):
+            raise ValueError("the separator is not empty, and the device is cpu or cuda")
 
 
 class Texts(NamedTuple):
@@ -90,21 +106,23 @@ class Texts(NamedTuple):
 
 
 def texts(experiment: Experiment, seed: int) -> Texts:
-    """Anchors and held-out texts, disjoint, in an order that the seed determines."""
-    import datasets  # only here: the other chapters do without it
+    """Anchors and held-out texts, disjoint, in an order that the seed determines.
 
-    if Path(experiment.dataset).exists():
-        found = datasets.load_from_disk(experiment.dataset)
-        found = found[experiment.split] if isinstance(found, datasets.DatasetDict) else found
-    else:
-        found = datasets.load_dataset(experiment.dataset, experiment.subset, split=experiment.split)
+    Raises:
+        ValueError: when the data set cannot be read, has too few texts, or holds something else in that field.
+    """
+    found = data_set(experiment.dataset, experiment.subset, experiment.split)
     if experiment.field not in found.column_names:
         raise ValueError(f"field: one of {found.column_names}, got {experiment.field!r}")
     wanted = experiment.anchors + experiment.held_out
     if len(found) < wanted:
         raise ValueError(f"{wanted} texts are wanted, the data set has {len(found)}")
     order = np.random.default_rng([seed, 0]).permutation(len(found))[:wanted]
-    rows = [str(found[int(i)][experiment.field]).strip() for i in order]
+    rows = [found[int(i)][experiment.field] for i in order]
+    for row in rows:
+        if not isinstance(row, str):
+            raise ValueError(f"field: {experiment.field!r} holds {type(row).__name__}, not text")
+    rows = [row.strip() for row in rows]
     return Texts(rows[: experiment.anchors], rows[experiment.anchors :])
 
 
@@ -119,52 +137,91 @@ def synthesize(
     tokenizer, model = load(experiment.generator or experiment.model, experiment.device)
     rng, kept, asked = np.random.default_rng([seed, 1]), [], 0
     known = set(anchors)
-    while len(kept) < experiment.synthetic:
-        if asked > 50 * (experiment.synthetic + experiment.batch):
-            raise ValueError(f"{len(kept)} of {asked} answers passed: the curation lets too few pass")
-        shown = [rng.choice(len(anchors), experiment.shown, replace=False) for _ in range(experiment.batch)]
-        prompts = [experiment.separator.join([*(anchors[i] for i in row), ""]) for row in shown]
-        for answer in _answers(experiment, tokenizer, model, prompts, int(rng.integers(2**31))):
-            asked += 1
-            enough = len(tokenizer(answer)["input_ids"]) >= experiment.least
-            if enough and answer not in known and (verifier is None or verifier(answer)):
-                known.add(answer)
-                kept.append(answer)
+    with lm_ranks.bar(f"seed {seed}: synthetic texts", experiment.synthetic, "text") as bar:
+        while len(kept) < experiment.synthetic:
+            if asked > 50 * (experiment.synthetic + experiment.batch):
+                raise ValueError(f"{len(kept)} of {asked} answers passed: the curation lets too few pass")
+            shown = [rng.choice(len(anchors), experiment.shown, replace=False) for _ in range(experiment.batch)]
+            prompts = [experiment.separator.join([*(anchors[i] for i in row), ""]) for row in shown]
+            for answer in _answers(experiment, tokenizer, model, prompts, int(rng.integers(2**31))):
+                asked += 1
+                enough = len(tokenizer(answer)["input_ids"]) >= experiment.least
+                if enough and answer not in known and (verifier is None or verifier(answer)):
+                    known.add(answer)
+                    kept.append(answer)
+            bar.update(min(len(kept), experiment.synthetic) - bar.n)
     return kept[: experiment.synthetic], len(kept) / asked
 
 
-def train_student(experiment: Experiment, rows: Sequence[str], seed: int) -> PreTrainedModel:
-    """A student: the start, post-trained on `rows` by transformers' Trainer."""
+def train_student(
+    experiment: Experiment, rows: Sequence[str], seed: int, note: str = "student"
+) -> PreTrainedModel:
+    """A student: the start, post-trained on `rows` by transformers' Trainer.
+
+    All processes of a run call it together and have the whole student in the end.  Each of them takes its part of
+    every batch; the numbers are those of one process, but for rounding, dropout and the last batch of an epoch.
+
+    Raises:
+        ValueError: for texts too long for the model, a batch that the processes cannot share evenly, or a launcher
+            that spreads the parameters of the model over processes.
+    """
+    ranks = lm_ranks.count()
+    if experiment.batch % ranks:
+        raise ValueError(f"batch: {experiment.batch} texts cannot be shared evenly by {ranks} processes")
     tokenizer, model = load(experiment.model, experiment.device)
+    check_fits(model, experiment.tokens + 2, "a text and its two ends")
     data = [_encode(experiment, tokenizer, row) for row in rows]
 
     def collate(batch: list[list[int]]) -> dict[str, torch.Tensor]:
         return dict(zip(("input_ids", "attention_mask", "labels"), _pad(batch, tokenizer), strict=True))
 
-    with tempfile.TemporaryDirectory() as folder, _unseeded():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _unseeded(),
+        lm_ranks.bar(f"seed {seed}: training, {note}", experiment.steps, "step") as bar,
+    ):
         how = TrainingArguments(
             output_dir=folder,
             max_steps=experiment.steps,
-            per_device_train_batch_size=experiment.batch,
+            per_device_train_batch_size=experiment.batch // ranks,
             learning_rate=experiment.rate,
             lr_scheduler_type="cosine",
             seed=seed,
             data_seed=seed,
             use_cpu=experiment.device == "cpu",
+            ddp_timeout=int(lm_ranks.PATIENCE.total_seconds()),
             save_strategy="no",
             logging_strategy="no",
             report_to=[],
             disable_tqdm=True,
             remove_unused_columns=False,
         )
-        Trainer(model=model, args=how, train_dataset=data, data_collator=collate).train()
-    return model.eval()
+        how._n_gpu = min(1, how.n_gpu)  # one process has one device, whatever else the machine has
+        trainer = Trainer(
+            model=model, args=how, train_dataset=data, data_collator=collate, callbacks=[_Shown(bar.update)]
+        )
+        trainer.remove_callback(PrinterCallback)  # what it prints would stand among the results
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            raise ValueError("each process holds the whole model: launch without FSDP and DeepSpeed")
+        trainer.train()
+        return trainer.accelerator.unwrap_model(trainer.model_wrapped).eval()
+
+
+class _Shown(TrainerCallback):
+    """Counts the steps of a Trainer."""
+
+    def __init__(self, count: Callable[[], object]):
+        self.count = count
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self.count()
 
 
 @torch.no_grad()
 def log_losses(experiment: Experiment, model: PreTrainedModel, rows: Sequence[str]) -> np.ndarray:
     """`-log pi(text)` of each text, cut at `experiment.tokens`, its end included, shape (N,), nats."""
-    tokenizer, found = _tokenizer(experiment.model), []
+    tokenizer, found = tokenizer_of(experiment.model), []
+    check_fits(model, experiment.tokens + 2, "a text and its two ends")
     for i in range(0, len(rows), experiment.batch):
         batch = [_encode(experiment, tokenizer, row) for row in rows[i : i + experiment.batch]]
         inputs, mask, labels = (part.to(model.device) for part in _pad(batch, tokenizer))
@@ -183,26 +240,36 @@ def run(
     """One row for each seed, arm and held-out text, with its log loss in nats.
 
     Arms: "base" (no post-training), "anchors", "synthetic", and "mixture", with `experiment.share` of anchors.
+    All processes of a run call it together and get the same table; the first one writes.
     Columns: seed, arm, text (its number in the seed's held-out texts), loss, accepted (share of curated answers).
     A seed that is finished is kept in `folder`, in a file named for the experiment and the seed, and not run
     again. The name does not know the verifier: give each a folder of its own.
     """
+    key = pd.util.hash_array(np.array([repr(dataclasses.astuple(experiment))], dtype=object))[0]
+    if folder is not None and lm_ranks.leads():
+        Path(folder).mkdir(parents=True, exist_ok=True)
     parts = []
-    for seed in seeds:
-        file = None
-        if folder is not None:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            key = pd.util.hash_array(np.array([repr(dataclasses.astuple(experiment))], dtype=object))[0]
-            file = Path(folder) / f"{key:016x}-{seed}.parquet"
-        if file is not None and file.exists():
-            parts.append(pd.read_parquet(file))
-            continue
-        part = _one_seed(experiment, int(seed), verifier)
-        if file is not None:
-            part.to_parquet(file.with_suffix(".part"))
-            file.with_suffix(".part").replace(file)
-        parts.append(part)
+    with lm_ranks.bar("seeds", len(seeds), "seed") as bar:
+        for seed in seeds:
+            file = None if folder is None else Path(folder) / f"{key:016x}-{seed}.parquet"
+            part = lm_ranks.first(partial(_finished, file), experiment.device)
+            if part is None:
+                part = _one_seed(experiment, int(seed), verifier)
+                lm_ranks.first(partial(_keep, part, file), experiment.device)
+            parts.append(part)
+            bar.update()
     return pd.concat(parts, ignore_index=True)
+
+
+def _finished(file: Path | None) -> pd.DataFrame | None:
+    return pd.read_parquet(file) if file is not None and file.exists() else None
+
+
+def _keep(part: pd.DataFrame, file: Path | None) -> None:
+    """Write beside the file, then put it in its place in one step."""
+    if file is not None:
+        part.to_parquet(file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
 
 
 class Comparison(NamedTuple):
@@ -227,11 +294,6 @@ def compare(table: pd.DataFrame, first: str, second: str, level: float = 0.95) -
     return Comparison(float(units.mean()), float(units.mean() - half), float(units.mean() + half))
 
 
-def load(name: str, device: str = "cpu") -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """Tokenizer and model of a folder or a name on the hub."""
-    return _tokenizer(name), AutoModelForCausalLM.from_pretrained(name).to(device).eval()
-
-
 @contextlib.contextmanager
 def _unseeded() -> Iterator[None]:
     """Leave the global generators as they were: the Trainer seeds all of them."""
@@ -245,31 +307,25 @@ def _unseeded() -> Iterator[None]:
 
 
 def _one_seed(experiment: Experiment, seed: int, verifier: Verifier | None) -> pd.DataFrame:
-    own = texts(experiment, seed)
-    made, accepted = synthesize(experiment, own.anchors, seed, verifier)
+    first = partial(lm_ranks.first, device=experiment.device)
+    own = first(lambda: texts(experiment, seed))
+    made, accepted = first(lambda: synthesize(experiment, own.anchors, seed, verifier))
     rng = np.random.default_rng([seed, 2])
     real = rng.random(experiment.synthetic) < experiment.share
     mixed = [own.anchors[rng.integers(len(own.anchors))] if r else row for r, row in zip(real, made, strict=True)]
     rows = []
-    for arm, data in (("base", None), ("anchors", own.anchors), ("synthetic", made), ("mixture", mixed)):
-        model = load(experiment.model, experiment.device)[1] if data is None else None
-        model = train_student(experiment, data, seed) if model is None else model
-        losses = log_losses(experiment, model, own.held_out)
+    for arm, data in zip(ARMS, (None, own.anchors, made, mixed), strict=True):
+        if data is None:
+            model = load(experiment.model, experiment.device)[1]
+        else:
+            model = train_student(experiment, data, seed, arm)
+        losses = first(partial(log_losses, experiment, model, own.held_out))
         rows.append(
             pd.DataFrame(
                 {"seed": seed, "arm": arm, "text": range(len(losses)), "loss": losses, "accepted": accepted}
             )
         )
     return pd.concat(rows, ignore_index=True)
-
-
-def _tokenizer(name: str) -> PreTrainedTokenizerBase:
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    if tokenizer.eos_token_id is None:
-        raise ValueError(f"{name}: its tokenizer has no token that ends a text")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def _encode(experiment: Experiment, tokenizer: PreTrainedTokenizerBase, row: str) -> list[int]:
@@ -296,10 +352,8 @@ def _answers(
 ) -> list[str]:
     """What the generator writes after each prompt, up to the separator; the global generator is left as it was."""
     rows = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
-    limit = getattr(model.config, "max_position_embeddings", None)
     longest = max(map(len, rows))
-    if limit is not None and longest + experiment.tokens > limit:
-        raise ValueError(f"prompt and answer need {longest + experiment.tokens} tokens, the model reads {limit}")
+    check_fits(model, longest + experiment.tokens, "prompt and answer")
     pad = tokenizer.pad_token_id
     inputs = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
@@ -318,3 +372,9 @@ def _answers(
     written = tokenizer.batch_decode(found[:, longest:], skip_special_tokens=True)
     mark = experiment.separator.strip() or experiment.separator
     return [text.split(mark)[0].strip() for text in written]
+
+
+if __name__ == "__main__":
+    from rbcore.lm_hub_cli import main
+
+    sys.exit(main())
