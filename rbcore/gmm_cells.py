@@ -5,8 +5,8 @@ In nats, for counts c of the first law and b of the second, n points each, clip 
 
     KL = sum_{b > 0} (c / n) log(c / b) + sum_{b = 0} (c / n) log c + m log(1 / (k n A)),
 
-up to terms of the order of the clip.  `m` is the share of the first law's points whose cell is empty in the second
-histogram (:func:`stray`) and the last logarithm is the price of such a point (:func:`price`).
+up to terms of the order of k log(1/k).  `m` is the share of the first law's points whose cell is empty in the
+second histogram (:func:`stray`) and the last logarithm is the price of such a point (:func:`price`).
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def fit(
     B, n, d = points.shape
     if not np.isfinite(points).all():
         raise ValueError("points holds a value that is NaN or infinite")
-    if not 1 <= k <= n:
+    if not isinstance(k, int | np.integer) or not 1 <= k <= n:
         raise ValueError(f"k is a number of components, at least 1 and at most the {n} points, got {k}")
     if len(rngs) != B:
         raise ValueError(f"rngs: one generator for each of the {B} data sets, got {len(rngs)}")
@@ -80,7 +80,10 @@ def fit(
     if not (0 < reg < np.inf and 0 < tol < np.inf):
         raise ValueError(f"reg and tol are positive, got {reg} and {tol}")
     if labels is not None:
-        labels = np.broadcast_to(np.asarray(labels, dtype=np.int64), (B, n))
+        labels = np.asarray(labels, dtype=np.int64)
+        if labels.shape not in ((n,), (B, n)):
+            raise ValueError(f"labels has the shape {(B, n)} or {(n,)}, got {labels.shape}")
+        labels = np.broadcast_to(labels, (B, n))
         if labels.min() < 0 or labels.max() >= k:
             raise ValueError(f"labels are integers in 0..{k - 1}, got {labels.min()}..{labels.max()}")
     mixture = Mixtures(np.empty((B, k)), np.empty((B, k, d)), np.empty((B, k, d, d)))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from rbcore.gmm_em import Mixtures
 from rbcore.gmm_loops import log_density as _fill
 from rbcore.gmm_loops import log_joint
-from rbcore.gmm_world import factors
+from rbcore.gmm_world import check, factors
 
 
 class Estimate(NamedTuple):
@@ -86,11 +86,7 @@ def _check(draws: int, seeds: Sequence[object], *laws: Mixtures) -> None:
     shapes = {(len(law.means), law.means.shape[-1]) for law in laws} | {(len(seeds), laws[0].means.shape[-1])}
     if len(shapes) > 1:
         raise ValueError(f"laws and seeds: one batch and one dimension, got {sorted(shapes)}")
-    for law in laws:
-        if not all(np.isfinite(part).all() for part in law):
-            raise ValueError("a mixture holds a value that is NaN or infinite")
-        if (np.diagonal(law.covariances, axis1=-2, axis2=-1) <= 0).any():
-            raise ValueError("a covariance has a variance that is not positive")
+    check(*laws)
 
 
 def kl(p: Mixtures, q: Mixtures, draws: int, rngs: Sequence[np.random.Generator]) -> Estimate:
@@ -138,13 +134,20 @@ def divergences(
 
 
 def kl_gaussians(m0: ArrayLike, s0: ArrayLike, m1: ArrayLike, s1: ArrayLike) -> np.ndarray:
-    """`KL(N(m0, s0) || N(m1, s1))`: means (..., d), covariances (..., d, d), which broadcast; shape (...,)."""
+    """`KL(N(m0, s0) || N(m1, s1))`: means (..., d), covariances (..., d, d), which broadcast; shape (...,), nats.
+
+    Raises ValueError for numbers that are not finite, or a covariance whose determinant is not positive.
+    """
     m0, s0, m1, s1 = (np.asarray(a, dtype=float) for a in (m0, s0, m1, s1))
+    if not all(np.isfinite(a).all() for a in (m0, s0, m1, s1)):
+        raise ValueError("a mean or a covariance holds a value that is NaN or infinite")
+    (sign0, volume0), (sign1, volume1) = np.linalg.slogdet(s0), np.linalg.slogdet(s1)
+    if (sign0 <= 0).any() or (sign1 <= 0).any():
+        raise ValueError("a covariance is not positive definite: its determinant is not positive")
     inverse, apart = np.linalg.inv(s1), m1 - m0
     trace = np.einsum("...ij,...ji->...", inverse, s0)
     distance = np.einsum("...i,...ij,...j->...", apart, inverse, apart)
-    volume = np.linalg.slogdet(s1)[1] - np.linalg.slogdet(s0)[1]
-    return (trace + distance + volume - m0.shape[-1]) / 2
+    return (trace + distance + volume1 - volume0 - m0.shape[-1]) / 2
 
 
 def kl_separated(p: Mixtures, q: Mixtures) -> np.ndarray:
@@ -155,7 +158,12 @@ def kl_separated(p: Mixtures, q: Mixtures) -> np.ndarray:
     upper bound on KL(p || q) that always holds.  Proof: by Jensen's inequality, for every a and every pmf r over
     b, `E_a log q >= sum_b r_b (log(v_b / r_b) + E_a log q_b)`, and the best r gives `log sum_b v_b e^{-D_ab} -
     h_a`, where `h_a` is the entropy of component a; and `E_p log p = -sum_a w_a h_a - H(w) + H(A | point)`.
+
+    Raises ValueError for mixtures that do not fit together or are invalid.
     """
+    if (len(p.means), p.means.shape[-1]) != (len(q.means), q.means.shape[-1]):
+        raise ValueError(f"p and q: one batch and one dimension, got {p.means.shape} and {q.means.shape}")
+    check(p, q)
     d = kl_gaussians(
         p.means[:, :, None], p.covariances[:, :, None], q.means[:, None, :], q.covariances[:, None, :]
     )

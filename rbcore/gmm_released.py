@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from rbcore.gmm_em import Mixtures
-from rbcore.gmm_world import factors
+from rbcore.gmm_world import check, factors
 
 F, I, U = np.float32, np.int32, np.uint32
 LANES = 16
@@ -65,16 +65,19 @@ def histogram_gap(
         shared: whether to compute the second estimate; without it, it is NaN.
 
     Raises:
-        ValueError: unless d = 2, or with fewer than one round or two draws.
+        ValueError: unless d = 2, for batches that differ, invalid mixtures, or fewer than one round or two draws.
     """
+    laws = truth, anchor_fit, synthetic_fit
     B, _, d = truth.means.shape
-    if d != 2:
+    if any(law.means.shape[-1] != 2 for law in laws):
         raise ValueError(f"a histogram with {BINS} cells a side is for d = 2, got d = {d}")
+    if any(len(law.means) != B for law in laws):
+        raise ValueError(f"laws: one batch, got {[len(law.means) for law in laws]} configurations")
+    check(*laws, roots=False)  # which `factors` does
     if rounds < 1 or not 2 <= draws <= 100_000:
         raise ValueError(f"at least one round and 2 to 100,000 draws, got {rounds} and {draws}")
     if len(seeds) != B:
         raise ValueError(f"seeds: one for each of the {B} configurations, got {len(seeds)}")
-    laws = truth, anchor_fit, synthetic_fit
     parts = [_prepared(law) for law in laws]
     found = np.full((B, 2, 3), np.nan)
     for b, seed in enumerate(seeds):

@@ -15,7 +15,8 @@ chosen as everywhere with joblib.  Dask, then Ray:
     with joblib.parallel_config("ray"):
         table = sweep(grid, repeats=100, seed=1, checkpoint="runs/k")
 
-Workers return rows and only this process writes, so they need no common disk.
+Workers return rows and only this process writes, so they need no common disk.  Most backends hand over a batch
+when it is done; `multiprocessing` and `ray` cannot, and there a few batches for each worker are kept at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
@@ -51,7 +52,8 @@ def evaluate(
     draws: int = 1000,
     points: int = 2000,
 ) -> pd.DataFrame:
-    """The rows of some repeats of one setting, see :func:`sweep` for the arguments and columns."""
+    """The rows of some repeats of one setting, see :func:`sweep` for the arguments, columns and errors."""
+    _check([setting], estimators)
     run = simulate(setting, repeats, seed)
     fits = run.truth, run.anchor_fit.mixture, run.synthetic_fit.mixture
     columns: dict[str, object] = {**dataclasses.asdict(setting), "repeat": np.asarray(repeats, dtype=np.int64)}
@@ -106,19 +108,18 @@ def sweep(
     Raises:
         ValueError: for an empty or repeated grid, unknown estimators, histograms in other than two dimensions, or
             a checkpoint of another kind of sweep.
+        A setting checks its own values, see :class:`rbcore.gmm_world.Setting`.
     """
-    grid, numbers = (
-        list(grid),
-        list(range(repeats)) if isinstance(repeats, int | np.integer) else [int(r) for r in repeats],
-    )
+    if isinstance(grid, Setting) or not all(isinstance(setting, Setting) for setting in grid):
+        raise ValueError(f"grid is a sequence of settings, as in [Setting(K=2), Setting(K=3)], got {grid!r}")
+    if isinstance(repeats, float | str):
+        raise ValueError(f"repeats is a whole number, or a sequence of them, got {repeats!r}")
+    grid, numbers = list(grid), list(range(repeats) if isinstance(repeats, int | np.integer) else repeats)
     if not grid or not numbers:
         raise ValueError("grid and repeats: at least one setting and one repeat")
     if len(set(grid)) < len(grid) or len(set(numbers)) < len(numbers):
         raise ValueError("grid and repeats name each setting and each repeat once")
-    if not estimators or set(estimators) - set(ESTIMATORS):
-        raise ValueError(f"estimators are some of {', '.join(ESTIMATORS)}, got {tuple(estimators)}")
-    if {"released", "shared"} & set(estimators) and any(setting.d != 2 for setting in grid):
-        raise ValueError("histograms are for d = 2: use estimators=('density',) in other dimensions")
+    _check(grid, estimators)
     if batch < 1:
         raise ValueError(f"batch is a number of configurations, at least 1, got {batch}")
     kind = {
@@ -137,7 +138,7 @@ def sweep(
         missing = [r for r in numbers if (*dataclasses.astuple(setting), r) not in done]
         tasks += [(setting, missing[i : i + batch]) for i in range(0, len(missing), batch)]
     how = {"seed": seed, "estimators": tuple(estimators), "rounds": rounds, "draws": draws, "points": points}
-    work = (joblib.delayed(evaluate)(*task, **how) for task in tasks)
+    work = [joblib.delayed(evaluate)(*task, **how) for task in tasks]
     total = len(grid) * len(numbers)
     bar = tqdm(
         total=total,
@@ -146,12 +147,33 @@ def sweep(
         disable=None if progress is None else not progress,
     )
     with bar:
-        for part in joblib.Parallel(jobs, return_as="generator_unordered", prefer="threads")(work):
+        for part in _finished(work, jobs):
             if folder is not None:
                 _save(part, folder)
             parts.append(part)
             bar.update(len(part))
     return _ordered(pd.concat(parts, ignore_index=True), grid, numbers)
+
+
+def _check(grid: Sequence[Setting], estimators: Sequence[str]) -> None:
+    """Refuse unknown estimators, and histograms in other than two dimensions."""
+    if isinstance(estimators, str) or not estimators or set(estimators) - set(ESTIMATORS):
+        raise ValueError(f"estimators are some of {', '.join(ESTIMATORS)}, in a tuple, got {estimators!r}")
+    if {"released", "shared"} & set(estimators) and any(setting.d != 2 for setting in grid):
+        raise ValueError("histograms are for d = 2: use estimators=('density',) in other dimensions")
+
+
+def _finished(work: Sequence[object], jobs: int | None) -> Iterator[pd.DataFrame]:
+    """What the delayed calls return: one by one as they finish, or in groups if the backend cannot tell."""
+    try:
+        pool = joblib.Parallel(jobs, return_as="generator_unordered", prefer="threads")
+    except ValueError:
+        pool = joblib.Parallel(jobs, prefer="threads")
+        size = 4 * joblib.effective_n_jobs(jobs)
+        for i in range(0, len(work), size):
+            yield from pool(work[i : i + size])
+    else:
+        yield from pool(work)
 
 
 def panels(
@@ -182,6 +204,10 @@ def summarize(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str], le
     """
     if not 0 < level < 1:
         raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
+    if missing := (set(by) | set(columns)) - set(table.columns):
+        raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
+    if table[list(columns)].isna().any(axis=None):
+        raise ValueError("a column to summarize holds NaN")
     rows = []
     for group, part in table.groupby(list(by), sort=False):
         for column in columns:

@@ -139,8 +139,8 @@ def label_information(K: int, J: int, L: int) -> LabelInformation:
     on J + L others otherwise: `Delta I = H(X | e_p) = h(q) + q log(J + L)`, with h the entropy of a bit, and
     `H(e_M) = h(q) + log(J + L)` is not smaller.
     """
-    if K < 1 or J < 0 or L < 0:
-        raise ValueError(f"K is at least 1, J and L at least 0, got {K}, {J}, {L}")
+    if not (K >= 1 and J >= 0 and L >= 0) or any(int(x) != x for x in (K, J, L)):
+        raise ValueError(f"K is at least 1, J and L at least 0, all whole numbers, got {K}, {J}, {L}")
     q, own = (J + L) / (K + J + L), J + L
     bit = float(stats.entropy([q, 1 - q]))
     log_own = math.log(own) if own else 0.0

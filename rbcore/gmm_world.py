@@ -74,6 +74,11 @@ class Setting:
             )
         if self.covariance not in LAWS:
             raise ValueError(f"covariance is one of {', '.join(LAWS)}, got {self.covariance!r}")
+        reals = ("separation", "variance", "concentration", "mean_error", "covariance_error", "reg")
+        for name in reals:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+                raise ValueError(f"{name} is a number, got {value!r}")
         for name in ("variance", "reg"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is positive and finite, got {getattr(self, name)}")
@@ -86,7 +91,7 @@ class Setting:
             )
         if not self.concentration > 0:
             raise ValueError(f"concentration is positive (inf for equal weights), got {self.concentration}")
-        for name in ("separation", "variance", "concentration", "mean_error", "covariance_error", "reg"):
+        for name in reals:
             object.__setattr__(self, name, float(getattr(self, name)))
 
 
@@ -110,7 +115,7 @@ class Run(NamedTuple):
 
 def configuration_seed(seed: int, setting: Setting, repeat: int) -> np.random.SeedSequence:
     """The seed of one configuration, a function of (seed, setting, repeat) alone."""
-    if seed < 0 or repeat < 0:
+    if not all(isinstance(x, int | np.integer) and x >= 0 for x in (seed, repeat)):
         raise ValueError(f"seed and repeat are whole numbers, at least 0, got {seed} and {repeat}")
     digest = hashlib.blake2b(repr(dataclasses.astuple(setting)).encode(), digest_size=16).digest()
     return np.random.SeedSequence(seed, spawn_key=(*np.frombuffer(digest, "<u4").tolist(), repeat))
@@ -129,15 +134,41 @@ def mixtures(weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> Mi
         raise ValueError(
             f"weights (B, k), means (B, k, d), covariances (B, k, d, d): got {w.shape, m.shape, s.shape}"
         )
-    if not all(np.isfinite(a).all() for a in (w, m, s)):
-        raise ValueError("a mixture holds a value that is NaN or infinite")
-    if (w < 0).any() or not np.allclose(w.sum(axis=1), 1):
-        raise ValueError("weights are nonnegative and sum to 1")
-    if not np.allclose(s, s.swapaxes(-1, -2)):
-        raise ValueError("a covariance is not symmetric")
-    if (np.diagonal(s, axis1=-2, axis2=-1) <= 0).any() or (np.linalg.eigvalsh(s)[..., 0] <= 0).any():
-        raise ValueError("a covariance is not positive definite: every variance is positive")
-    return Mixtures(w, m, s)
+    law = Mixtures(w, m, s)
+    check(law)
+    if (np.linalg.eigvalsh(s)[..., 0] <= 0).any():
+        raise ValueError("a covariance is not positive definite")
+    return law
+
+
+def check(*laws: Mixtures, roots: bool = True) -> None:
+    """Refuse invalid mixtures; a covariance may be singular up to rounding.
+
+    Args:
+        roots: whether to look for negative eigenvalues too, as :func:`factors` does.
+
+    Raises:
+        ValueError: for values that are not finite, weights that are no pmf, or covariances that are not symmetric,
+            have a variance that is not positive, or are not positive semidefinite.
+    """
+    for law in laws:
+        if not all(np.isfinite(part).all() for part in law):
+            raise ValueError("a mixture holds a value that is NaN or infinite")
+        if (law.weights < 0).any() or not np.allclose(law.weights.sum(axis=1), 1):
+            raise ValueError("weights are nonnegative and sum to 1")
+        if (np.diagonal(law.covariances, axis1=-2, axis2=-1) <= 0).any():
+            raise ValueError("a covariance is not positive definite: it has a variance that is not positive")
+        largest = np.abs(law.covariances).max(axis=(-1, -2), keepdims=True)
+        if (np.abs(law.covariances - law.covariances.swapaxes(-1, -2)) > 1e-8 * largest).any():
+            raise ValueError("a covariance is not symmetric")
+        if roots:
+            _semidefinite(np.linalg.eigvalsh(law.covariances))
+
+
+def _semidefinite(values: np.ndarray) -> None:
+    """Refuse eigenvalues (..., d), in ascending order, of which one is negative by more than rounding."""
+    if not (values[..., 0] >= -1e-9 * np.abs(values[..., -1])).all():
+        raise ValueError("a covariance is not positive definite: it has a negative eigenvalue")
 
 
 def covariances(setting: Setting, uniform: np.ndarray) -> np.ndarray:
@@ -163,18 +194,28 @@ def _ingredients(setting: Setting, rng: np.random.Generator, k: int) -> np.ndarr
 
 
 def factors(covariance: np.ndarray) -> np.ndarray:
-    """A root `R` with `R R^T` the covariance (..., d, d), also of one that is singular up to rounding."""
+    """A root `R` with `R R^T` the covariance (..., d, d), also of one that is singular up to rounding.
+
+    Raises ValueError for a covariance with a negative eigenvalue.
+    """
     values, vectors = np.linalg.eigh(covariance)
+    _semidefinite(values)
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
 
 
 def simulate(setting: Setting, repeats: Sequence[int], seed: int) -> Run:
-    """The configurations (setting, repeat), one for each of `repeats`, from drawing the truth to the two fits."""
+    """The configurations (setting, repeat), one for each of `repeats`, from drawing the truth to the two fits.
+
+    Raises:
+        ValueError: for no repeat, or a seed or repeat that is not a whole number or negative.
+    """
+    if isinstance(repeats, int | np.integer):
+        raise ValueError(f"repeats names the configurations, as in range({repeats}), got {repeats}")
     K, J, L, d = setting.K, setting.J, setting.L, setting.d
     B, k = len(repeats), K + J + L
     if B < 1:
         raise ValueError("repeats is empty: at least one configuration is needed")
-    seeds = [configuration_seed(seed, setting, int(r)).spawn(3) for r in repeats]
+    seeds = [configuration_seed(seed, setting, r).spawn(3) for r in repeats]
     rngs = [np.random.Generator(np.random.SFC64(s[0])) for s in seeds]
     means = np.stack([setting.separation * rng.random((k, d)) for rng in rngs])
     laws = covariances(setting, np.stack([_ingredients(setting, rng, k) for rng in rngs]))

@@ -157,7 +157,9 @@ def test_cholesky_is_numpys(seed, d):
         ({"restarts": 0}, "at least 1"),
         ({"reg": 0.0}, "positive"),
         ({"tol": np.nan}, "positive"),
+        ({"k": 1.5}, "k is a number of components"),
         ({"labels": np.full((1, 5), 2)}, "labels are integers"),
+        ({"labels": [0, 1]}, "labels has the shape"),
     ],
 )
 def test_bad_arguments_are_refused(change, message):

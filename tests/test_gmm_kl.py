@@ -167,12 +167,28 @@ def test_components_without_weight_are_left_out():
             {"q": Mixtures(np.ones((1, 1)), np.zeros((1, 1, 2)), -np.eye(2)[None, None])},
             "variance that is not positive",
         ),
+        (
+            {"q": Mixtures(np.ones((1, 1)), np.zeros((1, 1, 2)), np.array([[[[1, 2], [2, 1.0]]]]))},
+            "negative eigen",
+        ),
+        ({"p": Mixtures(np.ones((1, 1)), np.zeros((1, 1, 2)), np.array([[[[1, 0.5], [0, 1]]]]))}, "not symmetric"),
+        ({"q": Mixtures(np.full((1, 2), 0.6), np.zeros((1, 2, 2)), np.tile(np.eye(2), (1, 2, 1, 1)))}, "sum to 1"),
     ],
 )
 def test_bad_arguments_are_refused(change, message):
     law = random_mixture(np.random.default_rng(0), 2, 2)
+    if "draws" not in change and "rngs" not in change:
+        with pytest.raises(ValueError, match=message):
+            kl_separated(*({"p": law, "q": law} | change).values())
     with pytest.raises(ValueError, match=message):
         kl(**({"p": law, "q": law, "draws": 10, "rngs": rngs(1)} | change))
+
+
+def test_divergences_of_impossible_gaussians_are_refused():
+    with pytest.raises(ValueError, match="determinant"):
+        kl_gaussians(np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0]))
+    with pytest.raises(ValueError, match="NaN"):
+        kl_gaussians(np.zeros(2), np.full((2, 2), np.nan), np.zeros(2), np.eye(2))
 
 
 def test_points_and_mixtures_fit_together():

@@ -199,6 +199,28 @@ def test_bad_arguments_are_refused(change, message):
         histogram_gap(*laws, **({"seeds": run.streams} | change))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"means": np.full((1, 2, 2), np.nan)}, "NaN"),
+        ({"weights": np.array([[1.5, -0.5]])}, "nonnegative"),
+        ({"covariances": np.tile(-np.eye(2), (1, 2, 1, 1))}, "variance that is not positive"),
+        ({"covariances": np.tile(np.array([[1.0, 2.0], [2.0, 1.0]]), (1, 2, 1, 1))}, "negative eigenvalue"),
+    ],
+)
+def test_invalid_mixtures_do_not_reach_the_compiled_loops(change, message):
+    run = simulate(Setting(), range(1), 0)
+    fit = run.anchor_fit.mixture
+    with pytest.raises(ValueError, match=message):
+        histogram_gap(run.truth, fit._replace(**change), run.synthetic_fit.mixture, run.streams)
+
+
+def test_batches_fit_together():
+    one, two = (simulate(Setting(), range(n), 0) for n in (1, 2))
+    with pytest.raises(ValueError, match="one batch"):
+        histogram_gap(one.truth, two.anchor_fit.mixture, one.synthetic_fit.mixture, one.streams)
+
+
 def test_histograms_are_for_two_dimensions():
     run = simulate(Setting(d=3), range(1), 0)
     with pytest.raises(ValueError, match="d = 2"):

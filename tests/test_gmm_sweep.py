@@ -116,8 +116,10 @@ def test_two_dask_workers_give_the_same_rows(table, tmp_path):
     same(sweep(GRID, 6, seed=1, checkpoint=tmp_path / "c", **QUICK), table)
 
 
-def test_processes_give_the_same_rows(table):
-    with joblib.parallel_config("loky", n_jobs=2):
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_processes_give_the_same_rows(table, backend):
+    """The second backend, and Ray's, which is made from it, hand over no result before all are there."""
+    with joblib.parallel_config(backend, n_jobs=2):
         same(sweep(GRID[:1], 6, seed=1, batch=3, **QUICK), table.iloc[:6])
 
 
@@ -150,6 +152,11 @@ def test_other_dimensions_have_densities():
         ({"batch": 0}, "at least 1"),
         ({"rounds": 0, "points": 5}, "at least one round"),
         ({"points": 0}, "at least 1"),
+        ({"estimators": "density"}, "in a tuple"),
+        ({"grid": Setting()}, "sequence of settings"),
+        ({"grid": [{"K": 2}]}, "sequence of settings"),
+        ({"repeats": 1.5}, "whole number"),
+        ({"repeats": [0.5]}, "whole numbers"),
     ],
 )
 def test_bad_sweeps_are_refused(change, message):
@@ -193,6 +200,10 @@ def test_too_few_rows_have_no_interval():
         summarize(pd.DataFrame({"K": [2], "gap": [1.0]}), ["K"], ["gap"])
     with pytest.raises(ValueError, match="level"):
         summarize(pd.DataFrame({"K": [2, 2], "gap": [1.0, 2.0]}), ["K"], ["gap"], level=95)
+    with pytest.raises(ValueError, match="no column other"):
+        summarize(pd.DataFrame({"K": [2, 2], "gap": [1.0, 2.0]}), ["K"], ["other"])
+    with pytest.raises(ValueError, match="NaN"):
+        summarize(pd.DataFrame({"K": [2, 2], "gap": [1.0, np.nan]}), ["K"], ["gap"])
     few = summarize(pd.DataFrame({"K": [2, 2], "gap": [1.0, 2.0]}), ["K"], ["gap"])
     assert few["median_low"][0] == -np.inf
 

@@ -135,6 +135,9 @@ def test_any_dimension_works(law, d):
         ({"reg": 0.0}, "reg is positive"),
         ({"separation": math.nan}, "separation"),
         ({"separation": -1.0}, "separation"),
+        ({"separation": "10"}, "separation is a number"),
+        ({"variance": True}, "variance is a number"),
+        ({"reg": None}, "reg is a number"),
         ({"mean_error": -0.1}, "mean_error is finite"),
         ({"covariance_error": math.inf}, "covariance_error is finite"),
         ({"concentration": 0.0}, "concentration is positive"),
@@ -156,7 +159,7 @@ def test_bad_settings_are_refused(change, message):
         ({"means": np.zeros((3, 2))}, "weights"),
         ({"means": np.zeros((2, 0)), "covariances": np.zeros((2, 0, 0))}, "weights"),
         ({"covariances": np.array([[[1.0, 0.5], [0.0, 1.0]]] * 2)}, "not symmetric"),
-        ({"covariances": np.array([np.diag([-1.0, 1.0])] * 2)}, "every variance is positive"),
+        ({"covariances": np.array([np.diag([-1.0, 1.0])] * 2)}, "variance that is not positive"),
         ({"covariances": np.ones((2, 2, 2))}, "not positive definite"),
     ],
 )
@@ -173,5 +176,9 @@ def test_good_mixtures_get_a_batch():
 def test_seeds_and_repeats_are_not_negative():
     with pytest.raises(ValueError, match="at least 0"):
         configuration_seed(-1, Setting(), 0)
+    with pytest.raises(ValueError, match="whole numbers"):
+        simulate(Setting(), [0.5], 0)
+    with pytest.raises(ValueError, match="range"):
+        simulate(Setting(), 3, 0)
     with pytest.raises(ValueError, match="empty"):
         simulate(Setting(), [], 0)
