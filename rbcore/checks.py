@@ -110,6 +110,21 @@ def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
+def trained(check: Check, spread: float) -> Check:
+    """A check whose value depends on trained weights, which change with a processor's rounding.
+
+    The verdict is that of `check`.  Its value is pinned no closer than twice `spread`, the amount by which it
+    moves when the same training is done with other arithmetic.
+
+    Raises:
+        ValueError: for a check without a value, or a spread that is not positive.
+    """
+    if check.value is None or not spread > 0:
+        raise ValueError(f"a check with a value and a positive spread, got {check.value} and {spread}")
+    ends = check.value - 2 * spread, check.value + 2 * spread
+    return check._replace(kind="statistical", measure=f"{check.measure}, trained weights", ci=ends)
+
+
 class Mean(NamedTuple):
     """A sample mean with its standard error and its two-sided interval at `level`."""
 

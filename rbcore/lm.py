@@ -14,9 +14,10 @@
 One module per idea: :mod:`rbcore.lm_language` (sequences, tasks, verifier, noise, KL in parts),
 :mod:`rbcore.lm_models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm_train` (stacks, checkpoints),
 :mod:`rbcore.lm_prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm_world` (base,
-generator, students, mixtures, rules), :mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on
-one's own output), :mod:`rbcore.lm_bound` (the post-training bound) and :mod:`rbcore.lm_hub` (the same with any
-model and data set of the Hugging Face hub, where nothing is known exactly).
+generator, students, mixtures, rules), :mod:`rbcore.lm_study` (students of different data, in pairs),
+:mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on one's own output), :mod:`rbcore.lm_bound` (the
+post-training bound) and :mod:`rbcore.lm_hub` (the same with any model and data set of the Hugging Face hub, where
+nothing is known exactly).
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ from rbcore.lm_prompt import (
     prompt_information,
     tag_law,
 )
-from rbcore.lm_train import Job, Recipe, Trained, train
+from rbcore.lm_train import Job, Recipe, Trained, checkpoints, train
 from rbcore.lm_world import Setup, World, build, duplicate, mix, rule_based, rule_law, students
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "answers",
     "ask",
     "build",
+    "checkpoints",
     "corrupt",
     "divergences",
     "documents",

@@ -302,3 +302,13 @@ def test_positive_medians_at_the_margin_and_jointly():
 def test_medians_refuse_what_says_nothing(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_trained_keeps_the_verdict_and_widens_the_pin():
+    for sound in (checks.at_most(0.0, 1.0), checks.at_most(1.0, 0.0)):
+        found = checks.trained(sound, 0.1)
+        assert found.holds == sound.holds and found.kind == "statistical" and found.value == sound.value
+        assert found.ci == pytest.approx((sound.value - 0.2, sound.value + 0.2))
+    for bad in ((checks.proved("I(X;Y) >= 0"), 0.1), (checks.at_most(0.0, 1.0), 0.0)):
+        with pytest.raises(ValueError, match="spread"):
+            checks.trained(*bad)

@@ -1,0 +1,150 @@
+"""Comparisons of students: arms that differ in their data, seeds in pairs, exact KL for each.
+
+An *arm* is a way to make a student's training data from a seed.  All arms of one seed share the start and the
+order of the batches, so arms are compared in pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from rbcore import lm_models
+from rbcore.lm_language import documents
+from rbcore.lm_models import Ensemble, Size, kl
+from rbcore.lm_prompt import Curation, Prompt, generate, information_gain
+from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm_world import World, base_data
+
+PARTS = ["tag", "input", "answer", "total"]
+NOTHING = np.zeros((1, 0), dtype=np.int64)  # the context of a prompt that shows nothing
+
+
+def study(
+    world: World,
+    task: Sequence[int],
+    arms: Mapping[Hashable, Callable[[int], np.ndarray]],
+    seeds: Sequence[int],
+    recipe: Recipe | None = None,
+    **how: object,
+) -> pd.DataFrame:
+    """KL(D || student), in parts and in nats, for each arm and seed; columns arm, seed, tag, input, answer, total.
+
+    Args:
+        task: the skills of `D`.
+        arms: for each arm its data (N, T) as a function of the seed.
+        how: `stack`, `checkpoint`, `every` and `progress` of :func:`rbcore.lm_train.train`.
+
+    Raises:
+        ValueError: for no arms or no seeds.
+    """
+    runs = [(arm, int(seed)) for arm in arms for seed in seeds]
+    if not runs:
+        raise ValueError("study: at least one arm and one seed")
+    jobs = [Job(world.base, arms[arm](seed), seed) for arm, seed in runs]
+    recipe = Recipe() if recipe is None else recipe
+    models = train(jobs, recipe, **how).models
+    parts = kl(models, world.language, task)
+    table = pd.DataFrame({"arm": pd.Series([arm for arm, _ in runs], dtype=object), "seed": [s for _, s in runs]})
+    return table.assign(**{name: getattr(parts, name) for name in PARTS})
+
+
+def paired(table: pd.DataFrame, column: str = "total", index: str = "arm") -> pd.DataFrame:
+    """One row for each arm, one column for each seed, in the order of first appearance; values of `column`."""
+    return table.pivot_table(index=index, columns="seed", values=column, sort=False)
+
+
+def by_arm(table: pd.DataFrame, column: str = "total") -> dict[Hashable, np.ndarray]:
+    """The values of `column` for each arm, in the order of the seeds: :func:`paired` for arms that are tuples."""
+    return {arm: rows.to_numpy() for arm, rows in paired(table, column).iterrows()}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to ask and to curate.  anchors: in the context.  strict: the prompt names the task's tags, uniformly.
+
+    temperature: of the generator.  verify: only right answers pass.
+    """
+
+    anchors: int = 0
+    strict: bool = False
+    temperature: float = 1.0
+    verify: bool = True
+
+
+def prompted(
+    world: World,
+    task: Sequence[int],
+    pools: Mapping[int, np.ndarray],
+    ways: Sequence[Way],
+    n: int,
+    contexts: int = 64,
+    draws: int = 512,
+    **how: object,
+) -> pd.DataFrame:
+    """Students of what the generator answers in each of these ways: :func:`study`, and facts about the data.
+
+    More columns: those of :class:`Way`; `gain_tag` and `gain`, the information gain of a raw answer, whole and
+    its tag's part, in nats; `accepted`, the share of answers that passed; `off_task`, the share of the data whose
+    tag is not of the task.
+
+    Args:
+        pools: for each seed the anchors (N, T) that prompts show.  n: sequences of each data set.
+        contexts: prompts of each seed and way.  draws: for the gain.
+    """
+    language, facts, data = world.language, [], {}
+    for way in ways:
+        prompt = Prompt(way.anchors, tuple(task) if way.strict else None)
+        for seed, pool in pools.items():
+            # one stream for each way of asking, so that raw and verified data come from the same answers
+            rng = np.random.default_rng([seed, 5, way.anchors, way.strict, round(1000 * way.temperature)])
+            shown = prompt.contexts(pool, rng, contexts)
+            gain = information_gain(world.generator, language, prompt, shown, draws, rng, way.temperature)
+            curation = Curation(verify=way.verify)
+            made = generate(world.generator, language, prompt, shown, n, rng, curation, way.temperature)
+            data[way, seed] = made.tokens
+            off = ~np.isin(language.tags(made.tokens), list(task))
+            seen = {"gain": gain.total, "gain_tag": gain.tag, "accepted": made.accepted, "off_task": off.mean()}
+            facts.append(asdict(way) | seen)
+    arms = {way: (lambda seed, way=way: data[way, seed]) for way in ways}
+    table = study(world, task, arms, list(pools), **how)
+    return pd.concat([table, pd.DataFrame(facts)], axis=1)
+
+
+class Grown(NamedTuple):
+    """A model after each of several numbers of steps, and after the last; its parameters; its training losses."""
+
+    snapshots: dict[int, Ensemble]
+    parameters: int
+    losses: np.ndarray
+
+
+def grow_generator(world: World, size: Size, recipe: Recipe, seed: int, **how: object) -> Grown:
+    """Another generator for the same language and topics, with fresh documents; `recipe.keep` keeps snapshots.
+
+    The generator after the last step is among the snapshots.
+    """
+    setup, language = world.setup, world.language
+    rng, fresh = np.random.default_rng([seed, 6]).spawn(2)
+    size = size._replace(context=max(size.context, setup.sequences * language.tokens))
+    data = documents(
+        language, rng, world.topics, recipe.steps * recipe.batch, setup.sequences, setup.typos
+    )  # fmt: skip
+    start = lm_models.create(language.vocabulary, size, [fresh])
+    done = train([Job(start, data, seed)], recipe, note="generator", **how)
+    return Grown(done.snapshots | {recipe.steps: done.models}, start.size, done.losses[:, 0])
+
+
+def with_base(world: World, size: Size, recipe: Recipe, seed: int, **how: object) -> World:
+    """The same world with a base model of another size, so that students have that size."""
+    language, setup = world.language, world.setup
+    rng, fresh = np.random.default_rng([seed, 7]).spawn(2)
+    data = base_data(language, range(setup.own), world.skills, recipe, rng)
+    size = size._replace(context=max(size.context, language.tokens))
+    start = lm_models.create(language.vocabulary, size, [fresh])
+    done = train([Job(start, data, seed)], recipe, note="base", **how)
+    return world._replace(base=done.models)
