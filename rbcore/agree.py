@@ -24,6 +24,7 @@ from rbcore.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, colle
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
 STANDARD_ERRORS = 4.0  # a statistical value may move this far before it has drifted
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
+TRAINED, LOOSE = 3.0, 6.0  # where networks are trained: how many times as far, and as wide
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
 
 
@@ -69,13 +70,15 @@ CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "given", "departs", "v
 def tolerance(entry: Value | Claim) -> float:
     """How far `entry.value` may be from its pin: rounding for exact floats, standard errors for estimates.
 
-    A statistical claim may move by half the width of its interval.
+    A statistical claim may move by half the width of its interval.  Where networks are trained (see
+    :func:`rbcore.ledger.trained`) statistical results may move `TRAINED` times as far.
     """
+    more = TRAINED if entry.trained else 1
     rounding = max(ROUNDING * abs(entry.value), FLOOR) if isinstance(entry.value, float) else 0.0
     if isinstance(entry, Value):
-        return rounding if entry.se is None else max(STANDARD_ERRORS * entry.se, rounding)
+        return rounding if entry.se is None else max(more * STANDARD_ERRORS * entry.se, rounding)
     if entry.ci is not None:
-        return max((entry.ci[1] - entry.ci[0]) / 2, rounding)
+        return max(more * (entry.ci[1] - entry.ci[0]) / 2, rounding)
     return max(min(entry.tolerance, STATED), rounding) if isinstance(entry.value, float) else 0.0
 
 
@@ -85,7 +88,7 @@ def pins_of(chapters: Iterable[Chapter]) -> dict[str, Any]:
     for chapter in chapters:
         pins["parameters"][chapter.name] = dict(chapter.parameters)
         for entry in chapter.values:
-            kept = {k: v for k, v in asdict(entry).items() if v not in (None, "") and k != "name"}
+            kept = {k: v for k, v in asdict(entry).items() if v not in (None, "") and k not in ("name", "trained")}
             pins["values"][entry.name] = kept | {"tolerance": tolerance(entry)}
         for entry in chapter.claims:
             kept = {k: getattr(entry, k) for k in (*CLAIM_FIELDS, "value", "ci")}
@@ -217,12 +220,13 @@ def _moved(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Drift]:
     allowed, warranted = pin.get("tolerance", 0.0), tolerance(entry)
     if type(allowed) not in (int, float):
         allowed = math.nan  # nothing is within it
+    factor = LOOSE if entry.trained else 2
     pinned, fresh = _numbers(pin), _numbers(vars(entry))
     if len(pinned) != len(fresh) or not all(_within(a, b, allowed) for a, b in zip(pinned, fresh, strict=True)):
         yield _ends(pinned), _ends(fresh), f"{allowed:.3g}", PIN_REMEDY
-    elif not warranted / 2 - FLOOR <= allowed <= warranted * 2 + FLOOR:
+    elif not warranted / factor - FLOOR <= allowed <= warranted * factor + FLOOR:
         remedy = "a pin wider than the result warrants hides drift: `make pin`"
-        yield (f"tolerance {allowed:.3g}", f"tolerance {warranted:.3g}", "factor 2",
+        yield (f"tolerance {allowed:.3g}", f"tolerance {warranted:.3g}", f"factor {factor:g}",
                remedy if allowed > warranted else PIN_REMEDY)  # fmt: skip
 
 

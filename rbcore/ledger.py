@@ -50,6 +50,7 @@ class Value:
     se: float | None = None
     ci: tuple[float, float] | None = None
     chapter: str = ""
+    trained: bool = False
 
     def number(self) -> str:
         """The value in its format, without unit: ``0.374`` or ``37.4%``."""
@@ -88,6 +89,7 @@ class Claim:
     chapter: str = ""
     seconds: float = 0.0
     given: str = ""
+    trained: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,15 @@ def claim(
     _emit({"claim": _payload(entry), **behind}, f"{mark} ({entry.kind}): {fill(entry.sentence, _recorded_here)}")
 
 
+def trained() -> None:
+    """Say that statistical results of this chapter rest on networks that it trains.
+
+    Training multiplies rounding, so on another processor the same seed gives other weights, other values within
+    their errors, and other errors.  The pins of such results are wider; the sentences have to hold all the same.
+    """
+    _emit({"trained": True}, "this chapter trains networks: another processor finds other ones, as good as these")
+
+
 def fill(text: str, values: Mapping[str, Value]) -> str:
     """`text` with each value role replaced by the value it shows; roles with unknown names stay as they are."""
     show = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
@@ -259,7 +270,9 @@ def _emit(payload: dict[str, Any], plain: str) -> None:
 def _payload(entry: Value | Claim) -> dict[str, Any]:
     """The fields that were set, without those that only `collect` knows."""
     return {
-        k: v for k, v in asdict(entry).items() if v not in (None, "") and k not in ("chapter", "seconds", "check")
+        k: v
+        for k, v in asdict(entry).items()
+        if v not in (None, "") and k not in ("chapter", "seconds", "check", "trained")
     }
 
 
@@ -313,18 +326,19 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
     theorems: dict[str, Any] = {}
-    since_claim = 0.0
+    since_claim, networks = 0.0, False
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
         since_claim += seconds[index] if index < len(seconds) else 0.0
         payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         here = [p["claim"] for p in payloads if "claim" in p]
+        networks = networks or any("trained" in p for p in payloads)
         theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
         sources = _check_sources(_joined(cell["source"])) if here else {}
         for payload in (p["record"] for p in payloads if "record" in p):
             _once(values, payload["name"], chapter)
-            values[payload["name"]] = Value(**_tupled(payload), chapter=chapter)
+            values[payload["name"]] = Value(**_tupled(payload), chapter=chapter, trained=networks)
         for payload in here:
             _once(claims, payload["id"], chapter)
             check = sources.get(payload["id"]) or sources.get("")
@@ -335,6 +349,7 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
                 check=check,
                 chapter=chapter,
                 seconds=since_claim / len(here),
+                trained=networks,
             )
         if here:
             since_claim = 0.0

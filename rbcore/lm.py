@@ -15,7 +15,7 @@ One module per idea: :mod:`rbcore.lm_language` (sequences, tasks, verifier, nois
 :mod:`rbcore.lm_models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm_train` (stacks, checkpoints),
 :mod:`rbcore.lm_prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm_world` (base,
 generator, students, mixtures, rules), :mod:`rbcore.lm_study` (students of different data, in pairs),
-:mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on one's own output), :mod:`rbcore.lm_bound` (the
+:mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on its own output), :mod:`rbcore.lm_bound` (the
 post-training bound) and :mod:`rbcore.lm_hub` (the same with any model and data set of the Hugging Face hub, where
 nothing is known exactly).
 """

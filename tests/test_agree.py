@@ -398,3 +398,24 @@ def test_gather_reads_chapters_in_order_and_refuses_a_name_in_two(tmp_path):
     for kind, name, payload in (("value", "gap", value), ("claim", "x", claim)):
         with pytest.raises(LedgerError, match=f"the {kind} '{name}' is stored in 01-a and in 02-b"):
             gather({"01-a": one, "02-b": executed(tmp_path / "3.ipynb", payload)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "part", "name"), [(ESTIMATE, "values", ESTIMATE.name), (LIKELY, "claims", LIKELY.id)]
+)
+def test_results_of_trained_networks_have_wider_pins_and_exact_ones_have_not(entry, part, name):
+    """Another processor finds other weights: values move further, and their errors change more."""
+    assert tolerance(replace(entry, trained=True)) == pytest.approx(3 * tolerance(entry))
+    assert tolerance(replace(EXACT, trained=True)) == tolerance(EXACT)
+    mine = replace(entry, trained=True)
+    pinned = pins_of([chapter(mine)])
+    assert "trained" not in pinned[part][name]
+    for share, drifts in ((2.9 / 3, False), (3.1 / 3, True)):
+        shift = share * tolerance(mine)
+        ci = (entry.ci[0] + shift, entry.ci[1] + shift)
+        moved = chapter(replace(mine, value=entry.value + shift, ci=ci))
+        assert found([moved], pinned) == ([(part[:-1], name)] if drifts else [])
+    for factor, drifts in ((5.0, False), (7.0, True)):
+        changed = copy.deepcopy(pinned)
+        changed[part][name]["tolerance"] *= factor
+        assert found([chapter(mine)], changed) == ([(part[:-1], name)] if drifts else [])
