@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from rbcore import __main__ as commands
 from rbcore.execute import ROOT
@@ -14,3 +15,12 @@ def built_book() -> Iterator[Path]:
     """The folder of the pages, built from the sources as they are now; executes what is not cached."""
     assert commands.book(ROOT) == 0, "the book does not build: see the report above"
     yield ROOT / "book" / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks on one thread, which is faster, and then as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

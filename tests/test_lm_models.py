@@ -35,12 +35,7 @@ NONE = np.zeros((1, 0), dtype=np.int64)
 SIZE = Size(8, 2, 2, 18)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ensemble(n: int = 1, vocabulary: int = 7, size: Size = SIZE, seed: int = 0) -> Ensemble:

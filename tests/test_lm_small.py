@@ -5,17 +5,10 @@ from __future__ import annotations
 import datasets
 import numpy as np
 import pytest
-import torch
 
 from rbcore import lm_hub, lm_small
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("place", [*lm_small.PLACES, None])

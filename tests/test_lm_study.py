@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from rbcore import lm, lm_study
 from rbcore.lm_study import NOTHING, Way, by_arm, paired
@@ -17,12 +16,7 @@ SMALL = lm.Setup(
 QUICK = Recipe(30, 8, 1e-2)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,7 @@ from rbcore.lm_train import Job, Recipe, batches, checkpoints, train
 TONGUE = create(np.random.default_rng(0), skills=3, letters=3, length=2)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def start(seed: int = 0, heads: int = 2) -> Ensemble:

@@ -22,12 +22,7 @@ QUICK = Recipe(40, 8, 1e-2)
 NONE = np.zeros((1, 0), dtype=np.int64)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
