@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from rbcore import __main__ as commands
 from rbcore.execute import ROOT
@@ -20,6 +19,8 @@ def built_book() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Small networks on one thread, which is faster, and then as many as before."""
+    import torch  # only here: most tests do without it
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

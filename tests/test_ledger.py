@@ -383,8 +383,8 @@ def test_a_format_that_overflows_is_refused():
 
 def test_what_is_stored_after_trained_rests_on_networks(stored):
     ledger.trained()
-    (payload,) = stored[-1:]
+    (payload,) = stored
     before, after = cell("record('a', 1.0)", a_value("a")), cell("record('b', 1.0)", a_value("b"))
-    flag = cell("trained()", payload if isinstance(payload, dict) and "trained" in payload else {"trained": True})
+    flag = cell("trained()", payload[MIME])
     found = collect(notebook(before, flag, after, cell("claim('x', 'X.', True)", a_claim("x"))), "c")
     assert [v.trained for v in found.values] == [False, True] and found.claims[0].trained
