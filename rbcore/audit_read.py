@@ -1,0 +1,325 @@
+"""The inputs of an audit: texts or vectors, with labels and what else is known of each record.
+
+    anchor = read("ANCHOR", "anchors.jsonl", Fields(label="topic"))
+    synth = read("SYNTH", "synthetic.parquet", Fields(text="answer", label="topic"))
+    together(anchor, synth)
+
+Files stream: of a source with more than `limit` records a uniform sample is kept, so memory does not grow with the
+file.  Whatever is wrong with the data is an :class:`InputError` that names the input, the file and the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from rbcore.audit_formats import Folder, locate, opened
+from rbcore.audit_source import LONGEST, InputError, Source, listed, many, reason, shown
+from rbcore.audit_values import Columns, Record
+
+__all__ = ["LONGEST", "MIN", "Fields", "InputError", "Records", "fingerprint", "read", "together"]
+
+MIN = 20
+"""The fewest records that an input may have."""
+CHARACTERS = 1_000_000_000  # of all texts and prompts that are kept
+NUMBERS = 50_000_000  # of all vectors that are kept
+STEP = 1000  # records between two calls of `progress`
+CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
+EDGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Names of columns; None for one that is to be found (text or vector) or that there is none of.
+
+    Attributes:
+        text, vector: what the records are; name at most one.  For a folder of text files `text` says nothing.
+        label: the name of each record's group; for a folder of text files ``"folder"``, its sub-folders.
+        prompt: what the generator was given.
+        logprob: the log-probability (nats) that the generator gave the text.
+        losses: of HELDOUT only: the losses of the anchors' model and of the synthetic data's model.
+    """
+
+    text: str | None = None
+    vector: str | None = None
+    label: str | None = None
+    prompt: str | None = None
+    logprob: str | None = None
+    losses: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """One input of an audit.
+
+    Attributes:
+        name: such as ``"ANCHOR"``.  source: as the user gave it.  found: records in the source.
+        texts, vectors: exactly one of them; vectors have the shape (n, d), in float32 or float64.
+        labels, prompts: of each record.  logprobs: shape (n,), nats.  losses: shape (n, 2).
+        notes: what the user should know, in words.
+        origin: the file, or the split of a data set, and the columns that were read as texts or vectors.
+    """
+
+    name: str
+    source: str
+    found: int
+    texts: tuple[str, ...] | None
+    vectors: np.ndarray | None
+    labels: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
+    logprobs: np.ndarray | None = None
+    losses: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    origin: str = ""
+
+    def __len__(self) -> int:
+        return len(self.vectors if self.texts is None else self.texts)
+
+
+def read(
+    name: str,
+    source: str | os.PathLike[str],
+    fields: Fields = Fields(),
+    limit: int = 200_000,
+    seed: int = 0,
+    split: str = "train",
+    subset: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Records:
+    """The records of `source`, in its order; a uniform sample of `limit` of them when there are more.
+
+    The sample depends on `seed` and `name`.  `split` and `subset` are those of a data set.  `progress` is called
+    with the number of records read since its last call.
+
+    Raises:
+        InputError: for whatever is wrong with the options or the data.
+    """
+    _check_options(limit, seed, fields)
+    where = opened(name, source, split, subset)
+    text = None if isinstance(where, Folder) else fields.text
+    if isinstance(where, Folder) and fields.label not in (None, "folder"):
+        raise where.error("the labels of a folder of text files are its sub-folders: name 'folder' as the label")
+    losses = fields.losses if name == "HELDOUT" else None
+    columns = Columns(where, text, fields.vector, fields.label, fields.prompt, fields.logprob, losses)
+    sample = _Sample(limit, np.random.default_rng([seed, zlib.crc32(name.encode())]))
+    found = 0
+    with closing(where.rows(columns.names)) as rows:
+        for row in rows:
+            found += 1
+            if (record := columns.record(row)) is not None:
+                sample.add(record)
+            if sample.characters > CHARACTERS:
+                raise where.error(f"more than {CHARACTERS:,} characters of text: read fewer records (limit)")
+            if progress is not None and found % STEP == 0:
+                progress(STEP)
+    if progress is not None and found % STEP:
+        progress(found % STEP)
+    _check_enough(where, found, sample.seen)
+    return _records(name, os.fsdecode(source), where, columns, sample, found)
+
+
+def together(
+    anchor: Records, synth: Records, raw: Records | None = None, heldout: Records | None = None
+) -> tuple[str, ...]:
+    """Check that the inputs of one audit fit together; what the user should know of them, in words.
+
+    Raises:
+        InputError: when they do not.
+    """
+    inputs = [one for one in (anchor, synth, raw, heldout) if one is not None]
+    for one in inputs:
+        if len(one) < MIN:
+            raise InputError(f"{_called(one)}: {many(len(one), 'record')}, at least {MIN} are needed")
+    for one in inputs[1:]:
+        _check_alike(anchor, one)
+    notes = []
+    for i, one in enumerate(inputs):
+        for other in inputs[:i]:
+            if not _same(one, other):
+                continue
+            if one is raw and other is synth:
+                notes.append("RAW and SYNTH hold the same records: curation changed nothing, or one file is meant "
+                             "to be another")  # fmt: skip
+            else:
+                raise InputError(
+                    f"{_called(one)} holds the same records as {_called(other)}: give each input its own data"
+                )
+    return tuple(notes)
+
+
+def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: str | None = None) -> str:
+    """What identifies the contents of `source`, so that a run can tell whether it may resume; 64 hex digits.
+
+    A file is known by its path, its size and its contents; when it is large by the time of its last change and its
+    first and last bytes; a folder by the sizes and times of its files; a data set of the hub by its name.
+
+    Raises:
+        InputError: when there is no such source, or it cannot be read.
+    """
+    place, path = locate("input", source)
+    found = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        found.update(repr(parts).encode("utf-8", "backslashreplace"))
+
+    add(path if place == "hub" else os.path.realpath(path), *((split, subset) if place in ("hub", "disk") else ()))
+    try:
+        if place == "file":
+            _hash_file(path, found.update, add)
+        elif place != "hub":
+            for one in sorted(_below(path)):
+                status = os.stat(one)
+                add(os.path.relpath(one, path), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"input: {shown(path, 200)}: cannot be read ({reason(error)})") from error
+    return found.hexdigest()
+
+
+class _Sample:
+    """A uniform sample of a stream, in its order (algorithm R of Vitter 1985)."""
+
+    def __init__(self, size: int, rng: Generator):
+        self.size, self.rng, self.seen, self.characters = size, rng, 0, 0
+        self.kept: list[tuple[int, Record]] = []
+        self._chances: list[float] = []
+
+    def add(self, record: Record) -> None:
+        """One more record of the stream."""
+        if self.seen == 0 and isinstance(record.content, np.ndarray):
+            self.size = min(self.size, max(MIN, NUMBERS // record.content.size))
+        entry = (self.seen, record)
+        self.seen += 1
+        if len(self.kept) < self.size:
+            self.kept.append(entry)
+        else:
+            if not self._chances:
+                self._chances = self.rng.random(4096).tolist()
+            slot = int(self._chances.pop() * self.seen)
+            if slot >= self.size:
+                return
+            self.characters -= self.kept[slot][1].characters
+            self.kept[slot] = entry
+        self.characters += record.characters
+
+    def records(self) -> list[Record]:
+        """Those that were kept, in the order of the stream."""
+        return [record for _, record in sorted(self.kept, key=lambda entry: entry[0])]
+
+
+def _check_options(limit: int, seed: int, fields: Fields) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < MIN:
+        raise InputError(f"limit: a whole number of records, at least {MIN}, got {shown(limit)}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed: a whole number, zero or more, got {shown(seed)}")
+    losses = fields.losses
+    if losses is not None and (isinstance(losses, str) or len(losses) != 2):
+        raise InputError(f"losses: the names of two columns, got {shown(losses)}")
+
+
+def _check_enough(where: Source, found: int, full: int) -> None:
+    """Raise InputError when too few of the `found` records have a text."""
+    if 2 * full < found:
+        raise where.error(
+            f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
+        )
+    if full < MIN:
+        raise where.error(f"{many(full, 'record')}{' with text' * (full < found)}, at least {MIN} are needed")
+
+
+def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
+    kept = sample.records()
+    contents, labels, prompts, logprobs, losses = zip(*kept, strict=True)
+    notes = list(columns.notes)
+    if sample.seen < found:
+        notes.append(f"{many(found - sample.seen, 'empty text')} left out")
+    if len(kept) < sample.seen:
+        notes.append(f"a uniform sample of {len(kept):,} of {sample.seen:,} records is read")
+    if columns.label is not None and len(set(labels)) == len(kept):
+        notes.append(f"each record has a label of its own in '{shown(columns.label)}'")
+    vectors = None if columns.form == "text" else np.stack(contents)
+    if len(set(contents)) == 1 if vectors is None else (vectors == vectors[0]).all():
+        what = "texts" if vectors is None else "vectors"
+        raise where.error(f"all {len(kept):,} {what} are the same: name the column that tells records apart")
+    return Records(
+        name,
+        source,
+        found,
+        contents if vectors is None else None,
+        vectors,
+        labels if columns.label is not None else None,
+        prompts if columns.prompt is not None else None,
+        np.array(logprobs) if columns.logprob is not None else None,
+        np.array(losses) if columns.losses else None,
+        tuple(notes),
+        f"{where.origin}:{','.join(columns.content)}",
+    )
+
+
+def _check_alike(anchor: Records, one: Records) -> None:
+    """Raise InputError when two inputs are not of one kind."""
+    if (anchor.texts is None) != (one.texts is None):
+        texts, vectors = (one, anchor) if anchor.texts is None else (anchor, one)
+        raise InputError(
+            f"{_called(texts)} holds texts and {_called(vectors)} vectors: give all inputs as one kind"
+        )
+    if anchor.vectors is not None and anchor.vectors.shape[1] != one.vectors.shape[1]:
+        raise InputError(f"{_called(one)}: vectors of {one.vectors.shape[1]:,} numbers, "
+                         f"those of {_called(anchor)} have {anchor.vectors.shape[1]:,}")  # fmt: skip
+    if (anchor.labels is None) != (one.labels is None):
+        having, lacking = (one, anchor) if anchor.labels is None else (anchor, one)
+        raise InputError(
+            f"{_called(lacking)} has no labels and {_called(having)} has: name a label for all inputs or for none"
+        )
+    if anchor.labels is not None and not set(anchor.labels) & set(one.labels):
+        mine, other = (listed(sorted(set(x.labels)), 5) for x in (one, anchor))
+        raise InputError(f"{_called(one)}: none of its labels ({mine}) is one of {_called(anchor)} ({other})")
+
+
+def _same(one: Records, other: Records) -> bool:
+    """Whether two inputs are the same column of the same file, or the same records in any order."""
+    if one.origin and one.origin == other.origin:
+        return True
+    if len(one) != len(other) or (one.texts is None) != (other.texts is None):
+        return False
+    return Counter(_keys(one)) == Counter(_keys(other))
+
+
+def _keys(one: Records) -> Iterator[str | bytes]:
+    if one.texts is not None:
+        return iter(one.texts)
+    with np.errstate(over="ignore"):
+        return (row.tobytes() for row in one.vectors.astype(np.float32) + np.float32(0))  # no -0, any precision
+
+
+def _called(one: Records) -> str:
+    return f"{one.name} ({shown(one.source, 200)})"
+
+
+def _hash_file(path: str, update: Callable[[bytes], None], add: Callable[..., None]) -> None:
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        add(status.st_size)
+        if status.st_size <= CHEAP:
+            while block := file.read(EDGE):
+                update(block)
+        else:
+            add(status.st_mtime_ns)
+            update(file.read(EDGE))
+            file.seek(-EDGE, os.SEEK_END)
+            update(file.read(EDGE))
+
+
+def _below(folder: str) -> Iterator[str]:
+    """The ordinary files below a folder; links to folders are not followed."""
+    for base, _, names in os.walk(folder):
+        for one in names:
+            if os.path.isfile(os.path.join(base, one)):
+                yield os.path.join(base, one)

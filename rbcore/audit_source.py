@@ -1,0 +1,168 @@
+"""What the readers of an audit's inputs have in common: columns, places, and errors in the user's terms."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from typing import Any, Literal
+
+LONGEST = 1_000_000
+"""The most bytes that one record may have."""
+PEEK = 100  # records that are looked at to find out what the columns hold
+
+Kind = Literal["text", "number", "flag", "numbers", "chat", "null", "other"]
+
+
+class InputError(ValueError):
+    """Something is wrong with the user's data or options; the message, one line, says what and how to mend it."""
+
+
+class Source:
+    """A source of records.
+
+    `name` is the input's (such as ``"SYNTH"``), `path` the file's, `number` that of the record that was read last,
+    `typed` whether the format tells numbers from texts, and `void` what is said of a source without records.
+    """
+
+    unit, typed, void = "row", True, "holds no records"
+
+    def __init__(self, name: str, path: str):
+        self.name, self.path, self.number = name, path, 0
+
+    @property
+    def origin(self) -> str:
+        """What the source is, however the user wrote it."""
+        return os.path.realpath(self.path)
+
+    @property
+    def place(self) -> str:
+        """Where the record that was read last stands."""
+        return f"{self.unit} {self.number:,}"
+
+    def error(self, problem: str, at: str = "") -> InputError:
+        """An error about this source, or about a place in it."""
+        return InputError(f"{self.name}: {shown(self.path, 200)}{', ' if at else ''}{at}: {problem}")
+
+    def too_long(self, at: str, or_else: str = "") -> InputError:
+        """An error about a record of more than :data:`LONGEST` bytes."""
+        most = f"longer than {LONGEST:,} bytes, the most that is read of one record"
+        return self.error(f"{most}: cut it up or leave it out{or_else}", at)
+
+    def decoded(self, raw: bytes, at: str, offset: int = 0) -> str:
+        """Bytes in UTF-8 as text; `offset` is where they begin in the file.
+
+        Raises:
+            InputError: for bytes that are no text in UTF-8.
+        """
+        if b"\0" in raw:
+            where = offset + raw.index(b"\0")
+            raise self.error(f"a NUL byte (byte {where:,} of the file): not text in UTF-8, save it as such", at)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            what = f"byte {offset + error.start:,} of the file is 0x{raw[error.start]:02x}"
+            raise self.error(f"not UTF-8 ({what}): save the file in UTF-8", at) from error
+
+    def without_mark(self, raw: bytes, at: str = "") -> bytes:
+        """The file's first bytes without the mark of UTF-8.
+
+        Raises:
+            InputError: when they are the mark of another encoding.
+        """
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            wide = "UTF-32" if raw.startswith(b"\xff\xfe\0\0") else "UTF-16"
+            raise self.error(f"is in {wide}: save it in UTF-8", at)
+        return raw.removeprefix(b"\xef\xbb\xbf")
+
+    def kinds(self) -> dict[str, Kind]:
+        """What the columns hold, by their names; looked up in the first records.
+
+        Where values differ, the first one decides; without types all are text then.
+        """
+        found: dict[str, Kind] = {}
+        with closing(self.rows([])) as rows:
+            for row in islice(rows, PEEK):
+                for column, value in row.items():
+                    what, before = kind(value) if self.typed else kind_of_cell(value), found.get(column, "null")
+                    if before == "null":
+                        found[column] = what
+                    elif what not in ("null", before) and not self.typed:
+                        found[column] = "text"
+        return found
+
+    def rows(self, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+        """The records.  A reader may leave out columns that are not named, if any are.
+
+        Raises:
+            InputError: at the first record that cannot be read.
+        """
+        raise NotImplementedError
+
+
+def kind(value: Any) -> Kind:
+    """What a value is; an empty list says as little as null."""
+    if value is None or value == []:
+        return "null"
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list):
+        if all(type(one) in (int, float) for one in value):
+            return "numbers"
+        if all(isinstance(one, dict) and "role" in one and "content" in one for one in value):
+            return "chat"
+    return "other"
+
+
+def number_of(cell: str) -> float | None:
+    """The number that a cell holds, if it does."""
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value of the user's as one short printable line."""
+    text = str(value)
+    text = text if len(text) <= most else f"{text[: most - 4]} ..."
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """Names as a list in a sentence, the rest counted."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"'{shown(one)}'" for one in names[:most]) + more
+
+
+def many(n: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def reason(error: BaseException) -> str:
+    """Why a library failed, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return shown(next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__), 200)
+
+
+def kind_of_cell(cell: str | None) -> Kind:
+    """What a cell of a table without types holds."""
+    if not cell:
+        return "null"
+    if number_of(cell) is not None:
+        return "number"
+    if cell.startswith("[") and cell.endswith("]"):
+        try:
+            return "numbers" if kind(json.loads(cell)) == "numbers" else "text"
+        except (ValueError, RecursionError):
+            pass
+    return "text"
