@@ -1,0 +1,91 @@
+"""The command line of :mod:`rbcore.audit`: an option for each of its fields, a report, one line for each error."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from rbcore import audit, audit_read, audit_report
+from rbcore.audit import Options
+from rbcore.audit_embed import EmbedError
+from rbcore.audit_read import InputError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options with the names, types and defaults of the fields of :class:`rbcore.audit.Options`."""
+    found = argparse.ArgumentParser(
+        prog="python -m rbcore.audit",
+        description="Audit synthetic data against real records of the task; write report.html and report.json.",
+    )
+    types = typing.get_type_hints(Options)
+    for one in dataclasses.fields(Options):
+        kind = next(t for t in (*typing.get_args(types[one.name]), types[one.name]) if t is not type(None))
+        required = one.default is dataclasses.MISSING
+        shown = "" if required or one.default is None else f" (default: {one.default})"
+        found.add_argument(
+            f"--{one.name}",
+            type=kind,
+            required=required,
+            default=None if required else one.default,
+            help=(one.metadata["help"] + shown).replace("%", "%%"),
+        )
+    found.add_argument("--strict", action="store_true", help="exit with status 3 when something is flagged")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Audit, write the report, print its verdict.
+
+    The exit status: 0 written, 1 refused with a message, 3 flagged and --strict, 130 interrupted.
+    """
+    given = vars(parser().parse_args(argv))
+    strict = given.pop("strict")
+    _keep_libraries_quiet()
+    try:
+        options = Options(**given)
+        _check(options)
+        result = audit.run(options)
+        path = audit_report.write(result, options.out)
+    except (InputError, EmbedError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("error: there is not enough memory; use a smaller LIMIT, such as LIMIT=50000", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: finished stages are kept; the same command goes on from there", file=sys.stderr)
+        return 130
+    print(audit_report.summary(result))
+    print(f"report: {path}\nnumbers: {path.with_suffix('.json')}")
+    return 3 if strict and result.flagged else 0
+
+
+def _check(options: Options) -> None:
+    """Raise InputError for options that cannot be used, before anything is read."""
+    if options.seed < 0 or options.limit < audit_read.MIN:
+        raise InputError(
+            f"SEED is not negative, LIMIT at least {audit_read.MIN}: got {options.seed} and {options.limit}"
+        )
+    out = Path(options.out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"OUT={options.out}: a file of that name exists; name a folder for the report")
+    for name, source in options.sources().items():
+        if out.exists() and Path(source).exists() and Path(source).samefile(out):
+            raise InputError(f"OUT={options.out}: this is the input {name}; name another folder for the report")
+
+
+def _keep_libraries_quiet() -> None:
+    """Their bars would stand between ours, and their advice is for programs of another kind."""
+    import logging
+
+    import datasets
+    from transformers.utils import logging as of_transformers
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every retry
+    of_transformers.set_verbosity_error()
+    of_transformers.disable_progress_bar()
+    datasets.disable_progress_bars()

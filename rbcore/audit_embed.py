@@ -1,0 +1,128 @@
+"""Records as points: TF-IDF and a truncated SVD fitted on the spot, a sentence encoder, or given vectors.
+
+All inputs of an audit are embedded by one map, so that their points can be compared.  The default needs no
+download: words are hashed, weighted by TF-IDF (Salton and Buckley 1988), and projected onto the
+leading singular directions of a sample.  It sees words, not meaning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.preprocessing import Normalizer
+
+Progress = Callable[[int, int], None]
+DEFAULT = "tfidf"
+DIMENSION = 64  # of the default embedding
+FITTED_ON = 20_000  # records, at most
+BLOCK = 4096  # records embedded at once
+
+
+class EmbedError(ValueError):
+    """The embedding cannot be made; the message says what to do."""
+
+
+def embed(
+    inputs: Mapping[str, Sequence[str] | np.ndarray],
+    rng: Generator,
+    encoder: str = DEFAULT,
+    dimension: int = DIMENSION,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
+    """Points of shape (n, d), float32, for each input.
+
+    Args:
+        inputs: texts, or vectors of shape (n, d), by name; all of one kind.
+        encoder: ``"tfidf"``, or the name or local path of a sentence-transformers model (for texts only).
+        dimension: of the TF-IDF embedding, at most.
+        progress: called with the records embedded and their total.
+
+    Vectors are standardized with the mean and deviation of the first input, so that no unit counts more than
+    another.
+
+    Raises:
+        EmbedError: when the encoder cannot be loaded, or there is nothing to fit the default on.
+    """
+    names = list(inputs)
+    if isinstance(inputs[names[0]], np.ndarray):
+        if encoder != DEFAULT:
+            raise EmbedError(f"EMBED={encoder}: the data are vectors already; leave EMBED out")
+        return _standardized(inputs)
+    code = _tfidf(inputs, rng, dimension) if encoder == DEFAULT else _sentence_encoder(encoder)
+    total, done = sum(map(len, inputs.values())), 0
+    points: dict[str, np.ndarray] = {}
+    for name in names:
+        blocks = []
+        for start in range(0, len(inputs[name]), BLOCK):
+            blocks.append(np.asarray(code(list(inputs[name][start : start + BLOCK])), dtype=np.float32))
+            done += len(blocks[-1])
+            if progress is not None:
+                progress(done, total)
+        points[name] = np.concatenate(blocks)
+        if not np.isfinite(points[name]).all():
+            raise EmbedError(f"EMBED={encoder}: it gave NaN or infinity in {name}; use another encoder")
+    return points
+
+
+def _tfidf(
+    inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int
+) -> Callable[[list[str]], np.ndarray]:
+    hashing = HashingVectorizer(
+        n_features=2**18, alternate_sign=False, norm=None, token_pattern=r"(?u)\w+|[^\w\s]"
+    )
+    each = max(1, FITTED_ON // len(inputs))
+    fitted = [t for texts in inputs.values() for t in _some(texts, each, rng)]
+    counts = hashing.transform(fitted)
+    rank = min(dimension, len(fitted) - 1, np.unique(counts.indices).size - 1)
+    if rank < 1:
+        raise EmbedError("the texts hold fewer than two different words: there is nothing to compare")
+    weights = TfidfTransformer(sublinear_tf=True).fit(counts)
+    used = np.unique(counts.indices)  # hashed columns that occur: the SVD needs no others
+    svd = TruncatedSVD(rank, n_iter=3, random_state=int(rng.integers(2**31)))
+    svd.fit(weights.transform(counts)[:, used])
+    unit = Normalizer()
+
+    def code(texts: list[str]) -> np.ndarray:
+        return unit.transform(svd.transform(weights.transform(hashing.transform(texts))[:, used]))
+
+    return code
+
+
+def _some(texts: Sequence[str], most: int, rng: Generator) -> list[str]:
+    if len(texts) <= most:
+        return list(texts)
+    return [texts[i] for i in np.sort(rng.choice(len(texts), size=most, replace=False))]
+
+
+def _sentence_encoder(name: str) -> Callable[[list[str]], np.ndarray]:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise EmbedError(
+            f"EMBED={name} needs the extra package: .venv/bin/python -m pip install '.[embeddings]'"
+        ) from error
+    try:
+        model = SentenceTransformer(name, trust_remote_code=False)
+    except Exception as error:  # the libraries raise whatever their readers do
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise EmbedError(f"EMBED={name}: no sentence-transformers model can be read there ({reason})") from error
+    return lambda texts: model.encode(texts, batch_size=64, show_progress_bar=False, convert_to_numpy=True)
+
+
+def _standardized(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    arrays = {name: np.asarray(x, dtype=float) for name, x in inputs.items()}
+    first = next(iter(arrays.values()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scale = first.std(axis=0)
+        constant = scale <= 1e-12 * np.maximum(1.0, np.abs(first).max(axis=0))
+        whole = np.concatenate(list(arrays.values()))
+        spread = whole.std(axis=0)  # a column that only the others vary in keeps their unit
+        scale = np.where(constant, np.where(spread > 0, spread, 1.0), scale)
+    return {name: ((x - first.mean(axis=0)) / scale).astype(np.float32) for name, x in arrays.items()}

@@ -1,0 +1,117 @@
+"""What the checks of an audit look at: copies named, surprise scored, anchors split once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from rbcore.audit_copies import Copies
+from rbcore.audit_read import Records
+from rbcore.ngram import Ngram
+
+NEIGHBOURS = 5  # of the surprise of vectors
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data of an audit as the checks see them.
+
+    Attributes:
+        records: the inputs by name: ANCHOR, SYNTH, and RAW and HELDOUT where they were given.
+        points: their embedding, each of shape (n, d).
+        families: for each input a number for each record, the same for near-copies of one another.
+        copies: near-copies between two inputs, by the pair of their names: of each record of the first one in the
+            second.
+        fitted, fresh: indices of the anchors that surprise was fitted on, and of the others.
+        surprise: of each record, under the fitted anchors: nats per token (texts), or the logarithm of the
+            distance to the k-th nearest fitted anchor (vectors).
+    """
+
+    records: Mapping[str, Records]
+    points: Mapping[str, np.ndarray]
+    families: Mapping[str, np.ndarray]
+    copies: Mapping[tuple[str, str], Copies]
+    fitted: np.ndarray
+    fresh: np.ndarray
+    surprise: Mapping[str, np.ndarray]
+
+    def copied(self, name: str, other: str) -> np.ndarray:
+        """Which records of `name` nearly copy a record of `other`."""
+        return self.copies[name, other].of >= 0
+
+    def repeated(self, name: str) -> np.ndarray:
+        """Which records nearly repeat an earlier record of the same input."""
+        _, first = np.unique(self.families[name], return_index=True)
+        repeats = np.ones(len(self.families[name]), dtype=bool)
+        repeats[first] = False
+        return repeats
+
+    def twins(self, name: str) -> np.ndarray:
+        """Which records have a near-copy in the same input."""
+        _, member, sizes = np.unique(self.families[name], return_inverse=True, return_counts=True)
+        return sizes[member] > 1
+
+    def fresh_surprise(self, calm: float = np.inf) -> np.ndarray:
+        """The surprise of records of the task that it was not fitted on, up to `calm`; sorted.
+
+        Anchors of the other half, and held-out records; of each family of near-copies one.
+        """
+        chosen = np.zeros(len(self.records["ANCHOR"]), dtype=bool)
+        chosen[self.fresh] = True
+        found = [self.surprise["ANCHOR"][chosen & ~self.repeated("ANCHOR")]]
+        if "HELDOUT" in self.records:
+            seen = np.zeros(len(self.records["HELDOUT"]), dtype=bool)
+            copies = self.copies["ANCHOR", "HELDOUT"].of
+            seen[copies[copies >= 0]] = True  # an anchor copies it
+            found.append(self.surprise["HELDOUT"][~seen & ~self.repeated("HELDOUT")])
+        scores = np.sort(np.concatenate(found))
+        return scores[scores <= calm]
+
+    def own(self, name: str) -> np.ndarray:
+        """Records that are no near-copies: one of each family, none that copies an anchor or a held-out record."""
+        kept = ~self.repeated(name)
+        for other in ("ANCHOR", "HELDOUT"):
+            if other != name and (name, other) in self.copies:
+                kept &= ~self.copied(name, other)
+        return kept
+
+
+def families(copies: Copies) -> np.ndarray:
+    """A number for each record, the same for records that chains of near-copies connect."""
+    n = len(copies.of)
+    hit = np.flatnonzero(copies.of >= 0)
+    graph = coo_array((np.ones(hit.size), (hit, copies.of[hit])), shape=(n, n))
+    return connected_components(graph, directed=False)[1]
+
+
+def split(n: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of the anchors, as sorted indices."""
+    order = rng.permutation(n)
+    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+
+
+def surprise(
+    records: Mapping[str, Records], points: Mapping[str, np.ndarray], fitted: np.ndarray
+) -> dict[str, np.ndarray]:
+    """How surprising each record is to who knows the fitted anchors only; see :class:`Prepared`."""
+    anchor = records["ANCHOR"]
+    if anchor.texts is not None:
+        known = Ngram.fit([anchor.texts[i] for i in fitted])
+        return {
+            name: known.losses(one.texts) / np.maximum(known.tokens(one.texts), 1) for name, one in records.items()
+        }
+    tree = cKDTree(points["ANCHOR"][fitted])
+    k = min(NEIGHBOURS, len(fitted))
+    found = {}
+    for name, x in points.items():
+        far = tree.query(x, k=[k])[0][:, 0]
+        found[name] = np.log(np.maximum(far, np.finfo(float).tiny))
+        if name == "ANCHOR":  # a fitted anchor is its own nearest neighbour
+            found[name][fitted] = np.nan
+    return found

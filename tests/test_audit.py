@@ -1,0 +1,304 @@
+"""The audit: what is planted is found, options are refused or used, nothing of the user's is executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from rbcore import audit, audit_checks, audit_cli, audit_planted, audit_report, audit_trial
+from rbcore.audit import Options
+from rbcore.audit_advice import QUESTIONS
+from rbcore.audit_planted import DEFECTS, SUBJECTS, notes, plant
+from rbcore.audit_read import InputError, Records
+from rbcore.execute import ROOT
+
+SMALL = {"anchors": 300, "synthetic": 600, "heldout": 300}
+
+
+# --- planted data --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
+def test_log_probabilities_average_to_the_exact_entropy(temperature):
+    made = notes(np.random.default_rng(1), 3000, temperature)
+    logs = -np.array(made.logprobs)
+    assert abs(logs.mean() - audit_planted.entropy(temperature)) < 5 * logs.std() / np.sqrt(3000)
+
+
+def test_colder_notes_have_less_entropy_and_no_two_lists_share_a_word():
+    entropies = [audit_planted.entropy(t) for t in (0.3, 0.5, 0.8, 1.0, 1.5)]
+    assert np.all(np.diff(entropies) > 0)
+    assert notes(np.random.default_rng(0), 5, subjects=["boats"]).labels == ["boats"] * 5
+
+
+def test_planting_does_what_it_says():
+    for defect, strength in audit_planted.STRENGTHS.items():
+        planted = plant(defect, np.random.default_rng(5), **SMALL)
+        clean = plant(None, np.random.default_rng(5), **SMALL)
+        assert planted.anchor == clean.anchor and planted.heldout == clean.heldout
+        if defect == "wrong labels":
+            assert planted.synth.texts == clean.synth.texts
+            changed = np.mean([a != b for a, b in zip(planted.synth.labels, clean.synth.labels, strict=True)])
+            assert changed == pytest.approx(strength)
+        if defect == "missing subject":
+            assert set(planted.synth.labels) == set(SUBJECTS) - {"music"}
+        if defect in ("duplicates", "leakage", "contamination", "off-task drift"):
+            changed = np.mean([a != b for a, b in zip(planted.synth.texts, clean.synth.texts, strict=True)])
+            assert changed == pytest.approx(strength, abs=0.01)
+
+
+@pytest.mark.parametrize("call", [
+    lambda rng: plant("typos", rng),
+    lambda rng: notes(rng, 3, subjects=["sports"]),
+    lambda rng: notes(rng, 3, subjects=[]),
+    lambda rng: notes(rng, 3, temperature=0.0),
+])  # fmt: skip
+def test_what_cannot_be_planted_is_named(call):
+    with pytest.raises(ValueError, match="defect|subjects|temperature"):
+        call(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("defect", list(DEFECTS))
+def test_each_defect_is_found_and_named(defect):
+    found = audit_trial.findings(defect, 3)
+    assert DEFECTS[defect][0] in [one.id for one in found if one.verdict == "flagged"]
+    flagged = next(one for one in found if one.id == DEFECTS[defect][0])
+    assert flagged.advice and flagged.numbers and flagged.examples
+
+
+def test_clean_data_are_not_accused():
+    table = audit_trial.trials([None], range(3, 9))
+    assert table.shape == (6, 8) and not table.any(axis=None)
+
+
+def test_the_same_seed_finds_the_same():
+    assert audit_trial.findings("leakage", 4, **SMALL) == audit_trial.findings("leakage", 4, **SMALL)
+
+
+# --- the checks ----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_exceeds_is_a_test_and_a_margin(k, j):
+    hits, usual = np.arange(60) < k, np.arange(60) < j
+    found = audit_checks.exceeds(hits, usual, 0.1)
+    assert not found or k - j > 6
+    if found:
+        p_value = stats.fisher_exact([[k, 60 - k], [j, 60 - j]], alternative="greater").pvalue
+        assert p_value < 1 - audit_checks.LEVEL
+
+
+def test_exceeds_accuses_equal_shares_rarely_and_finds_large_differences():
+    rng, wrong = np.random.default_rng(2), 0
+    for _ in range(2000):
+        hits, usual = rng.random(300) < 0.05, rng.random(200) < 0.05
+        wrong += audit_checks.exceeds(hits, usual, 0.0)
+    assert wrong <= stats.binom.ppf(0.9999, 2000, 1 - audit_checks.LEVEL)
+    assert audit_checks.exceeds(rng.random(300) < 0.3, rng.random(200) < 0.05, 0.01)
+
+
+def test_the_task_repeats_itself_and_so_may_synthetic_data():
+    """A task of few different texts: its repeats are usual, whatever the sizes; then copies on top are flagged."""
+    rng = np.random.default_rng(0)
+    pool = [" ".join(rng.choice(list("abcdefghijklmnop"), size=9)) for _ in range(3000)]
+
+    def records(name: str, texts: list[str]) -> Records:
+        return Records(name, "test", len(texts), tuple(texts), None)
+
+    def verdict(synth: list[str]) -> str:
+        anchors = [str(t) for t in rng.choice(pool, size=600)]
+        data = audit.prepare({"ANCHOR": records("ANCHOR", anchors), "SYNTH": records("SYNTH", synth)}, 1)
+        return audit_checks.repeats(data, rng).finding.verdict
+
+    fresh = [str(t) for t in rng.choice(pool, size=2400)]
+    assert verdict(fresh) == "clear"
+    assert verdict([*fresh[:800], *fresh[:800], *fresh[:800]]) == "flagged"
+
+
+def test_every_question_rests_on_a_claim_that_holds_in_its_chapter():
+    pinned = json.loads((ROOT / "book" / "ledger.json").read_text())["claims"]
+    for id, asked in QUESTIONS.items():
+        assert asked.claim in pinned, f"{id}: the ledger has no claim {asked.claim}"
+        assert pinned[asked.claim]["chapter"] == asked.chapter
+        assert (ROOT / "notebooks" / f"{asked.chapter}.md").exists()
+
+
+# --- the whole ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> dict[str, str]:
+    made = audit_planted.several(np.random.default_rng(7), anchors=300, synthetic=600, heldout=200)
+    return made.write(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture(scope="module")
+def finished(planted, tmp_path_factory) -> tuple[Options, audit.Result]:
+    options = Options(**planted, label="label", out=str(tmp_path_factory.mktemp("out")))
+    return options, audit.run(options, quiet=True)
+
+
+def test_an_audit_answers_everything_and_its_json_is_plain(finished):
+    options, result = finished
+    assert [one.id for one in result.findings] == [
+        "near-duplicates", "anchor-copies", "held-out-copies", "off-task", "narrow", "missing", "wrong-labels",
+        "label-shares", "curation", "students", "ggmi",
+    ]  # fmt: skip
+    assert {"near-duplicates", "anchor-copies", "wrong-labels"} <= set(result.flagged)
+    for finding in result.findings:
+        assert set(finding.numbers) <= set(result.numbers)
+    for one in result.numbers.values():
+        low, high = one.estimate.ci
+        assert low <= one.estimate.value <= high, one.id
+    path = audit_report.write(result, options.out)
+    stored = json.loads(path.with_suffix(".json").read_text())
+    assert stored["numbers"].keys() == result.numbers.keys()
+    assert stored["seconds"].keys() >= {"embed", "near-copies", "students"}
+
+
+def test_finished_stages_are_used_again_and_give_the_same(finished):
+    options, result = finished
+    again = audit.run(options, quiet=True)
+    assert again.payload() | {"seconds": 0} == result.payload() | {"seconds": 0}
+    other = audit.run(dataclasses.replace(options, seed=1), quiet=True)
+    assert other.numbers["missing-task"] != result.numbers["missing-task"]
+
+
+def test_vectors_without_labels_are_audited(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, n, shift in (("anchor", 300, 0.0), ("synth", 500, 0.0), ("strange", 500, 3.0)):
+        x = rng.normal(size=(n, 4))
+        x[: n // 5, 0] += 5 * (shift > 0)
+        pd.DataFrame(x, columns=list("abcd")).to_csv(tmp_path / f"{name}.csv", index=False)
+    paths = {name: str(tmp_path / f"{name}.csv") for name in ("anchor", "synth", "strange")}
+    clean = audit.run(Options(paths["anchor"], paths["synth"]), quiet=True, keep=False)
+    assert clean.flagged == []
+    strange = audit.run(Options(paths["anchor"], paths["strange"]), quiet=True, keep=False)
+    assert "off-task" in strange.flagged
+
+
+def test_prompts_log_probabilities_and_losses_are_used(tmp_path):
+    rng = np.random.default_rng(1)
+    real, made, held = (notes(rng, n) for n in (200, 300, 120))
+    table = pd.DataFrame({"text": made.texts, "prompt": [f"write about {x}" for x in made.labels]})
+    table["logprob"] = made.logprobs
+    table.to_json(tmp_path / "s.jsonl", orient="records", lines=True)
+    real.write(tmp_path / "a.jsonl")
+    given = pd.DataFrame({"text": held.texts, "old": rng.normal(3, 1, 120), "new": rng.normal(2, 1, 120)})
+    given.to_parquet(tmp_path / "h.parquet")
+    options = Options(
+        str(tmp_path / "a.jsonl"), str(tmp_path / "s.jsonl"), heldout=str(tmp_path / "h.parquet"), text="text",
+        prompt="prompt", logprob="logprob", losses="old,new",
+    )  # fmt: skip
+    result = audit.run(options, quiet=True, keep=False)
+    gain = result.numbers["information-gain"].estimate
+    assert gain.ci[0] - 1 < audit_planted.entropy() < gain.ci[1] + 1
+    assert result.numbers["hsic-synth"].estimate.p_value < 0.01  # a note depends on what was asked for
+    assert result.numbers["given-losses"].estimate.value == pytest.approx(-1, abs=0.4)
+
+
+# --- the command line --------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_report_and_says_so(planted, tmp_path, capsys):
+    arguments = ["--anchor", planted["anchor"], "--synth", planted["synth"], "--out", str(tmp_path / "out")]
+    assert audit_cli.main([*arguments, "--label", "label"]) == 0
+    said = capsys.readouterr().out
+    assert "FLAGGED" in said and str(tmp_path / "out" / "report.html") in said
+    assert audit_cli.main([*arguments, "--label", "label", "--strict"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--anchor": "nowhere.jsonl"}, "nowhere.jsonl"),
+        ({"--seed": "-1"}, "SEED is not negative"),
+        ({"--limit": "0"}, "LIMIT at least"),
+        ({"--losses": "one"}, "two fields of HELDOUT"),
+        ({"--text": "body"}, "body"),
+        ({"--embed": "/nowhere/model"}, "EMBED=/nowhere/model"),
+    ],
+)
+def test_a_bad_option_is_one_line(planted, tmp_path, capsys, monkeypatch, change, message):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    options = {f"--{name}": path for name, path in planted.items()} | {"--out": str(tmp_path / "out")} | change
+    assert audit_cli.main([part for pair in options.items() for part in pair]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_file_where_the_report_should_go_is_refused(planted, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    arguments = ["--anchor", planted["anchor"], "--synth", planted["synth"], "--out", str(tmp_path / "out")]
+    assert audit_cli.main(arguments) == 1
+    assert "name a folder" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_hostile_records_are_shown_and_not_run(tmp_path):
+    rng = np.random.default_rng(0)
+    bad = "<script>fetch('x')</script><img src=x onerror=alert(1)> {{7*7}} ${HOME} `id`"
+    real = [*notes(rng, 100).texts, *(f"{bad} {i} {w}" for i, w in enumerate(rng.permutation(100)))]
+    copies = [f"{text} again" for text in real[100:]]
+    for name, texts in (("a", real), ("s", [*notes(rng, 200).texts, *copies])):
+        pd.DataFrame({"text": texts}).to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
+    options = Options(str(tmp_path / "a.jsonl"), str(tmp_path / "s.jsonl"), out=str(tmp_path / "<b>out"))
+    result = audit.run(options, quiet=True, keep=False)
+    assert "anchor-copies" in result.flagged
+    page = audit_report.write(result, options.out).read_text()
+    assert "&lt;script&gt;" in page and "<script" not in page and "<img src=x" not in page and "<b>out" not in page
+
+
+def test_a_killed_audit_goes_on_where_it_was(planted, tmp_path):
+    call = [sys.executable, "-m", "rbcore.audit", "--anchor", planted["anchor"], "--synth", planted["synth"]]
+    call += ["--out", str(tmp_path / "out")]
+    process = subprocess.Popen(call, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kept = tmp_path / "out" / "stages"
+    deadline = time.monotonic() + 120
+    while not (kept / "questions.npz").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
+    assert "questions.npz" in before
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").exists()
+    assert all((kept / name).stat().st_mtime_ns == at for name, at in before.items())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_says_how_to_go_on(planted, tmp_path):
+    call = [sys.executable, "-m", "rbcore.audit", "--anchor", planted["anchor"], "--synth", planted["synth"]]
+    process = subprocess.Popen(
+        [*call, "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out" / "stages").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command goes on" in error and "Traceback" not in error
+
+
+def test_input_errors_are_values_errors():
+    assert issubclass(InputError, ValueError)
