@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test agree pin run serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book test agree pin run audit calibrate serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,19 @@ run: export P := $(P)
 run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=500"
 	@test -n "$$NB" || { echo 'name a notebook: make run NB=02 P="seed=3"' >&2; exit 1; }
 	@$(RUN) -m rbcore run -- "$$NB" "$$P"
+
+# The options that were named on the command line; make hands their values to the recipe's environment unquoted.
+AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT VECTOR LABEL PROMPT LOGPROB LOSSES EMBED SPLIT SUBSET LIMIT OUT SEED
+audit: export GIVEN := $(foreach name,$(AUDIT),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl [HELDOUT=h.jsonl RAW=r.jsonl ...]
+	@[[ -n "$${ANCHOR:-}" && -n "$${SYNTH:-}" ]] || \
+	  { echo 'name real and synthetic records: make audit ANCHOR=a.jsonl SYNTH=s.jsonl' >&2; exit 1; }
+	@options=(); for name in $$GIVEN; do \
+	  options+=("--$$(echo $$name | tr A-Z a-z)=$${!name}"); done; \
+	  $(RUN) -m rbcore.audit "$${options[@]}"
+
+calibrate: $(READY) ## measure every estimator against known truths anew (rbcore/calibration.json); half an hour
+	@$(RUN) -m rbcore.calibration
 
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
 	@$(RUN) -m rbcore serve --port '$(PORT)'

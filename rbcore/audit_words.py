@@ -18,7 +18,9 @@ CHAPTERS = {
     "08-gaussian-mixtures": "Gaussian mixtures: one gap, estimated three ways",
     "09-language-models": "Post-training language models on synthetic data",
     "10-faithfulness-diversity-collapse": "Faithfulness, diversity, collapse",
+    "11-audit": "An audit of your own data",
     "A-primer": "A primer in information theory",
+    "B-calibration": "How far can an estimator be trusted?",
 }
 """Titles of chapters for where the repository is not at hand."""
 

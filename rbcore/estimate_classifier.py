@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import special
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from threadpoolctl import threadpool_limits
 
 SMALL = 20_000  # rows up to which one thread is faster, and much faster where others wait for the processor
 FOLDS = 5  # of cross-validation on the training half
@@ -35,29 +37,61 @@ def built_in(seed: int) -> Mapping[str, BaseEstimator]:
     }
 
 
+def _threads(rows: np.ndarray) -> threadpool_limits:
+    """One thread for the trees of a small sample."""
+    return threadpool_limits(1 if len(rows) <= SMALL else None, user_api="openmp")
+
+
+def _odds(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 1e-12, 1 - 1e-12)
+    return np.log(share) - np.log1p(-share)
+
+
 def log_odds(model: Any, rows: np.ndarray) -> np.ndarray:
     """The fitted classifier's log odds of the second class, or its scores where it has no probabilities."""
-    if hasattr(model, "predict_proba"):
-        share = np.clip(model.predict_proba(rows)[:, 1], 1e-12, 1 - 1e-12)
-        return np.log(share) - np.log1p(-share)
-    return np.asarray(model.decision_function(rows), dtype=float)
+    with _threads(rows):
+        if hasattr(model, "predict_proba"):
+            return _odds(model.predict_proba(rows)[:, 1])
+        return np.asarray(model.decision_function(rows), dtype=float)
 
 
 def _held_out_scores(
     model: BaseEstimator, rows: np.ndarray, labels: np.ndarray, folds: StratifiedKFold
 ) -> np.ndarray:
+    """The scores of each row by the classifier fitted without its fold."""
     if not hasattr(model, "predict_proba"):
         return cross_val_predict(model, rows, labels, cv=folds, method="decision_function")
-    share = cross_val_predict(model, rows, labels, cv=folds, method="predict_proba")[:, 1].clip(1e-12, 1 - 1e-12)
-    return np.log(share) - np.log1p(-share)
+    return _odds(cross_val_predict(model, rows, labels, cv=folds, method="predict_proba")[:, 1])
+
+
+def _named(classifier: str | BaseEstimator, seed: int, columns: int) -> dict[str, BaseEstimator]:
+    """The classifiers to choose from, by name."""
+    if isinstance(classifier, str):
+        models = built_in(seed)
+        if classifier == "auto":
+            return {name: model for name, model in models.items() if name != "quadratic" or columns <= QUADRATIC}
+        if classifier not in models:
+            known = ", ".join(map(repr, ["auto", *models]))
+            raise ValueError(f"classifier must be one of {known} or a scikit-learn classifier, got {classifier!r}")
+        return {classifier: models[classifier]}
+    if not hasattr(classifier, "fit") or not (
+        hasattr(classifier, "predict_proba") or hasattr(classifier, "decision_function")
+    ):
+        raise ValueError(f"a classifier needs fit and predict_proba or decision_function, got {classifier!r}")
+    return {type(classifier).__name__: clone(classifier)}
 
 
 def choose(
-    classifier: str | BaseEstimator, rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> tuple[str, Any, np.ndarray]:
+    classifier: str | BaseEstimator,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    scored: bool = True,
+) -> tuple[str, Any, np.ndarray | None]:
     """The classifier's name, itself fitted to `rows`, and its cross-validated scores of `rows`.
 
-    ``"auto"`` takes the built-in one with the least cross-validated log loss.
+    ``"auto"`` takes the built-in one with the least cross-validated log loss.  Without `scored` a single
+    classifier is not cross-validated.
 
     Raises:
         ValueError: for an unknown name, something that is no classifier, or fewer than FOLDS rows of a class.
@@ -66,25 +100,14 @@ def choose(
     if smallest < FOLDS:
         raise ValueError(f"each sample needs at least {2 * FOLDS} rows for two halves, one has half of {smallest}")
     seed = int(rng.integers(2**31))
-    models = built_in(seed)
+    models = _named(classifier, seed, rows.shape[1])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    if isinstance(classifier, str):
-        if classifier != "auto" and classifier not in models:
-            known = ", ".join(map(repr, ["auto", *models]))
-            raise ValueError(f"classifier must be one of {known} or a scikit-learn classifier, got {classifier!r}")
-        names = [classifier] if classifier != "auto" else ["linear", "quadratic", "boosted"]
-        if classifier == "auto" and rows.shape[1] > QUADRATIC:
-            names.remove("quadratic")
-        scores = {name: _held_out_scores(models[name], rows, labels, folds) for name in names}
-        name = min(
-            names, key=lambda one: log_loss(labels, 1 / (1 + np.exp(-scores[one]))) if len(names) > 1 else 0
-        )
-        return name, models[name].fit(rows, labels), scores[name]
-    if not (
-        hasattr(classifier, "fit")
-        and (hasattr(classifier, "predict_proba") or hasattr(classifier, "decision_function"))
-    ):
-        raise ValueError(f"a classifier needs fit and predict_proba or decision_function, got {classifier!r}")
-    model = clone(classifier)
-    scores = _held_out_scores(model, rows, labels, folds)
-    return type(classifier).__name__, model.fit(rows, labels), scores
+    with _threads(rows):
+        if len(models) == 1:
+            ((name, model),) = models.items()
+            scores = _held_out_scores(model, rows, labels, folds) if scored else None
+        else:
+            all_scores = {one: _held_out_scores(model, rows, labels, folds) for one, model in models.items()}
+            name = min(models, key=lambda one: log_loss(labels, special.expit(all_scores[one])))
+            scores = all_scores[name]
+        return name, models[name].fit(rows, labels), scores

@@ -14,6 +14,7 @@ from rbcore import estimate_classifier as classifiers
 from rbcore import estimate_kernel as kernel
 from rbcore.estimate_base import Estimate, sample, share
 
+HALVES = 40  # half-samples behind an interval
 PAIRS = 20_000  # rows of both samples together up to which MMD takes all pairs
 Classifier = str | BaseEstimator
 
@@ -163,7 +164,7 @@ def kl_ratio(
             y[y_parts[1 - turn]],
         )
         rows, labels = np.concatenate([y_fit, x_fit]), np.repeat([0, 1], [len(y_fit), len(x_fit)])
-        _, rule, _ = classifiers.choose(classifier, rows, labels, rng)
+        _, rule, _ = classifiers.choose(classifier, rows, labels, rng, scored=False)
         f, g = classifiers.log_odds(rule, x_test), classifiers.log_odds(rule, y_test)
         top = float(g.max())
         weights = np.exp(g - top)
@@ -194,8 +195,11 @@ def _mmd(xx, yy, xy, n: int, m: int):
 
 
 def _mmd_sums(z: np.ndarray, n: int, width: float, marks: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Row sums of the kernel matrix within the first `n` rows of `z`, and beyond; and for each column of `marks`,
-    which is 1 for the rows of a random first sample, the sums within it, and of its rows with all rows."""
+    """Row sums of the kernel matrix over the first `n` rows of `z`, and over the others, shapes (rows,).
+
+    Then for each column of `marks`, which is 1 for the rows of a random first sample, the sum over pairs within
+    that sample, and the sum over pairs of its rows with all rows.
+    """
     first, second = np.empty(len(z)), np.empty(len(z))
     within, touching = np.zeros(marks.shape[1]), np.zeros(marks.shape[1])
     for part in kernel.slices(len(z), len(z)):
@@ -215,12 +219,11 @@ def mmd(
     method: Literal["auto", "blocks", "features"] = "auto",
     level: float = 0.95,
 ) -> Estimate:
-    """The squared maximum mean discrepancy with a Gaussian kernel, unbiased, and a test with it (Gretton et al.
-    2012).
+    """The squared maximum mean discrepancy with a Gaussian kernel, and a test with it (Gretton et al. 2012).
 
     Zero exactly if the laws are the same.  The columns are standardized, and the bandwidth is the median distance,
-    both over the two samples together.  The estimate may be negative.  The interval is the jackknife's, and
-    reaches higher near zero (:func:`rbcore.estimate_kernel.limits`).  The p-value
+    both over the two samples together.  The estimate is unbiased for a given bandwidth, and may be negative.  The
+    interval is the jackknife's, and reaches higher near zero (:func:`rbcore.estimate_kernel.limits`).  The p-value
     of the permutation test is valid for every method.
 
     Args:
@@ -281,9 +284,6 @@ class Overlap(NamedTuple):
     coverage: Estimate
 
 
-HALVES = 40  # half-samples behind an interval
-
-
 def _nearest(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances and row numbers of the `count` nearest other rows, nearest first, shapes (n, count)."""
     squares, rows = np.empty((len(x), count), np.float32), np.empty((len(x), count), np.int64)
@@ -327,9 +327,9 @@ def precision_recall_coverage(
     A ball around each row reaches to its k-th nearest neighbour in its own sample.  Precision is the share of fake
     rows in a ball of real ones, recall the share of real rows in a ball of fake ones, coverage the share of real
     balls that hold a fake row.  Each is below 1 for equal laws (:func:`expected_for_same_law`) and changes with
-    the sample size. The rows share balls, so a binomial interval is not right.  This one is for the expectation at
-    this size, and comes from half-samples: without replacement, half of the rows vary as much as the whole sample
-    does.
+    the sample size.  The rows share balls, so a binomial interval is not right.  This one is for the expectation
+    at this size, and comes from half-samples: given the data, half of the rows, drawn without replacement, vary as
+    much as the whole sample does.
 
     Args:
         real, fake: shapes (n, d) and (m, d); the larger one is cut to the size of the smaller one, and both to

@@ -290,6 +290,9 @@ def nn_entropy(
     repeated = 1 - len(np.unique(x, axis=0)) / n
     if repeated > 0:
         warnings.append(f"{repeated:.1%} of the rows repeat others: the data must be continuous")
+    if entropy(np.arange(n)) == -math.inf:
+        why = "; ".join([*warnings, "no row has its own place"])
+        return Estimate("nn-entropy", -math.inf, (-math.inf, math.inf), n, d, "nats", level, warning=why)
     value, half, why = half_sampled(entropy, n, level)
     value += float(np.log(spread).sum())
     warning = "; ".join(filter(None, [*warnings, why]))

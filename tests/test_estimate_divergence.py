@@ -41,7 +41,7 @@ def tv(shift):
 @pytest.mark.parametrize(("shift", "n", "m", "classifier"), [(0.0, 30, 40, "linear"), (0.5, 60, 30, "linear")])
 def test_tv_bound_is_valid(shift, n, m, classifier):
     rng = np.random.default_rng(SEED)
-    repeats = 200
+    repeats = 150
     found = [tv_lower(*shifted(rng, n, m, 2, shift), rng, 0.8, classifier) for _ in range(repeats)]
     assert sum(one.ci[0] > tv(shift) for one in found) <= stats.binom.isf(1e-3, repeats, 0.2)
     assert all(one.sided == "lower" and one.ci[1] == 1 and one.ci[0] <= one.value for one in found)
@@ -50,9 +50,9 @@ def test_tv_bound_is_valid(shift, n, m, classifier):
 def test_event_masses_hold_and_are_those_of_clopper_and_pearson():
     rng = np.random.default_rng(SEED)
     for p, q in ((0.5, 0.5), (0.02, 0.05), (0.3, 0.6)):
-        x, y = (rng.random((3000, 40)) < share for share in (p, q))
+        x, y = (rng.random((1000, 40)) < share for share in (p, q))
         missed = sum(event_masses(one, other, 0.8)[0].ci[0] > q - p for one, other in zip(x, y, strict=True))
-        assert missed <= stats.binom.isf(1e-3, 3000, 0.2)
+        assert missed <= stats.binom.isf(1e-3, 1000, 0.2)
     inside_x, inside_y = np.arange(50) < 5, np.arange(80) < 60
     bound, share_x, share_y = event_masses(inside_x, inside_y, 0.95)
     upper = stats.binomtest(5, 50, alternative="less").proportion_ci(0.975).high
