@@ -36,6 +36,7 @@ class _Arrow(Source):
         raise NotImplementedError
 
     def kinds(self) -> dict[str, Kind]:
+        """The columns by name, with what they hold."""
         schema = self.schema()
         twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if twice:
@@ -43,6 +44,7 @@ class _Arrow(Source):
         return {field.name: _kind(field.type) for field in schema}
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The records, one after the other, each with its place."""
         columns, self.number = list(columns), 0
         for batch in self.batches(columns):
             start, values = self.number, []
@@ -94,10 +96,12 @@ class Parquet(_Arrow):
     """A Parquet file."""
 
     def schema(self) -> pa.Schema:
+        """The columns that there are, from the file's own description."""
         with self.reading("not a Parquet file that can be read"), pq.ParquetFile(self.path) as file:
             return file.schema_arrow
 
     def batches(self, columns: list[str]) -> Batches:
+        """The records in batches of bounded size."""
         texts = [field.name for field in self.schema() if field.name in columns and types.is_string(field.type)]
         with contextlib.ExitStack() as stack:
             with self.reading():
@@ -125,6 +129,7 @@ class DataSet(_Arrow):
 
     @property
     def origin(self) -> str:
+        """Where the records come from, for messages."""
         return f"{super().origin if self.saved else self.path}:{self.subset}:{self.split}"
 
     @property
@@ -135,6 +140,7 @@ class DataSet(_Arrow):
         return self._data
 
     def schema(self) -> pa.Schema:
+        """The columns that there are, from the file's own description."""
         data = self.data
         with self.reading():
             if data.features is not None:
@@ -142,15 +148,18 @@ class DataSet(_Arrow):
             return next(iter(data.with_format("arrow").iter(batch_size=BATCH))).schema
 
     def kinds(self) -> dict[str, Kind]:
+        """The columns by name, with what they hold."""
         return super().kinds() | {column: "text" for column in self._classes()}
 
     def batches(self, columns: list[str]) -> Batches:
+        """The records in batches of bounded size."""
         data = self.data
         with self.reading():
             batches = data.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
         yield from _each(batches, self.reading)
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The records, one after the other, each with its place."""
         classes = self._classes()
         for row in super().rows(columns):
             for column in classes.keys() & row.keys():

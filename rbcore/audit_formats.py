@@ -77,6 +77,7 @@ class JsonLines(_Lines):
     void = "holds only blank lines"
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The records, one after the other, each with its place."""
         decode = json.JSONDecoder(object_pairs_hook=_unique).decode
         for line in self.lines():
             if line.isspace() or not line:
@@ -120,9 +121,11 @@ class Table(_Lines):
 
     @property
     def place(self) -> str:
+        """Where a record stands, for messages."""
         return f"row {self.row:,} (line {self.line:,})" if self.row else f"line {self.number:,}"
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str]]:
+        """The records, one after the other, each with its place."""
         header: list[str] | None = None
         for cells in self._cells():
             if header is None:
@@ -195,9 +198,11 @@ class Folder(Source):
 
     @property
     def place(self) -> str:
+        """Where a record stands, for messages."""
         return f"file {shown(self.file, 200)}"
 
     def kinds(self) -> dict[str, Kind]:
+        """The columns by name, with what they hold."""
         return {"text": "text", "folder": "text"} if self.files() else {}
 
     def files(self) -> list[str]:
@@ -223,6 +228,7 @@ class Folder(Source):
         return sorted(found)
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str | None]]:
+        """The records, one after the other, each with its place."""
         for file in self.files():
             self.file = file
             raw = self.without_mark(self._read(os.path.join(self.path, file)), self.place)

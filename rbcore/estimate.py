@@ -80,8 +80,8 @@ def consulted(estimator: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-@functools.wraps(estimate_information.gaussian_mi)
 def gaussian_mi(x: ArrayLike, y: ArrayLike, level: float = 0.95, copula: bool = True) -> Estimate:
+    """As in :mod:`rbcore.estimate_information`; with and without normal scores it has rows of its own."""
     found = estimate_information.gaussian_mi(x, y, level, copula)
     return consult(found, name="gaussian-mi" if copula else "gaussian-mi-plain")
 
