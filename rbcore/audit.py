@@ -141,7 +141,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     sources = options.sources()
     key = {
         "options": {k: v for k, v in dataclasses.asdict(options).items() if k != "out"},
-        "inputs": {name: audit_read.fingerprint(source) for name, source in sources.items()},
+        "inputs": {name: _identity(name, source, options) for name, source in sources.items()},
         "code": _code(),
     }
     stages = Stages(Path(options.out) / "stages" if keep else None, key, len(sources) + 9, quiet)
@@ -183,6 +183,13 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
     inputs = [_about(one) for one in records.values()]
     return Result(inputs, settings, by_id, findings, series, dict(stages.seconds))
+
+
+def _identity(name: str, source: str, options: Options) -> str:
+    try:
+        return audit_read.fingerprint(source, options.split, options.subset)
+    except InputError as error:  # it does not know which input it looks at
+        raise InputError(str(error).replace("input:", f"{name}:", 1)) from error
 
 
 def prepare(

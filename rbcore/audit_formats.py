@@ -322,7 +322,7 @@ def opened(name: str, source: str | os.PathLike[str], split: str = "train", subs
     except OSError as error:
         raise plain.error(f"cannot be read ({reason(error)})") from error
     if not start:
-        raise plain.error("is empty")
+        raise plain.error("is empty: name a file that holds records")
     expected = b"PAR1" if suffix == ".parquet" else b"\x1f\x8b" if path.lower().endswith(".gz") else None
     for magic, problem in MAGIC.items():
         if start.startswith(magic) and magic != expected:

@@ -224,7 +224,7 @@ def test_the_command_writes_a_report_and_says_so(planted, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--anchor": "nowhere.jsonl"}, "nowhere.jsonl"),
+        ({"--anchor": "nowhere.jsonl"}, "ANCHOR: nowhere.jsonl"),
         ({"--seed": "-1"}, "SEED is not negative"),
         ({"--limit": "0"}, "LIMIT at least"),
         ({"--losses": "one"}, "two fields of HELDOUT"),
