@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from rbcore.audit_advice import QUESTIONS
 from rbcore.audit_prepared import Prepared
 from rbcore.audit_result import Finding, Number
+from rbcore.audit_student import welch
 from rbcore.estimate_base import Estimate, share
 
 LEVEL = 0.999  # of each one-sided statement
@@ -186,7 +187,7 @@ def narrow(data: Prepared, rng: Generator, name: str = "SYNTH") -> Outcome:
     if min(got.size, usual.size) < 20:
         return _unchecked("narrow", "Too few records are left after the copies.")
     unit = "nats per token" if data.records[name].texts is not None else "log distance"
-    difference = welch(got, usual, 0.95, unit)
+    difference = welch(got, usual, 0.95, unit, "mean-difference")
     upper = welch(got, usual, 1 - 2 * (1 - LEVEL), unit).ci[1]
     size = usual.mean() if unit == "nats per token" else usual.std(ddof=1)
     numbers = [
@@ -341,16 +342,6 @@ def curation(data: Prepared, rng: Generator) -> Outcome:
 
 
 CHECKS = (repeats, anchor_copies, heldout_copies, off_task, narrow, missing, wrong_labels, label_shares, curation)
-
-
-def welch(x: np.ndarray, y: np.ndarray, level: float, unit: str) -> Estimate:
-    """The difference of two means, x less y, with Welch's interval (Welch 1947)."""
-    found = stats.ttest_ind(x, y, equal_var=False)
-    low, high = found.confidence_interval(level)
-    value = float(x.mean() - y.mean())
-    return Estimate(
-        "mean-difference", value, (float(low), float(high)), min(len(x), len(y)), unit=unit, level=level
-    )
 
 
 def _finding(

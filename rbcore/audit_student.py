@@ -353,12 +353,12 @@ def steps(
     return [*found, Step("task", "level", _mean(losses["heldout"], level, unit))]
 
 
-def welch(x: np.ndarray, y: np.ndarray, level: float = LEVEL, unit: str = "nats") -> Estimate:
-    """mean(x) - mean(y) of two independent samples, with Welch's interval."""
+def welch(x: np.ndarray, y: np.ndarray, level: float = LEVEL, unit: str = "nats", name: str = NAME) -> Estimate:
+    """mean(x) - mean(y) of two independent samples, with Welch's interval (Welch 1947)."""
     parts = np.array([x.var(ddof=1) / x.size, y.var(ddof=1) / y.size])
     freedom = parts.sum() ** 2 / (parts**2 / [x.size - 1, y.size - 1]).sum() if parts.any() else np.inf
     value = float(x.mean() - y.mean())
-    return _estimate(value, float(np.sqrt(parts.sum())), freedom, min(x.size, y.size), level, unit)
+    return _estimate(value, float(np.sqrt(parts.sum())), freedom, min(x.size, y.size), level, unit, name)
 
 
 def _mean(losses: np.ndarray, level: float, unit: str = "nats") -> Estimate:
@@ -366,6 +366,8 @@ def _mean(losses: np.ndarray, level: float, unit: str = "nats") -> Estimate:
     return Estimate(NAME, found.value, found.ci, losses.size, unit=unit, level=level)
 
 
-def _estimate(value: float, se: float, freedom: float, n: int, level: float, unit: str = "nats") -> Estimate:
+def _estimate(
+    value: float, se: float, freedom: float, n: int, level: float, unit: str = "nats", name: str = NAME
+) -> Estimate:
     half = float(stats.t.ppf(0.5 + level / 2, freedom)) * se
-    return Estimate(NAME, value, (value - half, value + half), n, unit=unit, level=level)
+    return Estimate(name, value, (value - half, value + half), n, unit=unit, level=level)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -16,8 +15,8 @@ from scipy.spatial import cKDTree
 from rbcore import estimate_kernel as kernels
 from rbcore.estimate_base import Estimate, sample
 from rbcore.estimate_information import half_sampled
+from rbcore.ngram import tokenize as tokens
 
-TOKEN = re.compile(r"\w+|[^\w\s]")
 GROUPS = 20  # that a jackknife leaves out in turn
 MANY = 50  # rows for each effectively different one, from which on the infinitesimal jackknife is near
 HALVES = 40  # random orders behind a half-sample interval
@@ -157,11 +156,6 @@ def jackknife_error(without: np.ndarray) -> float:
 
 
 # --- distinct n-grams -------------------------------------------------------------------------------------------
-
-
-def tokens(text: str) -> list[str]:
-    """Lower-cased words and single marks."""
-    return TOKEN.findall(text.lower())
 
 
 def _grams(texts: Sequence[str], n: int) -> tuple[np.ndarray, np.ndarray]:
