@@ -1,7 +1,17 @@
-"""Agreement, the book's side: do the numbers and sentences of the text still follow from what was run?
+"""Agreement, the book's side: two questions about a run, kept apart.
 
-The pins, `book/ledger.json`, hold every value and verdict with its tolerance as of the last accepted run.
-:func:`problems` compares a fresh execution with them and with the text, and says which sentence is wrong.
+1. Does the run agree with its own text?  Roles are bound, claims hold, nothing is typed: :func:`disagreements`.
+2. Does the run reproduce the pinned results?  That guards against regression: :func:`drift`.
+
+The pins, `book/ledger.json`, hold every value and verdict of the last accepted run, with the digits that count.
+How far a fresh result may be from its pin follows from its kind (:func:`tolerance`):
+
+* exact: rounding of a sum in float64, one part in 10^9; counts, words and fractions not at all;
+* numerical: one unit of the last digit that its format shows to the reader;
+* statistical: half a standard error, or that unit if it is larger.  The seeds are the same, so a run on another
+  processor differs by rounding, and by the rare draw that rounding decides;
+* a claim: its verdict, and how clearly it holds: to six digits where that is exact, to a tenth where it is
+  numerical, to an eighth of its interval where it is statistical.
 """
 
 from __future__ import annotations
@@ -10,9 +20,9 @@ import difflib
 import json
 import math
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,10 +32,10 @@ from rbcore import prose
 from rbcore.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
-STANDARD_ERRORS = 4.0  # a statistical value may move this far before it has drifted
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
-TRAINED, LOOSE = 3.0, 6.0  # where networks are trained: how many times as far, and as wide
+MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
+ALIKE = 1.5  # standard errors, and tolerances that are estimated, may differ by this factor
 
 
 class Problem(NamedTuple):
@@ -65,35 +75,66 @@ def gather(executed: Mapping[str, Path]) -> list[Chapter]:
 # ---------------------------------------------------------------------------------------------------------------
 
 CLAIM_FIELDS = ("sentence", "kind", "check", "statement", "given", "departs", "verdict", "measure", "chapter")
+VALUE_FIELDS = ("fmt", "unit", "kind", "chapter")
 
 
-def tolerance(entry: Value | Claim) -> float:
-    """How far `entry.value` may be from its pin: rounding for exact floats, standard errors for estimates.
+def tolerance(entry: Value | Claim | Mapping[str, Any]) -> float:
+    """How far `entry.value` may be from its pin, in its unit; also of an entry of the pins."""
+    get = entry.get if isinstance(entry, Mapping) else lambda name: getattr(entry, name, None)
+    value, kind, ci = get("value"), get("kind"), get("ci")
+    if not isinstance(value, float) or not math.isfinite(value):
+        return 0.0
+    if get("sentence") is not None:  # a claim
+        if kind == "statistical" and ci is not None:
+            return (ci[1] - ci[0]) / 8
+        return max(MARGIN[kind] * abs(value), min(get("tolerance") or 0.0, STATED), FLOOR)
+    if kind == "exact":
+        return max(ROUNDING * abs(value), FLOOR)
+    return max(shown_unit(value, get("fmt") or ""), (get("se") or 0.0) / 2)
 
-    A statistical claim may move by half the width of its interval.  Where networks are trained (see
-    :func:`rbcore.ledger.trained`) statistical results may move `TRAINED` times as far.
-    """
-    more = TRAINED if entry.trained else 1
-    rounding = max(ROUNDING * abs(entry.value), FLOOR) if isinstance(entry.value, float) else 0.0
-    if isinstance(entry, Value):
-        return rounding if entry.se is None else max(more * STANDARD_ERRORS * entry.se, rounding)
-    if entry.ci is not None:
-        return max(more * (entry.ci[1] - entry.ci[0]) / 2, rounding)
-    return max(min(entry.tolerance, STATED), rounding) if isinstance(entry.value, float) else 0.0
+
+def shown_unit(value: float, fmt: str) -> float:
+    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``."""
+    digits, style = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt).groups()
+    places = 6 if digits is None else int(digits)
+    if style in ("f", "F"):
+        return 10.0**-places
+    if style == "%":
+        return 10.0 ** -(places + 2)
+    leading = math.floor(math.log10(abs(value))) if value else 0
+    return 10.0 ** (leading - places + (style not in ("e", "E")))
 
 
-def pins_of(chapters: Iterable[Chapter]) -> dict[str, Any]:
-    """What `book/ledger.json` holds for these chapters."""
+def _kept(number: Any, allowed: float) -> Any:
+    """A float with the digits that count: rounded to less than a tenth of what it may move by."""
+    if not isinstance(number, float) or not allowed:
+        return number
+    return round(number, 1 - math.floor(math.log10(allowed)))
+
+
+def _pin(entry: Value | Claim) -> dict[str, Any]:
+    """What the pins hold of one entry."""
+    allowed = tolerance(entry)
+    names = (*VALUE_FIELDS, "se") if isinstance(entry, Value) else (*CLAIM_FIELDS, "tolerance")
+    kept = {name: getattr(entry, name) for name in names}
+    for name in ("se", "tolerance"):
+        if kept.get(name):
+            kept[name] = float(f"{kept[name]:.2g}")
+    kept |= {"value": _kept(entry.value, allowed), "ci": entry.ci and [_kept(end, allowed) for end in entry.ci]}
+    return {name: x for name, x in kept.items() if x not in (None, "") and (name, x) != ("tolerance", 0.0)}
+
+
+def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What `book/ledger.json` holds for these chapters; entries of `old` that have not drifted stay as they are."""
+    old = old or {"parameters": {}, "values": {}, "claims": {}}
     pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}}
     for chapter in chapters:
         pins["parameters"][chapter.name] = dict(chapter.parameters)
-        for entry in chapter.values:
-            kept = {k: v for k, v in asdict(entry).items() if v not in (None, "") and k not in ("name", "trained")}
-            pins["values"][entry.name] = kept | {"tolerance": tolerance(entry)}
-        for entry in chapter.claims:
-            kept = {k: getattr(entry, k) for k in (*CLAIM_FIELDS, "value", "ci")}
-            kept = {k: v for k, v in kept.items() if v not in (None, "")}
-            pins["claims"][entry.id] = kept | {"tolerance": tolerance(entry)}
+        for part, entries in (("values", chapter.values), ("claims", chapter.claims)):
+            for entry in entries:
+                name = entry.name if isinstance(entry, Value) else entry.id
+                pin = old[part].get(name)
+                pins[part][name] = _pin(entry) if pin is None or any(_differences(pin, entry)) else dict(pin)
     return pins
 
 
@@ -116,10 +157,25 @@ def read_pins(path: Path) -> dict[str, Any]:
 
 
 def write_pins(path: Path, chapters: Iterable[Chapter]) -> None:
-    """Accept the fresh numbers: write them as the new pins, whole or not at all."""
+    """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change."""
+    pins = pins_of(chapters, read_pins(path))
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(pins_of(chapters), indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf8")
+    partial.write_text(_written(pins), "utf8")
     os.replace(partial, path)
+
+
+def _written(pins: Mapping[str, Any]) -> str:
+    """The pins as JSON: a line for each value, and for each part of a claim, so that a difference is readable."""
+    parts = []
+    for part in ("parameters", "values", "claims"):
+        indent = 1 if part == "claims" else None
+        rows = (
+            f"  {json.dumps(name)}: "
+            + json.dumps(pins[part][name], ensure_ascii=False, sort_keys=True, indent=indent).replace("\n", "\n  ")
+            for name in sorted(pins[part])
+        )
+        parts.append(f' "{part}": {{\n' + ",\n".join(rows) + "\n }")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -127,10 +183,41 @@ def write_pins(path: Path, chapters: Iterable[Chapter]) -> None:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def problems(chapters: Sequence[Chapter], pins: Mapping[str, Any], texts: Iterable[tuple[str, str]],
-             allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
-    """All that is wrong: drifted pins, failing claims, unknown roles, unused results, numbers typed into prose."""
+def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
+                  allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
+    """Where a run and its own text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
     texts = list(texts)
+    return [
+        *_failing(chapters),
+        *_role_problems(chapters, _quotes(chapters, texts)),
+        *_prose_problems(chapters, texts, allowed),
+    ]
+
+
+def drift(
+    chapters: Sequence[Chapter], pins: Mapping[str, Any], texts: Iterable[tuple[str, str]] = ()
+) -> list[Problem]:
+    """Where a run differs from the pins: moved, reworded, new and vanished results, and other parameters."""
+    quotes = _quotes(chapters, list(texts))
+    return [
+        *_parameter_drift(chapters, pins["parameters"]),
+        *_result_drift("value", {v.name: v for c in chapters for v in c.values}, pins["values"], quotes),
+        *_result_drift("claim", {k.id: k for c in chapters for k in c.claims}, pins["claims"], quotes),
+    ]
+
+
+def pins_for(pins: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The pins of some chapters, for a run of those only."""
+    names = set(names)
+    return {
+        "parameters": {name: x for name, x in pins["parameters"].items() if name in names},
+        "values": {name: x for name, x in pins["values"].items() if x.get("chapter") in names},
+        "claims": {name: x for name, x in pins["claims"].items() if x.get("chapter") in names},
+    }
+
+
+def _quotes(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]]) -> list[prose.Quote]:
+    """All sentences that use a role, those of claims last."""
     quotes = [q for file, text in texts for q in prose.quotes(file, text)]
     for chapter in chapters:
         for entry in chapter.claims:
@@ -138,13 +225,7 @@ def problems(chapters: Sequence[Chapter], pins: Mapping[str, Any], texts: Iterab
                 q._replace(file=f"notebooks/{chapter.name}.md", line=0)
                 for q in prose.quotes(chapter.name, entry.sentence)
             ]
-    return [
-        *_parameter_drift(chapters, pins["parameters"]),
-        *_value_drift(chapters, pins["values"], quotes),
-        *_claim_drift(chapters, pins["claims"]),
-        *_role_problems(chapters, quotes),
-        *_prose_problems(chapters, texts, allowed),
-    ]
+    return quotes
 
 
 PIN_REMEDY = "if the new result is right, `make pin` accepts it; else mend what changed it"
@@ -166,74 +247,58 @@ def _parameter_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> li
     return found
 
 
-def _value_drift(
-    chapters: Sequence[Chapter], pins: Mapping[str, Any], quotes: Sequence[prose.Quote]
+def _result_drift(
+    kind: Literal["value", "claim"],
+    fresh: Mapping[str, Value] | Mapping[str, Claim],
+    pins: Mapping[str, Any],
+    quotes: Sequence[prose.Quote],
 ) -> list[Problem]:
-    fresh = {v.name: v for c in chapters for v in c.values}
-    found = []
-    for name in sorted(pins.keys() | fresh.keys()):
-        sentence = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
-        pin, value = pins.get(name), fresh.get(name)
-        chapter = value.chapter if value else pin.get("chapter", "?")
-        if pin is None:
-            drifts = [("not pinned", value.with_interval(), "-", PIN_REMEDY)]
-        elif value is None:
-            drifts = [(str(pin.get("value")), "not recorded", "-", PIN_REMEDY)]
-        else:
-            drifts = [*_moved(pin, value), *_reworded(pin, value, ("fmt", "unit", "kind", "chapter"))]
-        found += [Problem("value", name, chapter, sentence, *drift) for drift in drifts]
-    return found
-
-
-CLAIM_REMEDY = "the check is `{}`: mend the sentence or what it checks"
-
-
-def _claim_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
-    fresh = {k.id: k for c in chapters for k in c.claims}
     found = []
     for name in sorted(pins.keys() | fresh.keys()):
         pin, entry = pins.get(name), fresh.get(name)
-        chapter, sentence = (
-            entry and getattr(entry, k) or (pin or {}).get(k, "?") for k in ("chapter", "sentence")
-        )
-        drifts = []
-        if entry and entry.verdict == "fails":
-            measured = "no number" if entry.value is None else f"{entry.measure} {entry.value + 0.0:.6g}"
-            was = pin.get("verdict", "not pinned") if pin else "not pinned"
-            drifts += [(was, f"fails ({measured})", f"{entry.tolerance:.3g}", CLAIM_REMEDY.format(entry.check))]
-        if entry is None:
-            drifts += [(pin.get("verdict", "?"), "not claimed", "-", PIN_REMEDY)]
-        elif pin is None:
-            drifts += [("not pinned", entry.verdict, "-", PIN_REMEDY)]
+        said = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
+        if kind == "claim":
+            said = entry.sentence if entry else pin.get("sentence", "?")
+        if pin is None:
+            shown = entry.with_interval() if isinstance(entry, Value) else entry.verdict
+            differences = iter([("not pinned", shown, "-")])
+        elif entry is None:
+            differences = iter([(str(pin.get("value" if kind == "value" else "verdict")), "not stored", "-")])
         else:
-            parts = [part for part in CLAIM_FIELDS if part != "verdict" or entry.verdict != "fails"]
-            drifts += [*_moved(pin, entry), *_reworded(pin, entry, parts)]
-        found += [Problem("claim", name, chapter, sentence, *drift) for drift in drifts]
+            differences = _differences(pin, entry)
+        chapter = entry.chapter if entry else pin.get("chapter", "?")
+        found += [Problem(kind, name, chapter, said, *difference, PIN_REMEDY) for difference in differences]
     return found
 
 
-Drift = tuple[str, str, str, str]  # pinned, fresh, tolerance, remedy
+Difference = tuple[str, str, str]  # pinned, fresh, tolerance
 
 
-def _moved(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Drift]:
-    """The value or an end of its interval left the pinned tolerance, or that tolerance was itself changed."""
-    allowed, warranted = pin.get("tolerance", 0.0), tolerance(entry)
-    if type(allowed) not in (int, float):
-        allowed = math.nan  # nothing is within it
-    factor = LOOSE if entry.trained else 2
+def _differences(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Difference]:
+    """Where a fresh result left its pin: the value or an end of its interval, what it rests on, its wording."""
+    try:
+        allowed = tolerance(pin)
+    except (TypeError, KeyError, IndexError, ValueError):
+        allowed = math.nan  # not the pin of any result: nothing is within it
     pinned, fresh = _numbers(pin), _numbers(vars(entry))
     if len(pinned) != len(fresh) or not all(_within(a, b, allowed) for a, b in zip(pinned, fresh, strict=True)):
-        yield _ends(pinned), _ends(fresh), f"{allowed:.3g}", PIN_REMEDY
-    elif not warranted / factor - FLOOR <= allowed <= warranted * factor + FLOOR:
-        remedy = "a pin wider than the result warrants hides drift: `make pin`"
-        yield (f"tolerance {allowed:.3g}", f"tolerance {warranted:.3g}", f"factor {factor:g}",
-               remedy if allowed > warranted else PIN_REMEDY)  # fmt: skip
+        yield _ends(pinned), _ends(fresh), f"{allowed:.2g}"
+    name, was, now = "se", pin.get("se"), getattr(entry, "se", None)
+    if isinstance(entry, Claim):
+        name, was, now = "tolerance", pin.get("tolerance", 0.0), entry.tolerance
+    factor = ALIKE if entry.kind == "statistical" else 1.05  # the pin has two digits
+    if not _alike(was, now, factor):
+        yield f"{name} {was}", f"{name} {now}", f"factor {factor}"
+    for part in VALUE_FIELDS if isinstance(entry, Value) else CLAIM_FIELDS:
+        # a claim that fails is no drift: the run disagrees with its text
+        if pin.get(part, "") != getattr(entry, part) and (part, getattr(entry, part)) != ("verdict", "fails"):
+            yield f"{part}: {pin.get(part, '')}", f"{part}: {getattr(entry, part)}", "none"
 
 
-def _reworded(pin: Mapping[str, Any], entry: Value | Claim, parts: Iterable[str]) -> Iterator[Drift]:
-    for part in parts:
-        if pin.get(part, "") != getattr(entry, part):
-            yield f"{part}: {pin.get(part, '')}", f"{part}: {getattr(entry, part)}", "none", PIN_REMEDY
+def _alike(was: Any, now: float | None, factor: float) -> bool:
+    if not now or type(was) not in (int, float):
+        return was == now
+    return now / factor <= was <= now * factor
 
 
 def _within(pinned: Any, fresh: Any, allowed: float) -> bool:
@@ -251,6 +316,17 @@ def _ends(numbers: Sequence[Any]) -> str:
     """The value, and its interval where it has one, to twelve digits; a float is told from an integer."""
     value, *ci = (str(float(f"{x:.12g}")) if isinstance(x, float) else str(x) for x in numbers)
     return f"{value} [{', '.join(ci)}]" if ci else value
+
+
+def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
+    found = []
+    for entry in (claim for chapter in chapters for claim in chapter.claims if claim.verdict == "fails"):
+        measured = "no number" if entry.value is None else f"{entry.measure} {entry.value + 0.0:.6g}"
+        found.append(
+            Problem("claim", entry.id, entry.chapter, entry.sentence, "-", f"fails ({measured})",
+                    f"{entry.tolerance:.3g}", f"the check is `{entry.check}`: mend the sentence or what it checks")
+        )  # fmt: skip
+    return found
 
 
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:

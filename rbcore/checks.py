@@ -4,6 +4,7 @@ A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands b
 
 * ``proved``: exact rational arithmetic, no floating point, for every distribution;
 * ``exact``: enumerated on finite models in float64, so only rounding is tolerated;
+* ``numerical``: found by an iteration, a search or training, so another processor finds it to some digits only;
 * ``statistical``: estimated from samples, so an interval decides.
 """
 
@@ -19,7 +20,7 @@ from scipy import stats
 from rbcore.expr import parse
 from rbcore.finite import Joint
 
-Kind = Literal["proved", "exact", "statistical"]
+Kind = Literal["proved", "exact", "numerical", "statistical"]
 
 
 class Check(NamedTuple):
@@ -110,19 +111,15 @@ def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
     return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
-def trained(check: Check, spread: float) -> Check:
-    """A check whose value depends on trained weights, which change with a processor's rounding.
-
-    The verdict is that of `check`.  Its value is pinned no closer than twice `spread`, the amount by which it
-    moves when the same training is done with other arithmetic.
+def numerical(check: Check) -> Check:
+    """An exact comparison of what an iteration, a search or training found; its value is pinned to fewer digits.
 
     Raises:
-        ValueError: for a check without a value, or a spread that is not positive.
+        ValueError: for a check of another kind.
     """
-    if check.value is None or not spread > 0:
-        raise ValueError(f"a check with a value and a positive spread, got {check.value} and {spread}")
-    ends = check.value - 2 * spread, check.value + 2 * spread
-    return check._replace(kind="statistical", measure=f"{check.measure}, trained weights", ci=ends)
+    if check.kind != "exact":
+        raise ValueError(f"an exact check becomes numerical, got one that is {check.kind}")
+    return check._replace(kind="numerical")
 
 
 class Mean(NamedTuple):

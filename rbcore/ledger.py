@@ -38,8 +38,8 @@ class LedgerError(ValueError):
 class Value:
     """One recorded number (or word), as it is shown in the text.
 
-    `kind` is ``exact`` when no standard error was given, else ``statistical``; `se` is the standard error and `ci`
-    the interval shown to the reader, both in the unit of `value`.
+    `kind` is ``exact``, ``numerical`` or ``statistical`` (see :mod:`rbcore.checks`); `se` is the standard error and
+    `ci` the interval shown to the reader, both in the unit of `value`.
     """
 
     name: str
@@ -50,7 +50,6 @@ class Value:
     se: float | None = None
     ci: tuple[float, float] | None = None
     chapter: str = ""
-    trained: bool = False
 
     def number(self) -> str:
         """The value in its format, without unit: ``0.374`` or ``37.4%``."""
@@ -89,7 +88,6 @@ class Claim:
     chapter: str = ""
     seconds: float = 0.0
     given: str = ""
-    trained: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,7 @@ def record(
     se: float | None = None,
     unit: str = "",
     fmt: str = "",
+    kind: Literal["numerical"] | None = None,
 ) -> None:
     """Store a result in this cell's output, under `name`, for the text to show with the role ``{val}`name```.
 
@@ -129,10 +128,12 @@ def record(
         se: the standard error; taken as a quarter of the 95 % interval's width when only `ci` is given.
         unit: shown after the number: ``nats``, ``bits``, ``s`` ...
         fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``.
+        kind: ``numerical`` for what an iteration, a search or a trained model found: it is reproducible to the
+            digits that `fmt` shows, and pinned at those.
 
     Raises:
         LedgerError: for a bad name, a number that is not finite or was typed as a word, a format that does not fit
-            the value, or an interval that is infinite or does not hold the value.
+            the value, an interval that is infinite or does not hold the value, or a kind that does not fit.
     """
     _check_name("record", name)
     if hasattr(value, "se") and hasattr(value, "ci"):
@@ -158,8 +159,10 @@ def record(
             raise ValueError("it shows a finite number as infinite")
     except (ValueError, TypeError) as error:
         raise LedgerError(f"record({name!r}): the format {fmt!r} does not fit {value!r}: {error}") from None
-    kind: Kind = "exact" if se is None else "statistical"
-    entry = Value(name, value, fmt, unit, kind, None if se is None else float(se), ci)
+    if kind is not None and (kind != "numerical" or se is not None or not (fmt and isinstance(value, float))):
+        raise LedgerError(f"record({name!r}): kind='numerical' is for a float with a format and without se and ci")
+    shown: Kind = kind or ("exact" if se is None else "statistical")
+    entry = Value(name, value, fmt, unit, shown, None if se is None else float(se), ci)
     _recorded_here[name] = entry
     _emit({"record": _payload(entry)}, f"{name} = {entry.with_interval()}")
 
@@ -182,15 +185,15 @@ def claim(
             stands in it.
         check: a :class:`rbcore.checks.Check`, a :class:`rbcore.theorem.Theorem` (which is stored with all that
             stands behind it, and brings its statement), or a predicate; a bare truth value needs `kind`.
-        kind: ``proved``, ``exact`` or ``statistical``; taken from the check where it has one.
+        kind: ``proved``, ``exact``, ``numerical`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
         statement: the expression-language string behind the sentence; the role ``{statement}`id``` renders it.
         departs: when the sentence departs from the paper, in which way; the verdict then says so.
 
-    A check that fails is stored as such: the notebook goes on, and the build fails with the sentence.
+    A check that fails is stored as such: the notebook goes on, and the page shows the sentence as failing.
     """
     _check_name("claim", id)
-    theorem = check if hasattr(check, "payload") else None
+    theorem = check if hasattr(check, "payload") and hasattr(check, "statement") else None
     if theorem is not None:
         if statement:
             raise LedgerError(f"claim({id!r}): a theorem brings its own statement; do not give another")
@@ -201,7 +204,7 @@ def claim(
             raise LedgerError(f"claim({id!r}): the check is {outcome.kind}, so it cannot be claimed as {kind}")
     elif isinstance(outcome, bool) or type(outcome).__name__ in ("bool_", "bool"):
         if kind is None:
-            raise LedgerError(f"claim({id!r}): a bare truth value needs kind='exact' or kind='statistical'")
+            raise LedgerError(f"claim({id!r}): a bare truth value needs a kind: 'exact', 'numerical' or 'statistical'")
         if kind == "proved":
             raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as checks.identity")
         outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
@@ -237,15 +240,6 @@ def claim(
     _emit({"claim": _payload(entry), **behind}, f"{mark} ({entry.kind}): {fill(entry.sentence, _recorded_here)}")
 
 
-def trained() -> None:
-    """Say that statistical results of this chapter rest on networks that it trains.
-
-    Training multiplies rounding, so on another processor the same seed gives other weights, other values within
-    their errors, and other errors.  The pins of such results are wider; the sentences have to hold all the same.
-    """
-    _emit({"trained": True}, "this chapter trains networks: another processor finds other ones, as good as these")
-
-
 def fill(text: str, values: Mapping[str, Value]) -> str:
     """`text` with each value role replaced by the value it shows; roles with unknown names stay as they are."""
     show = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
@@ -272,7 +266,7 @@ def _payload(entry: Value | Claim) -> dict[str, Any]:
     return {
         k: v
         for k, v in asdict(entry).items()
-        if v not in (None, "") and k not in ("chapter", "seconds", "check", "trained")
+        if v not in (None, "") and k not in ("chapter", "seconds", "check")
     }
 
 
@@ -326,19 +320,18 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
     theorems: dict[str, Any] = {}
-    since_claim, networks = 0.0, False
+    since_claim = 0.0
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
         since_claim += seconds[index] if index < len(seconds) else 0.0
         payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         here = [p["claim"] for p in payloads if "claim" in p]
-        networks = networks or any("trained" in p for p in payloads)
         theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
         sources = _check_sources(_joined(cell["source"])) if here else {}
         for payload in (p["record"] for p in payloads if "record" in p):
             _once(values, payload["name"], chapter)
-            values[payload["name"]] = Value(**_tupled(payload), chapter=chapter, trained=networks)
+            values[payload["name"]] = Value(**_tupled(payload), chapter=chapter)
         for payload in here:
             _once(claims, payload["id"], chapter)
             check = sources.get(payload["id"]) or sources.get("")
@@ -349,7 +342,6 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
                 check=check,
                 chapter=chapter,
                 seconds=since_claim / len(here),
-                trained=networks,
             )
         if here:
             since_claim = 0.0
