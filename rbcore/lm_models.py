@@ -84,10 +84,17 @@ class Ensemble:
         return model.eval()
 
 
-def create(vocabulary: int, size: Size, rngs: Sequence[Generator], device: str | torch.device = "cpu") -> Ensemble:
+def create(
+    vocabulary: int,
+    size: Size,
+    rngs: Sequence[Generator],
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> Ensemble:
     """Fresh models, one for each of `rngs`, with GPT-2's initialization at the scale `1 / sqrt(width)`.
 
-    GPT-2's own scale of 0.02 fits a width of 768 and leaves narrow models on a plateau for long.
+    GPT-2's own scale of 0.02 fits a width of 768 and leaves narrow models on a plateau for long.  Double precision
+    costs half as much again here, and lets every processor train the same models (:mod:`rbcore.lm_train`).
     """
     if not rngs:
         raise ValueError("rngs: one numpy generator for each model, at least one")
@@ -114,13 +121,13 @@ def create(vocabulary: int, size: Size, rngs: Sequence[Generator], device: str |
     for name, value in module.named_parameters():
         if value.ndim == 1:
             start = torch.ones if ".ln_" in name and name.endswith("weight") else torch.zeros
-            parameters[name] = start(len(rngs), *value.shape)
+            parameters[name] = start(len(rngs), *value.shape, dtype=dtype)
         else:
             std = scale / math.sqrt(2 * size.layers) if name.endswith("c_proj.weight") else scale
             parameters[name] = torch.as_tensor(
-                np.stack([rng.normal(0, std, value.shape) for rng in rngs]), dtype=torch.float32
+                np.stack([rng.normal(0, std, value.shape) for rng in rngs]), dtype=dtype
             )
-    return Ensemble(module.to(device), {name: value.to(device) for name, value in parameters.items()})
+    return Ensemble(module.to(device, dtype), {name: value.to(device) for name, value in parameters.items()})
 
 
 def join(ensembles: Sequence[Ensemble]) -> Ensemble:
