@@ -125,7 +125,7 @@ def _pin(entry: Value | Claim) -> dict[str, Any]:
 
 
 def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What `book/ledger.json` holds for these chapters; entries of `old` that have not drifted stay as they are."""
+    """What `book/ledger.json` holds for these chapters; entries of `old` that have not drifted stay."""
     old = old or {"parameters": {}, "values": {}, "claims": {}}
     pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}}
     for chapter in chapters:
@@ -185,7 +185,7 @@ def _written(pins: Mapping[str, Any]) -> str:
 
 def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
                   allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
-    """Where a run and its own text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
+    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
     texts = list(texts)
     return [
         *_failing(chapters),

@@ -1,35 +1,40 @@
 """Execute the chapter notebooks: jupytext reads them, papermill runs them, a cache keeps what is still true.
 
-A cached notebook is named by a key over all that decides its outputs: its text, the modules of rbcore that it
-imports (and those that they import), the lock file, its parameters and the Python version.  A notebook enters the
-cache only when its last cell has run, by one atomic rename, so a killed build leaves only finished notebooks, and
-the next call goes on from there.  A notebook in which it was training models goes on from the state that training
-kept (:func:`rbcore.lm_train.checkpoints`).
+A cached notebook is named by a key over all that can change its outputs: the code of its cells and of the modules of
+rbcore that they import (and those that these import), both parsed, so that comments and docstrings do not count; the
+data files of rbcore that those modules name; the lock file, the parameters and the Python version.  Prose is no part
+of it: a cached notebook gets the text that its source has now.
+
+A notebook enters the cache only when its last cell has run, by one atomic rename, so a killed build leaves only
+finished notebooks, and the next call goes on from there.  A notebook in which it was training models goes on from
+the state that training kept (:func:`rbcore.lm_train.checkpoints`).
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
 from rbcore.progress import Progress
-from rbcore.surroundings import alone, checkpoints, environment, inherited, kill_kernels
+from rbcore.surroundings import alone, checkpoints, environment, inherited, kernel_folder, kill_kernels, processor
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = 3  # finished executions kept per notebook, newest first
+COSTS = "book/costs.json"  # what each chapter cost when that was last recorded
+LONGEST = 2000  # characters of parameters on the command line
 
 
 class ExecutionError(RuntimeError):
@@ -50,14 +55,29 @@ class Job:
         return self.source.stem
 
     @property
+    def label(self) -> str:
+        """The chapter's name, with the parameters where some were given: two jobs of one chapter differ in it."""
+        return "-".join([self.name, *(f"{key}={value}" for key, value in self.parameters.items())])
+
+    @property
     def key(self) -> str:
         """A digest of all that decides the outputs, as it is on the disk now."""
         digest = hashlib.sha256()
+        for number, cell in enumerate(_code_cells(self.source), 1):
+            tags = sorted(cell.metadata.get("tags", []))
+            digest.update(f"{tags}\0{_meaning(cell.source, f'{self.source.name}, code cell {number}')}\0".encode())
+        for path in imported_modules(self.source, self.root):
+            where = path.relative_to(self.root).as_posix()
+            content = (
+                _meaning(path.read_text(encoding="utf8"), where).encode()
+                if path.suffix == ".py"
+                else path.read_bytes()
+            )
+            digest.update(f"{where}\0".encode() + content + b"\0")
         lock = self.root / "requirements.lock"
-        parts = [self.source, *imported_modules(self.source, self.root), *([lock] if lock.exists() else [])]
-        for path in parts:
-            digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
-        digest.update(json.dumps([sorted(self.parameters.items()), sys.version_info[:2]]).encode())
+        pinned = lock.read_text(encoding="utf8").splitlines() if lock.exists() else []
+        kept = [line for line in pinned if not line.startswith("#")]
+        digest.update(json.dumps([kept, sorted(self.parameters.items()), sys.version_info[:2]]).encode())
         return digest.hexdigest()[:20]
 
     def target(self, cache: Path) -> Path:
@@ -101,40 +121,76 @@ def read(source: Path) -> Any:
         raise ExecutionError(f"{source.name} is not a notebook in MyST Markdown: {error}") from None
 
 
+def _code_cells(source: Path) -> list[Any]:
+    return [cell for cell in read(source).cells if cell.cell_type == "code"]
+
+
 def imported_modules(source: Path, root: Path = ROOT) -> list[Path]:
-    """The files of rbcore that the notebook imports, directly or through one another, sorted."""
+    """The files of rbcore that the notebook needs, directly or through one another: modules and data, sorted."""
     found: set[Path] = set()
-    for number, cell in enumerate((c for c in read(source).cells if c.cell_type == "code"), 1):
-        code = re.sub(r"(?m)^\s*[%!].*$", "", cell.source)
-        found |= _imports(code, root / "rbcore", f"{source.name}, code cell {number}")
+    for number, cell in enumerate(_code_cells(source), 1):
+        found |= _imports(_without_magics(cell.source), "", root, f"{source.name}, code cell {number}")
     return used_modules(found, root)
 
 
 def used_modules(files: Iterable[Path], root: Path = ROOT) -> list[Path]:
-    """The Python `files` and all files of rbcore that they import, directly or through one another, sorted."""
+    """The Python `files`, all files of rbcore that they import, and the data files that these name, sorted."""
     found: set[Path] = set()
     todo = set(files)
     while todo:
         path = todo.pop()
         if path not in found:
             found.add(path)
-            todo |= _imports(path.read_text(encoding="utf8"), root / "rbcore", f"{path.parent.name}/{path.name}")
-    return sorted(found)
+            inside = path.is_relative_to(root)
+            where = path.relative_to(root).as_posix() if inside else f"{path.parent.name}/{path.name}"
+            package = ".".join(path.relative_to(root).parent.parts) if inside else ""
+            todo |= _imports(path.read_text(encoding="utf8"), package, root, where)
+    data = [p for p in (root / "rbcore").rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")]
+    texts = [path.read_text(encoding="utf8") for path in found]
+    return sorted(found | {p for p in data if any(p.name in text for text in texts)})
 
 
-def _imports(code: str, package: Path, where: str) -> set[Path]:
+def _imports(code: str, package: str, root: Path, where: str) -> set[Path]:
+    """The files of rbcore that `code`, which stands in `package`, imports; with the packages that they lie in."""
     names: set[str] = set()
     for node in ast.walk(_parse(code, where)):
         if isinstance(node, ast.Import):
             names |= {a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
-            if node.level:  # `from . import x` inside the package
-                base = f"rbcore.{base}".rstrip(".")
+            if node.level:  # relative to the package
+                parts = package.split(".")
+                base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [base])])
             names |= {base} | {f"{base}.{a.name}" for a in node.names}
-    files = {package / "__init__.py"} if any(n.split(".")[0] == "rbcore" for n in names) else set()
-    files |= {package / (n.split(".")[1] + ".py") for n in names if n.startswith("rbcore.")}
-    return {f for f in files if f.exists()}
+    files = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "rbcore":
+            for end in range(1, len(parts) + 1):
+                place = root.joinpath(*parts[:end])
+                files |= {place / "__init__.py", place.with_name(place.name + ".py")}
+    return {f for f in files if f.is_file()}
+
+
+def _without_magics(code: str) -> str:
+    return re.sub(r"(?m)^\s*[%!].*$", "", code)
+
+
+@functools.lru_cache(maxsize=1024)
+def _meaning(code: str, where: str) -> str:
+    """What of a module or a cell can change a result: its syntax tree without docstrings; magics stay as text."""
+    magics = re.findall(r"(?m)^\s*[%!].*$", code)
+    tree = _parse(_without_magics(code), where)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and type(first.value.value) is str
+            ):
+                node.body = node.body[1:]
+    return ast.dump(tree) + "\n".join(magics)
 
 
 def _parse(code: str, where: str) -> ast.Module:
@@ -183,6 +239,8 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
     """
     defaults = default_parameters(source)
     chosen: dict[str, Any] = {}
+    if len(text) > LONGEST:
+        raise ExecutionError(f"the parameters have {len(text):,} characters; at most {LONGEST:,} are read")
     for word in text.split():
         name, equals, raw = word.partition("=")
         if not equals or not raw:
@@ -193,7 +251,7 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
             raise ExecutionError(f"{source.stem} has no parameter {name!r}; it has {_listed(defaults)}")
         try:
             value = ast.literal_eval(raw)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             value = raw
         default = defaults[name]
         if isinstance(default, float) and type(value) is int:
@@ -202,6 +260,14 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
             raise ExecutionError(
                 f"{name}={raw}: {source.stem} expects {type(default).__name__} here, such as {default!r}"
             )
+        if name == "seed" and value < 0:
+            raise ExecutionError(f"{name}={raw}: a seed is not negative")
+        if name != "seed" and type(value) is int and default >= 1 > value:
+            raise ExecutionError(
+                f"{name}={raw}: this is a number of things, at least 1; the default is {default!r}"
+            )
+        if isinstance(value, float) and not (value >= 0 or default < 0):
+            raise ExecutionError(f"{name}={raw}: this is not negative; the default is {default!r}")
         chosen[name] = value
     return chosen
 
@@ -215,48 +281,101 @@ def _listed(parameters: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+class Executed(NamedTuple):
+    """The executed notebook of each job that ran to its end, and why the others did not, both by label."""
+
+    paths: dict[str, Path]
+    failed: dict[str, str]
+
+
 def execute(
-    jobs: Sequence[Job], cache: Path, *, fresh: bool = False, workers: int | None = None
+    jobs: Sequence[Job],
+    cache: Path,
+    *,
+    fresh: bool = False,
+    workers: int | None = None,
+    threads: int | None = None,
+    kept: int = KEPT,
 ) -> dict[str, Path]:
-    """Execute what is not in `cache` yet, in parallel, and return the executed notebook of each job by its name.
+    """Execute what is not in `cache` yet, in parallel, and return the executed notebook of each job by its label.
 
     Args:
         fresh: run everything, whatever the cache holds.
-        workers: notebooks at a time; by default one per core.  The numerical libraries of each kernel get an
-            equal share of the cores.
+        workers: notebooks at a time; by default one per core.
+        threads: of the numerical libraries in each kernel; by default an equal share of the cores.
+        kept: finished executions that stay in the cache for each notebook.
 
     Raises:
         ExecutionError: when a cell fails.  Notebooks that had finished stay in the cache, and the state of
             training stays beside it, for the next call.
     """
+    done = attempt(jobs, cache, fresh=fresh, workers=workers, threads=threads, kept=kept, keep_going=False)
+    if done.failed:
+        raise ExecutionError("\n\n".join(done.failed.values()))
+    return done.paths
+
+
+def attempt(
+    jobs: Sequence[Job],
+    cache: Path,
+    *,
+    fresh: bool = False,
+    workers: int | None = None,
+    threads: int | None = None,
+    kept: int = KEPT,
+    keep_going: bool = True,
+) -> Executed:
+    """What :func:`execute` does, but a notebook that fails does not keep the others from running."""
     root = jobs[0].root if jobs else ROOT
+    failed: dict[str, str] = {}
     with alone(cache), checkpoints(cache, root, fresh) as state:
         for stale in cache.glob("*/*.partial"):
             stale.unlink()
-        targets = {job.name: job.target(cache) for job in jobs}
-        todo = [job for job in jobs if fresh or not targets[job.name].exists()]
-        for job in todo:
-            default_parameters(job.source)  # a clear error before any kernel starts
+        for job in jobs:
+            try:
+                default_parameters(job.source)  # a clear error before any kernel starts
+                job.target(cache)
+            except ExecutionError as error:
+                failed[job.label] = str(error)
+        if failed and not keep_going:
+            return Executed({}, failed)
+        targets = {job.label: job.target(cache) for job in jobs if job.label not in failed}
+        todo = [job for job in jobs if job.label in targets and (fresh or not targets[job.label].exists())]
         if todo:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             workers = max(1, min(workers or cores, len(jobs)))
             # a share by all jobs, finished or not: numbers may depend on threads, never on what a killed call left
-            variables = inherited(root, max(1, cores // workers)) | {"RBCORE_CHECKPOINTS": str(state)}
-            _run_all(todo, targets, cache, workers, variables)
-    return targets
+            threads = threads or max(1, cores // workers)
+            variables = inherited(root, threads) | {"RBCORE_CHECKPOINTS": str(state)}
+            failed |= _run_all(todo, targets, cache, workers, variables, kept, keep_going)
+        paths = {label: path for label, path in targets.items() if label not in failed and path.exists()}
+        for job in jobs:
+            if job.label in paths:
+                _renew_text(job, paths[job.label])
+    return Executed(paths, failed)
 
 
 def _run_all(
-    todo: Sequence[Job], targets: Mapping[str, Path], cache: Path, workers: int, variables: Mapping[str, str]
-) -> None:
-    progress = Progress({job.name: _expected_seconds(job, cache) for job in todo})
-    longest_first = sorted(todo, key=lambda job: -sum(progress.seconds[job.name]))
+    todo: Sequence[Job],
+    targets: Mapping[str, Path],
+    cache: Path,
+    workers: int,
+    variables: Mapping[str, str],
+    kept: int,
+    keep_going: bool,
+) -> dict[str, str]:
+    """Run the jobs, the longest first; what failed, by label."""
+    progress = Progress({job.label: _expected_seconds(job, cache) for job in todo})
+    longest_first = sorted(todo, key=lambda job: -sum(progress.seconds[job.label]))
     pool = ThreadPoolExecutor(workers)
-    with tempfile.TemporaryDirectory(prefix="rbcore-", ignore_cleanup_errors=True) as kernels:
-        with environment(variables | {"IPYTHONDIR": str(Path(kernels) / "ipython")}):
-            futures = [pool.submit(_run, job, targets[job.name], Path(kernels), progress) for job in longest_first]
+    with kernel_folder() as kernels:
+        with environment(variables | {"IPYTHONDIR": str(kernels / "ipython")}):
+            futures = {
+                pool.submit(_run, job, targets[job.label], kernels / f"k{number}.json", progress, kept): job
+                for number, job in enumerate(longest_first)
+            }
             try:
-                _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+                _, waiting = wait(futures, return_when=ALL_COMPLETED if keep_going else FIRST_EXCEPTION)
                 waiting = {future for future in waiting if not future.cancel()}
                 if waiting:
                     print("a notebook failed; the others that run may finish", file=sys.stderr, flush=True)
@@ -264,28 +383,41 @@ def _run_all(
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 while wait(futures, timeout=0.2).not_done:
-                    kill_kernels(kernels)
+                    kill_kernels(str(kernels))
                 raise
             finally:
                 progress.close()
                 pool.shutdown()
-    errors = [error for f in futures if not f.cancelled() and (error := f.exception())]
-    if errors:
-        raise errors[0] if len(errors) == 1 else ExecutionError("\n\n".join(map(str, errors)))
+    failed = {}
+    for future, job in futures.items():
+        if not future.cancelled() and (error := future.exception()):
+            if not isinstance(error, ExecutionError):
+                raise error
+            failed[job.label] = str(error)
+    return failed
 
 
-def _run(job: Job, target: Path, kernels: Path, progress: Progress) -> None:
+def _run(job: Job, target: Path, connection: Path, progress: Progress, kept: int) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
+    from zmq import ZMQError
 
     notebook = read(job.source)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     logging.getLogger("papermill").setLevel(logging.ERROR)
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-    progress.start(job.name)
+    progress.start(job.label)
     at_work: dict[str, Any] = {}  # the cell that runs now
+    spent = [0.0]  # processor seconds of the kernel after each cell
+
+    def executed_cell(cell: Any, cell_index: int, execute_reply: Any) -> None:
+        progress.cell(job.label, cell_index)
+        now = processor(str(connection))
+        cell.metadata["processor"] = round(now - spent[0], 3)
+        spent[0] = now
+
     try:
         executed = papermill.execute_notebook(
             nbformat.from_dict(notebook),
@@ -294,27 +426,34 @@ def _run(job: Job, target: Path, kernels: Path, progress: Progress) -> None:
             progress_bar=False,
             extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel does not talk over the progress bar
             # sockets in a folder of their own: two kernels that start at once cannot ask for one port
-            config=Config(
-                KernelManager={"transport": "ipc", "connection_file": str(kernels / f"{job.name}.json")}
-            ),
+            config=Config(KernelManager={"transport": "ipc", "connection_file": str(connection)}),
             resources={"metadata": {"path": str(job.source.parent)}},
             on_cell_execute=lambda cell, cell_index: at_work.update(cell=cell),
-            on_cell_executed=lambda cell, cell_index, execute_reply: progress.cell(job.name, cell_index),
+            on_cell_executed=executed_cell,
         )
     except PapermillExecutionError as error:
         raise ExecutionError(_describe(job, error.source, error.exec_count, error.traceback)) from None
+    except ZMQError as error:
+        raise ExecutionError(
+            f"{job.source.name}: no connection to a kernel at {connection} ({error}); "
+            "a shorter TMPDIR, such as TMPDIR=/tmp, may help"
+        ) from None
     except (DeadKernelError, RuntimeError) as error:
         where = _describe(job, at_work["cell"].source, None, []) if at_work else job.source.name
         raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}") from None
     if job.target(target.parent.parent) != target:
         raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
+    _write(_tidy(executed, job), target)
+    progress.finish(job.label)
+    for old in sorted(target.parent.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[kept:]:
+        old.unlink()
+
+
+def _write(notebook: Any, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    partial.write_text(nbformat.writes(_tidy(executed, job)) + "\n", encoding="utf8")
+    partial.write_text(nbformat.writes(notebook) + "\n", encoding="utf8")
     os.replace(partial, target)
-    progress.finish(job.name)
-    for old in sorted(target.parent.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[KEPT:]:
-        old.unlink()
 
 
 def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str]) -> str:
@@ -332,9 +471,10 @@ def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str
 
 def _tidy(notebook: Any, job: Job) -> Any:
     """Drop all that differs between equal runs, but for the seconds of each cell, kept apart in the metadata."""
-    seconds = []
+    seconds, processor_seconds = [], []
     for index, cell in enumerate(notebook.cells):
         seconds.append(round(cell.metadata.get("papermill", {}).get("duration") or 0.0, 3))
+        processor_seconds.append(cell.metadata.pop("processor", 0.0))
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         cell["id"] = f"cell-{index:03d}"
@@ -343,16 +483,60 @@ def _tidy(notebook: Any, job: Job) -> Any:
         "chapter": job.name,
         "parameters": default_parameters(job.source) | dict(job.parameters),
         "seconds": seconds,
+        "processor": processor_seconds,
+        "text": _text_digest(job.source),
     }
     return notebook
 
 
+def _text_digest(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes()).hexdigest()[:20]
+
+
+def _renew_text(job: Job, target: Path) -> None:
+    """Give a cached notebook the text, comments and options of cells that its source has now."""
+    executed = nbformat.read(target, as_version=4)
+    if executed.metadata["rbcore"]["text"] == _text_digest(job.source):
+        return
+    facts = executed.metadata["rbcore"]
+    ran = [
+        (cell, *costs)
+        for cell, *costs in zip(executed.cells, facts["seconds"], facts["processor"], strict=True)
+        if cell.cell_type == "code"
+    ]
+    renewed = read(job.source)
+    renewed.metadata["kernelspec"] = executed.metadata["kernelspec"]
+    cells, seconds, processor_seconds = [], [], []
+    for cell in renewed.cells:
+        old, *costs = ran.pop(0) if cell.cell_type == "code" else (None, 0.0, 0.0)
+        if old is not None:
+            cell["outputs"], cell["execution_count"] = old["outputs"], old["execution_count"]
+        found = [(cell, *costs)]
+        if old is not None and ran and "injected-parameters" in ran[0][0].metadata.get("tags", []):
+            found.append(ran.pop(0))
+        for one, second, processor_second in found:
+            one["id"] = f"cell-{len(cells):03d}"
+            cells.append(one)
+            seconds.append(second)
+            processor_seconds.append(processor_second)
+    renewed.cells = cells
+    for name in ("language_info",):
+        if name in executed.metadata:
+            renewed.metadata[name] = executed.metadata[name]
+    costs = {"seconds": seconds, "processor": processor_seconds, "text": _text_digest(job.source)}
+    renewed.metadata["rbcore"] = dict(facts) | costs
+    _write(renewed, target)
+
+
 def _expected_seconds(job: Job, cache: Path) -> list[float]:
-    """Seconds of each cell in the last finished run; where there was none, one second for a code cell."""
+    """Seconds of each cell in the last finished run; where there was none, an equal share of the recorded cost."""
     cells = read(job.source).cells
     finished = sorted((cache / job.name).glob("*.ipynb"), key=lambda p: p.stat().st_mtime)
     if finished:
         last = json.loads(finished[-1].read_text(encoding="utf8"))["metadata"].get("rbcore", {}).get("seconds", [])
         if len(last) == len(cells):
             return [max(s, 0.01) * (c.cell_type == "code") for s, c in zip(last, cells, strict=True)]
-    return [float(c.cell_type == "code") for c in cells]
+    code = [c.cell_type == "code" for c in cells]
+    recorded = job.root / COSTS
+    costs = json.loads(recorded.read_text(encoding="utf8"))["chapters"] if recorded.exists() else {}
+    return [costs.get(job.name, sum(code)) / max(1, sum(code)) * one for one in code]

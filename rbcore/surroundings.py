@@ -12,12 +12,14 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+PREFIX, SHORT = "rbcore-", 60  # of kernels' folders; bytes of a path that leave room for a socket's name
 BOUND = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -62,7 +64,8 @@ def checkpoints(cache: Path, root: Path, fresh: bool = False) -> Iterator[Path]:
 
 def _digest(root: Path) -> str:
     digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
-    for path in [*sorted((root / "rbcore").glob("*.py")), root / "requirements.lock"]:
+    inside = sorted(p for p in (root / "rbcore").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    for path in [*inside, root / "requirements.lock"]:
         with suppress(FileNotFoundError):
             digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:20]
@@ -91,6 +94,38 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name, value in saved.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
+def kernel_folder() -> Iterator[Path]:
+    """A folder for the sockets of kernels; those of calls that were killed are removed.
+
+    The path is short, since a socket's may have some hundred bytes only (103 on macOS), and what users set as
+    TMPDIR can be longer than that.
+    """
+    place = Path(tempfile.gettempdir())
+    if len(os.fsencode(place)) > SHORT and os.access("/tmp", os.W_OK):
+        place = Path("/tmp")
+    for old in place.glob(f"{PREFIX}*"):
+        pid = old.name.removeprefix(PREFIX).split("-")[0]
+        with suppress(OSError):
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and old.stat().st_uid == os.getuid():
+                shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def processor(connection: str) -> float:
+    """Processor seconds so far of the kernel with this connection file, and of the processes that it has ended."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if connection in child.cmdline():
+                spent = child.cpu_times()
+                return spent.user + spent.system + spent.children_user + spent.children_system
+    return 0.0
 
 
 def kill_kernels(kernels: str) -> None:
