@@ -1,9 +1,9 @@
 """Execute the chapter notebooks: jupytext reads them, papermill runs them, a cache keeps what is still true.
 
-A cached notebook is named by a key over all that can change its outputs: the code of its cells and of the modules of
-rbcore that they import (and those that these import), both parsed, so that comments and docstrings do not count; the
-data files of rbcore that those modules name; the lock file, the parameters and the Python version.  Prose is no part
-of it: a cached notebook gets the text that its source has now.
+A cached notebook is named by a key over all that can change its outputs: the code of its cells and of the modules
+of rbcore that they import (and those that these import), both parsed, so that comments and docstrings do not count;
+the data files of rbcore that those modules name; the lock file, the parameters and the Python version.  Prose is no
+part of it: a cached notebook gets the text that its source has now.
 
 A notebook enters the cache only when its last cell has run, by one atomic rename, so a killed build leaves only
 finished notebooks, and the next call goes on from there.  A notebook in which it was training models goes on from
@@ -184,11 +184,7 @@ def _meaning(code: str, where: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and type(first.value.value) is str
-            ):
+            if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
                 node.body = node.body[1:]
     return ast.dump(tree) + "\n".join(magics)
 
@@ -263,11 +259,9 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
         if name == "seed" and value < 0:
             raise ExecutionError(f"{name}={raw}: a seed is not negative")
         if name != "seed" and type(value) is int and default >= 1 > value:
-            raise ExecutionError(
-                f"{name}={raw}: this is a number of things, at least 1; the default is {default!r}"
-            )
+            raise ExecutionError(f"{name}={raw}: a number of things, at least 1; the default is {default!r}")
         if isinstance(value, float) and not (value >= 0 or default < 0):
-            raise ExecutionError(f"{name}={raw}: this is not negative; the default is {default!r}")
+            raise ExecutionError(f"{name}={raw}: not a negative number; the default is {default!r}")
         chosen[name] = value
     return chosen
 

@@ -38,8 +38,8 @@ class LedgerError(ValueError):
 class Value:
     """One recorded number (or word), as it is shown in the text.
 
-    `kind` is ``exact``, ``numerical`` or ``statistical`` (see :mod:`rbcore.checks`); `se` is the standard error and
-    `ci` the interval shown to the reader, both in the unit of `value`.
+    `kind` is ``exact``, ``numerical`` or ``statistical`` (see :mod:`rbcore.checks`); `se` is the standard error
+    and `ci` the interval shown to the reader, both in the unit of `value`.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Chapter:
-    """What one executed notebook says: its parameters, values and claims, and what it cost in seconds."""
+    """What one executed notebook says: its parameters, values and claims, and its processor seconds."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -204,9 +204,7 @@ def claim(
             raise LedgerError(f"claim({id!r}): the check is {outcome.kind}, so it cannot be claimed as {kind}")
     elif isinstance(outcome, bool) or type(outcome).__name__ in ("bool_", "bool"):
         if kind is None:
-            raise LedgerError(
-                f"claim({id!r}): a bare truth value needs a kind: 'exact', 'numerical' or 'statistical'"
-            )
+            raise LedgerError(f"claim({id!r}): a bare truth value needs kind='exact' or kind='statistical'")
         if kind == "proved":
             raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as checks.identity")
         outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
@@ -310,13 +308,14 @@ def _show(value: int | float | str | bool, fmt: str) -> str:
 def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     """Read an executed notebook (nbformat 4) back: a pure function of its cells and outputs.
 
-    A claim costs the seconds since the claim before it, shared equally by the claims of one cell, so that the
+    A claim costs the processor seconds since the claim before it, shared equally by the claims of one cell, so that the
     costs of a chapter's claims add up to the time until its last claim.
 
     Raises:
         LedgerError: when a name or an id is stored twice, or a claim's check cannot be read from its cell.
     """
-    seconds = notebook.get("metadata", {}).get("rbcore", {}).get("seconds", [])
+    facts = notebook.get("metadata", {}).get("rbcore", {})
+    seconds = facts.get("processor", facts.get("seconds", []))
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
     theorems: dict[str, Any] = {}
@@ -345,7 +344,7 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
             )
         if here:
             since_claim = 0.0
-    parameters = notebook.get("metadata", {}).get("rbcore", {}).get("parameters", {})
+    parameters = facts.get("parameters", {})
     entries = tuple(values.values()), tuple(claims.values())
     return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems)
 
