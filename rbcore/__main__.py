@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|serve|falsify``."""
+"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify``."""
 
 from __future__ import annotations
 
@@ -7,55 +7,114 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from rbcore import agree, fulltier, prose, site
-from rbcore.execute import ROOT, ExecutionError, Job, execute, find, notebooks, parse_parameters
+from rbcore import agree, fulltier, portable, prose, seeds, site
+from rbcore.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.expr import ExpressionError
 from rbcore.ledger import Chapter, LedgerError, fill
 from rbcore.shannon import ProverError
 from rbcore.surroundings import alone
 
-PINS, ALLOWED, FALSIFIED = "book/ledger.json", "book/prose-allow.yml", "book/falsified.json"
+PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
+FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
+
+
+def jobs_of(root: Path, numbers: str = "") -> list[Job]:
+    """A job for each chapter, or for those whose numbers are named."""
+    named = numbers.split()
+    jobs = [Job(find(number, root), root=root) for number in named] or [Job(n, root=root) for n in notebooks(root)]
+    if not jobs:
+        raise ExecutionError(f"{root} is not the book's folder: it has no notebooks/01-...md")
+    return jobs
 
 
 def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], list[Chapter]]:
-    """Execute what must run and read all chapters back."""
-    jobs = [Job(source, root=root) for source in notebooks(root)]
-    if not jobs:
-        raise ExecutionError(f"{root} is not the book's folder: it has no notebooks/01-...md")
-    executed = execute(jobs, root / "book" / "_build" / "cache", fresh=fresh)
+    """Execute what must run and read all chapters back; an error if a notebook does not run to its end."""
+    executed = execute(jobs_of(root), root / "book" / "_build" / "cache", fresh=fresh)
     return executed, agree.gather(executed)
 
 
+def compare(root: Path, chapters: Sequence[Chapter]) -> tuple[list[agree.Problem], list[agree.Problem]]:
+    """Where these chapters differ from their own text, and where from the pins."""
+    texts, allowed = list(prose.book_texts(root)), prose.load_allowed(root / ALLOWED)
+    return (
+        agree.disagreements(chapters, texts, allowed),
+        agree.drift(chapters, agree.read_pins(root / PINS), texts),
+    )
+
+
 def check(root: Path, chapters: Sequence[Chapter]) -> int:
-    """Print what disagrees; the exit status."""
-    allowed = prose.load_allowed(root / ALLOWED)
-    found = agree.problems(chapters, agree.read_pins(root / PINS), prose.book_texts(root), allowed)
-    if found:
-        print(agree.report(found))
+    """Print what disagrees with the text or with the pins; the exit status is 1 if anything does."""
+    wrong, moved = compare(root, chapters)
+    if wrong or moved:
+        print(agree.report([*wrong, *moved]))
         return 1
-    counts = f"{sum(len(c.values) for c in chapters)} values and {sum(len(c.claims) for c in chapters)} claims"
-    print(f"agreement: {counts} of {len(chapters)} chapters agree with their pins and with the text")
+    print(f"agreement: {counted(chapters)} agree with their pins and with the text")
     return 0
 
 
-def book(root: Path) -> int:
-    """Execute, check agreement, build the pages, print the path to open."""
+def counted(chapters: Sequence[Chapter]) -> str:
+    """How much there is: ``635 values and 479 claims of 13 chapters``."""
+    values, claims = sum(len(c.values) for c in chapters), sum(len(c.claims) for c in chapters)
+    return f"{values} values and {claims} claims of {len(chapters)} chapters"
+
+
+def book(root: Path, *, fresh: bool = False) -> int:
+    """Execute, build the pages of what ran, say how they agree with the text and with the pins.
+
+    The exit status is 1 where the run disagrees with its own text: a claim fails, a notebook does not run, the
+    text is wrong.  Results that drifted from their pins do not change it; pages and summary say so.
+    """
     began = time.monotonic()
-    executed, chapters = run_chapters(root)
-    if check(root, chapters):
-        print("the pages were not built; those from before are as they were", file=sys.stderr)
-        return 1
+    executed, failed = attempt(jobs_of(root), root / "book" / "_build" / "cache", fresh=fresh)
+    chapters = agree.gather(executed)
+    wrong, moved = compare(root, chapters)
+    ran = {chapter.name for chapter in chapters}
+    if failed:  # roles that name results of a chapter that did not run are no mistakes of the text
+        wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
+        moved = agree.drift(chapters, agree.pins_for(agree.read_pins(root / PINS), ran))
     built = root / "book" / "_build"
     with alone(built):
-        site.assemble(root, executed, chapters, built / "source")
-        page = site.build(built / "source", built / "html")
+        site.assemble(root, executed, chapters, built / "source", moved, failed)
+        page, warnings = site.build(built / "source", built / "html")
+    if wrong or moved:
+        print(agree.report([*wrong, *moved]))
+    for reason in failed.values():
+        print(f"error: {reason}", file=sys.stderr)
+    if warnings and not failed:
+        print(warnings, file=sys.stderr)
+    print(summary(chapters, wrong, moved, failed))
     print(f"built in {time.monotonic() - began:.0f} s; open {page}")
-    return 0
+    return 1 if wrong or failed or warnings else 0
+
+
+def summary(
+    chapters: Sequence[Chapter],
+    wrong: Sequence[agree.Problem],
+    moved: Sequence[agree.Problem],
+    failed: Mapping[str, str],
+) -> str:
+    """What a build ends with, a line for each question."""
+    failing = sum(p.found_by == "claim" for p in wrong)
+    drifted = len({(p.found_by, p.name) for p in moved})
+    lines = [f"this run and its text: {counted(chapters)}"]
+    lines[0] += (
+        f"; {failing} claims fail, {len(wrong) - failing} mistakes in the text" if wrong else "; they agree"
+    )
+    lines.append(
+        f"this run and the pins: {drifted} results drifted or are not pinned; the head of the ledger lists them"
+        if moved
+        else "this run and the pins: every pinned result was reproduced"
+    )
+    if failed:
+        lines.append(f"not run to the end: {', '.join(sorted(failed))}")
+    return "\n".join(lines)
 
 
 def pin(root: Path) -> int:
@@ -72,13 +131,47 @@ def pin(root: Path) -> int:
     return check(root, chapters)
 
 
+def other_arithmetic(root: Path, numbers: str, only: str) -> int:
+    """Execute the chapters under other arithmetic; the exit status is 1 if anything drifts or fails."""
+    ways = [way for way in portable.arithmetics() if only.lower() in way.name]
+    if not ways:
+        names = ", ".join(way.name for way in portable.arithmetics())
+        raise ExecutionError(f"no arithmetic {only!r}: choose from {names}")
+    status, pins = 0, agree.read_pins(root / PINS)
+    for way, count, found in portable.run(
+        jobs_of(root, numbers), root / "book" / "_build" / "portable", pins, ways
+    ):
+        if found:
+            print(agree.report(found))
+            status = 1
+        else:
+            print(f"{way.name}: {count} chapters, no drift, no failing claim", flush=True)
+    return status
+
+
+def other_seeds(root: Path, numbers: str, count: int) -> int:
+    """Execute the chapters with other seeds; the exit status is 1 if a claim holds on fewer than 19 of 20."""
+    if count < 1:
+        raise ExecutionError(f"SEEDS={count}: a number of seeds, at least 1")
+    sources = [job.source for job in jobs_of(root, numbers)]
+    record = seeds.run(sources, root, root / SEEDS, count)
+    chosen = {name: entry for name, entry in record.items() if name in {source.stem for source in sources}}
+    print(seeds.table(chosen))
+    found = list(seeds.weak(chosen))
+    for line in found:
+        print(line, file=sys.stderr)
+    print(f"recorded in {SEEDS}")
+    return 1 if found else 0
+
+
 def run_one(root: Path, number: str, text: str) -> int:
     """Execute one notebook with other parameters into `runs/`, as notebook and as pages; whole or not at all."""
     source = find(number, root)
     job = Job(source, parse_parameters(text, source), root)
     name = "-".join([job.name, *(f"{k}={v}" for k, v in job.parameters.items())])
     target = root / "runs" / "".join(c if c.isalnum() or c in "-=._" else "_" for c in name)
-    executed = execute([job], root / "book" / "_build" / "cache-runs")
+    (path,) = execute([job], root / "book" / "_build" / "cache-runs").values()
+    executed = {job.name: path}
     chapters = agree.gather(executed)
     values = {v.name: v for c in chapters for v in c.values}
     work = root / "book" / "_build" / "run"
@@ -129,11 +222,17 @@ def falsify(root: Path, models: int) -> int:
     return 1 if broken else 0
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """End as on Ctrl-C, so that kernels end and their folder goes."""
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused with the reason, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m rbcore", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("book", help="execute what changed, check agreement, build the pages")
+    whole = commands.add_parser("book", help="execute what changed, check agreement, build the pages")
+    whole.add_argument("--fresh", action="store_true", help="execute everything from nothing")
     commands.add_parser("agree", help="re-execute everything and compare with the pins")
     commands.add_parser("pin", help="accept the fresh numbers as the new pins")
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
@@ -143,13 +242,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     server.add_argument("--port", type=int, default=8000)
     many = commands.add_parser("falsify", help="evaluate every theorem on many random models")
     many.add_argument("--models", type=int, default=1_000_000)
+    arithmetic = commands.add_parser("portable", help="re-execute under other arithmetic and print every drift")
+    arithmetic.add_argument("--only", default="", help="a part of the name of one arithmetic")
+    others = commands.add_parser("seeds", help="count on how many other seeds each claim holds")
+    others.add_argument("--seeds", type=int, default=20, help="how many")
+    for command in (arithmetic, others):
+        command.add_argument(
+            "--notebooks", default="", help="numbers of chapters, such as '02 05'; all without it"
+        )
     parser.add_argument("--root", type=Path, default=ROOT, help="the book's folder")
     given = parser.parse_args(argv)
     root = given.root.resolve()
+    with suppress(ValueError):  # only a main thread gets signals
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         match given.command:
             case "book":
-                return book(root)
+                return book(root, fresh=given.fresh)
             case "agree":
                 return check(root, run_chapters(root, fresh=True)[1])
             case "pin":
@@ -158,10 +267,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run_one(root, given.notebook, " ".join(given.parameters))
             case "falsify":
                 return falsify(root, given.models)
+            case "portable":
+                return other_arithmetic(root, given.notebooks, given.only)
+            case "seeds":
+                return other_seeds(root, given.notebooks, given.seeds)
             case _:
                 return serve(root, given.port)
     except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # no room, no permission: what was finished is kept
+        print(f"error: {error.strerror or error}: {error.filename or root}", file=sys.stderr)
+        print("finished notebooks are kept; mend this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if given.command != "serve":

@@ -1,8 +1,8 @@
 """Execute the chapter notebooks: jupytext reads them, papermill runs them, a cache keeps what is still true.
 
 A cached notebook is named by a key over all that can change its outputs: the code of its cells and of the modules
-of rbcore that they import (and those that these import), both parsed, so that comments and docstrings do not count;
-the data files of rbcore that those modules name; the lock file, the parameters and the Python version.  Prose is no
+of rbcore that they import (and those that these import), parsed, so that comments and docstrings do not count; the
+data files of rbcore that those modules name; the lock file, the parameters and the Python version.  Prose is no
 part of it: a cached notebook gets the text that its source has now.
 
 A notebook enters the cache only when its last cell has run, by one atomic rename, so a killed build leaves only

@@ -308,8 +308,8 @@ def _show(value: int | float | str | bool, fmt: str) -> str:
 def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     """Read an executed notebook (nbformat 4) back: a pure function of its cells and outputs.
 
-    A claim costs the processor seconds since the claim before it, shared equally by the claims of one cell, so that the
-    costs of a chapter's claims add up to the time until its last claim.
+    A claim costs the processor seconds since the claim before it, shared equally by the claims of one cell, so
+    that the costs of a chapter's claims add up to the time until its last claim.
 
     Raises:
         LedgerError: when a name or an id is stored twice, or a claim's check cannot be read from its cell.

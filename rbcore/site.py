@@ -18,12 +18,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 import yaml
 
 from rbcore import plain
+from rbcore.agree import Problem
 from rbcore.execute import ROOT, notebooks, used_modules
 from rbcore.ledger import MIME, Chapter
 
@@ -35,8 +36,27 @@ class SiteError(RuntimeError):
     """The pages could not be built; the message holds Sphinx's own warnings."""
 
 
-def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter], target: Path) -> None:
-    """Write the folder that jupyter-book reads; what is in `target` and did not change is left alone."""
+class Built(NamedTuple):
+    """The page to open, and what Sphinx warned of, each warning with a file that its author can edit."""
+
+    page: Path
+    warnings: str
+
+
+def assemble(
+    root: Path,
+    executed: Mapping[str, Path],
+    chapters: Sequence[Chapter],
+    target: Path,
+    drift: Sequence[Problem] | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> None:
+    """Write the folder that jupyter-book reads; what is in `target` and did not change is left alone.
+
+    Args:
+        drift: where this run differs from the pins, for the pages to say so; None: it is not compared with them.
+        failed: why notebooks did not run to their end, by name; a page takes the place of each.
+    """
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
@@ -50,6 +70,9 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
         "values": [asdict(value) for chapter in chapters for value in chapter.values],
         "claims": [asdict(claim) for chapter in chapters for claim in chapter.claims],
         "theorems": {id: theorem for chapter in chapters for id, theorem in chapter.theorems.items()},
+        "costs": {chapter.name: round(chapter.seconds, 1) for chapter in chapters},
+        "drift": None if drift is None else [problem._asdict() for problem in drift],
+        "failed": sorted(failed or {}),
     }
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
     for name, content in downloads(root, executed, chapters).items():
@@ -58,6 +81,8 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
         notebook = nbformat.read(path, as_version=4)
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook))
         wanted[target / DOWNLOADS / f"{name}.md"] = (root / "notebooks" / f"{name}.md").read_bytes()
+    for name, reason in (failed or {}).items():
+        wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(_missing(root / "notebooks" / f"{name}.md", reason))
     for path in target.rglob("*"):
         if path.is_file() and path not in wanted:
             path.unlink()
@@ -65,6 +90,19 @@ def assemble(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapte
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+
+def _missing(source: Path, reason: str) -> Any:
+    """The page of a notebook that did not run to its end."""
+    heading = re.search(r"(?m)^# .*$", source.read_text(encoding="utf8"))
+    title = heading[0] if heading else f"# {source.stem}"
+    text = f"{title}\n\n```{{error}}\nThis chapter did not run to its end.\n```\n"
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", reason)), default=0))
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(f"{text}\n{fence}text\n{reason}\n{fence}", id="error")]
+    )
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
 
 
 def page(notebook: Any) -> Any:
@@ -90,18 +128,21 @@ def _bytes(notebook: Any) -> bytes:
     return (nbformat.writes(notebook) + "\n").encode()
 
 
-def build(source: Path, output: Path, *, strict: bool = True) -> Path:
-    """Build the pages from `source` and put them at `output` when they are whole; returns the page to open.
+def build(source: Path, output: Path, *, strict: bool = True) -> Built:
+    """Build the pages from `source` and put them at `output` when they are whole.
 
-    Pages that were built from the same sources stay.  Any change builds all of them: Sphinx alone would not see
-    that an extension or another page's title changed, and would not repeat the warnings of a build that failed.
+    Pages that were built from the same sources without a warning stay.  Any change builds all of them: Sphinx
+    alone would not see that an extension or another page's title changed, and would not repeat its warnings.
+
+    Args:
+        strict: report warnings.
 
     Raises:
-        SiteError: when Sphinx warns (with `strict`) or fails; `output` is then as it was.
+        SiteError: when Sphinx makes no pages; `output` is then as it was.
     """
     stamp = _digest(source, strict)
     if (output / STAMP).exists() and (output / STAMP).read_text() == stamp:
-        return output / "index.html"
+        return Built(output / "index.html", "")
     work, old = (output.with_name(f"{output.name}-{part}") for part in ("new", "old"))
     shutil.rmtree(work, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
@@ -109,20 +150,22 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Path:
     command += ["-W", "-n", "--keep-going"] if strict else []
     environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
-    if done.returncode != 0:
-        shutil.rmtree(work)
-        raise SiteError(f"the pages were not built:\n{_relevant(done.stdout + done.stderr, source)}")
     fresh = work / "_build" / "html"
+    warnings = _relevant(done.stdout + done.stderr, source) if done.returncode else ""
+    if not all((fresh / name).exists() for name in ("index.html", "searchindex.js")):
+        shutil.rmtree(work, ignore_errors=True)
+        raise SiteError(f"the pages were not built:\n{warnings}")
     for name in (".buildinfo", "objects.inv"):
         (fresh / name).unlink(missing_ok=True)
-    (fresh / STAMP).write_text(stamp)
+    if not warnings:
+        (fresh / STAMP).write_text(stamp)
     shutil.rmtree(old, ignore_errors=True)
     if output.exists():
         output.rename(old)
     fresh.rename(output)
     for folder in (work, old):
         shutil.rmtree(folder, ignore_errors=True)
-    return output / "index.html"
+    return Built(output / "index.html", warnings)
 
 
 def _digest(source: Path, strict: bool) -> str:

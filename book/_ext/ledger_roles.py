@@ -2,7 +2,11 @@
 
 ``{val}`name` `` a value with its unit, ``{num}`name` `` the bare number, ``{ci}`name` `` the value with its
 interval, ``{claim}`id` `` a machine-checked sentence with its badge, ``{statement}`id` `` the formula behind a
-claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language, ``{ledger}`` the ledger page's tables.
+claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language.
+
+Directives: ``{ledger}`` the tables of claims and of values, ``{agreement}`` a line that says whether this run
+agrees with its text and with the pins, ``{drift}`` the results that drifted, ``{seeds}`` on how many other seeds
+claims hold, ``{costs}`` what each chapter cost.
 
 All of them read `_ledger.json`, which the build writes beside the sources; a page that uses a role depends on it.
 """
@@ -23,6 +27,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from rbcore import seeds
 from rbcore.agree import tolerance
 from rbcore.expr import ExpressionError, parse
 from rbcore.expr import latex as expression
@@ -163,6 +168,96 @@ class ShannonRole(SphinxRole):
             return [nodes.problematic(self.rawtext, self.text)], []
 
 
+def read_run(env: BuildEnvironment) -> dict[str, Any]:
+    """What `_ledger.json` says of the run as a whole: drift (None: not compared), failed chapters, costs."""
+    path = Path(env.srcdir) / "_ledger.json"
+    env.note_dependency(str(path))
+    whole = json.loads(path.read_text(encoding="utf8"))
+    return {name: whole.get(name) for name in ("drift", "failed", "costs")}
+
+
+class AgreementDirective(SphinxDirective):
+    """One line on the run that made these pages: does it agree with its text, and with the pins?"""
+
+    def run(self) -> list[nodes.Node]:
+        values, claims = read_ledger(self.env)
+        run = read_run(self.env)
+        if run["drift"] is None:  # a run with other parameters is compared with nothing
+            return []
+        failing = sum(claim.verdict == "fails" for claim in claims.values())
+        drifted = len({(row["found_by"], row["name"]) for row in run["drift"]})
+        parts = [
+            f"{failing} of {len(claims)} claims {'fails' if failing == 1 else 'fail'}" if failing else "",
+            f"{drifted} of {len(values) + len(claims)} pinned results drifted" if drifted else "",
+            f"{len(run['failed'])} chapters did not run" if run["failed"] else "",
+        ]
+        said = " and ".join(part for part in parts if part)
+        if not said:
+            text = f"In this run all {len(claims)} claims hold, and all {len(values) + len(claims)} pinned results"
+            return [nodes.paragraph("", f"{text} were reproduced.", classes=["rb-agreement"])]
+        line = nodes.paragraph("", f"In the run that made these pages {said}: ")
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, "ledger")
+        line += nodes.reference("", "", nodes.Text("the ledger"), internal=True, refuri=uri)
+        line += nodes.Text(" lists them.")
+        return [nodes.warning("", line)]
+
+
+class DriftDirective(SphinxDirective):
+    """The results that are not as pinned, with both values; nothing where all were reproduced."""
+
+    def run(self) -> list[nodes.Node]:
+        drift = read_run(self.env)["drift"]
+        if not drift:
+            return []
+        head = ["Name", "Chapter", "Sentence", "Pinned", "This run", "May differ by"]
+        rows = [self.row(problem) for problem in drift]
+        return [_table("rb-drift", head, [16, 8, 36, 16, 16, 8], rows)]
+
+    def row(self, problem: dict[str, str]) -> nodes.row:
+        holder = nodes.Element()
+        self.state.nested_parse(StringList([problem["sentence"]], source="drift"), self.content_offset, holder)
+        texts = [nodes.Text(problem[name]) for name in ("pinned", "fresh", "tolerance")]
+        chapter = nodes.Text(problem["where"].split("-")[0])
+        return _row(nodes.literal("", problem["name"]), chapter, nodes.entry("", *holder.children), *texts)
+
+
+class SeedsDirective(SphinxDirective):
+    """The recorded outcome of `make seeds`: a row for each chapter, with the claims that failed on some seed."""
+
+    def run(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "seeds.json"
+        self.env.note_dependency(str(path))
+        record = seeds.read(path)
+        head = ["Chapter", "Seeds", "Claims", "Hold on all", "The others", "Counted"]
+        rows = [self.row(chapter, entry) for chapter, entry in record.items()]
+        return [_table("rb-seeds", head, [10, 8, 8, 10, 40, 24], rows)] if rows else []
+
+    def row(self, chapter: str, entry: dict[str, Any]) -> nodes.row:
+        found, runs = seeds.counts(entry), len(entry["runs"])
+        others = ", ".join(f"{id} {held}/{runs}" for id, held in found.items())
+        whole = entry.get("claims", 0)
+        cells = [str(runs), str(whole), str(whole - len(found)), others, f"{entry['date']}, {entry['versions']}"]
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
+        link = nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
+        return _row(link, *map(nodes.Text, cells))
+
+
+class CostsDirective(SphinxDirective):
+    """What each chapter cost in this run, in processor seconds, beside the last recorded cost."""
+
+    def run(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "costs.json"
+        self.env.note_dependency(str(path))
+        record = json.loads(path.read_text(encoding="utf8")) if path.exists() else {"chapters": {}}
+        fresh, recorded = read_run(self.env)["costs"], record["chapters"]
+        rows = []
+        for name, spent in [*fresh.items(), ("all chapters", sum(fresh.values()))]:
+            was = sum(recorded.values()) if name == "all chapters" else recorded.get(name)
+            shown = ("" if x is None else f"{x:.0f}\u00a0s" for x in (spent, was))
+            rows.append(_row(nodes.Text(name), *map(nodes.Text, shown)))
+        return [_table("rb-costs", ["Chapter", "This run", record.get("on", "Recorded")], [50, 20, 30], rows)]
+
+
 class LedgerDirective(SphinxDirective):
     """The ledger: every claim with its verdict, then every value with its interval."""
 
@@ -249,6 +344,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("statement", StatementRole())
     app.add_role("shannon", ShannonRole())
     app.add_directive("ledger", LedgerDirective)
+    app.add_directive("agreement", AgreementDirective)
+    app.add_directive("drift", DriftDirective)
+    app.add_directive("seeds", SeedsDirective)
+    app.add_directive("costs", CostsDirective)
     app.connect("doctree-read", display_statements)
     app.connect("missing-reference", resolve_claim)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

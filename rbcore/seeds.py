@@ -1,0 +1,113 @@
+"""Other seeds: on how many of them does each claim hold?
+
+A sentence about random draws must hold for other draws too.  `make seeds` executes chapters with other seeds and
+counts; `book/seeds.json` keeps the outcome, with its date, for the page that shows it.  A chapter whose code
+changed since then is counted anew.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rbcore.agree import gather
+from rbcore.execute import Job, attempt, default_parameters
+
+FIRST = 1001  # the seeds are 1001, 1002, ..
+SHARE = 0.95  # of the seeds on which a claim has to hold
+
+
+def read(record: Path) -> dict[str, Any]:
+    """The record, by chapter; empty where there is none yet."""
+    return json.loads(record.read_text(encoding="utf8")) if record.exists() else {}
+
+
+def run(
+    sources: Sequence[Path], root: Path, record: Path, seeds: int, workers: int | None = None
+) -> dict[str, Any]:
+    """Execute the chapters with the seeds that the record lacks, and write it after each round of them.
+
+    A chapter's entry holds the date, the versions, the number of claims, and by seed the claims that failed, or
+    the error with which a run ended.  Returns the whole record.
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds is a number of seeds, at least 1, got {seeds}")
+    known = read(record)
+    waiting: list[tuple[Path, int]] = []
+    for source in sources:
+        if "seed" in default_parameters(source):
+            code = Job(source, root=root).key
+            if known.get(source.stem, {}).get("code") != code:
+                known[source.stem] = {"code": code, "runs": {}}
+            done = known[source.stem]["runs"]
+            waiting += [(source, seed) for seed in range(FIRST, FIRST + seeds) if str(seed) not in done]
+    at_once = workers or os.cpu_count() or 1
+    cache = root / "book" / "_build" / "cache-seeds"
+    for start in range(0, len(waiting), at_once):
+        jobs = [Job(source, {"seed": seed}, root) for source, seed in waiting[start : start + at_once]]
+        done = attempt(jobs, cache, workers=at_once, threads=1, kept=at_once)
+        for job in jobs:
+            entry = known[job.name]
+            seed = str(job.parameters["seed"])
+            if job.label in done.failed:
+                entry["runs"][seed] = {"error": done.failed[job.label].splitlines()[-1]}
+            else:
+                (chapter,) = gather({job.name: done.paths[job.label]})
+                entry["runs"][seed] = sorted(c.id for c in chapter.claims if c.verdict == "fails")
+                entry["claims"] = len(chapter.claims)
+            entry |= {"date": datetime.date.today().isoformat(), "versions": versions()}
+        _write(record, known)
+    return known
+
+
+def counts(entry: Mapping[str, Any]) -> dict[str, int]:
+    """For each claim of a chapter's entry that failed somewhere, the number of seeds on which it held."""
+    runs = [run for run in entry["runs"].values() if isinstance(run, list)]
+    failed = sorted({id for run in runs for id in run})
+    return {id: sum(id not in run for run in runs) for id in failed}
+
+
+def weak(record: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each claim that holds on too few seeds, and for each run that ended in an error."""
+    for chapter, entry in record.items():
+        for id, held in counts(entry).items():
+            if held < SHARE * len(entry["runs"]):
+                yield f"{chapter}: {id!r} holds on {held} of {len(entry['runs'])} seeds"
+        for seed, run in entry["runs"].items():
+            if isinstance(run, dict):
+                yield f"{chapter}: seed {seed} ended with {run['error']}"
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """The record as lines: a chapter with its seeds and claims, and the claims that did not hold on all."""
+    lines = []
+    for chapter, entry in record.items():
+        found = counts(entry)
+        whole = f"{entry.get('claims', 0) - len(found)} of {entry.get('claims', 0)} claims hold on all"
+        lines.append(f"{chapter}: {len(entry['runs'])} seeds, {whole}")
+        lines += [f"    {held} of {len(entry['runs'])}  {id}" for id, held in found.items()]
+    return "\n".join(lines)
+
+
+def versions() -> str:
+    """What the outcome of a run may depend on, in one line."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return ", ".join([f"Python {python}", *(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch"))])
+
+
+def _write(record: Path, entries: Mapping[str, Any]) -> None:
+    lines = []
+    for name in sorted(entries):
+        runs = ",\n   ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(entries[name]["runs"].items()))
+        rest = {k: v for k, v in sorted(entries[name].items()) if k != "runs"}
+        head = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in rest.items())
+        lines.append(f' {json.dumps(name)}: {{\n{head}  "runs": {{\n   {runs}\n  }}\n }}')
+    partial = record.with_suffix(".partial")
+    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf8")
+    os.replace(partial, record)
