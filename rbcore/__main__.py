@@ -73,6 +73,8 @@ def book(root: Path, *, fresh: bool = False) -> int:
     """
     began = time.monotonic()
     executed, failed = attempt(jobs_of(root), root / "book" / "_build" / "cache", fresh=fresh)
+    for reason in failed.values():
+        print(f"error: {reason}", file=sys.stderr)
     chapters = agree.gather(executed)
     wrong, moved = compare(root, chapters)
     ran = {chapter.name for chapter in chapters}
@@ -85,8 +87,6 @@ def book(root: Path, *, fresh: bool = False) -> int:
         page, warnings = site.build(built / "source", built / "html")
     if wrong or moved:
         print(agree.report([*wrong, *moved]))
-    for reason in failed.values():
-        print(f"error: {reason}", file=sys.stderr)
     if warnings and not failed:
         print(warnings, file=sys.stderr)
     print(summary(chapters, wrong, moved, failed))

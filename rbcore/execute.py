@@ -22,6 +22,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -322,18 +323,18 @@ def attempt(
     """What :func:`execute` does, but a notebook that fails does not keep the others from running."""
     root = jobs[0].root if jobs else ROOT
     failed: dict[str, str] = {}
-    with alone(cache), checkpoints(cache, root, fresh) as state:
+    for job in jobs:
+        try:
+            default_parameters(job.source)  # a clear error before any kernel starts
+            job.target(cache)
+        except ExecutionError as error:
+            failed[job.label] = str(error)
+    if failed and not keep_going:
+        return Executed({}, failed)
+    targets = {job.label: job.target(cache) for job in jobs if job.label not in failed}
+    with suppress(_Unfinished), alone(cache), checkpoints(cache, root, fresh) as state:
         for stale in cache.glob("*/*.partial"):
             stale.unlink()
-        for job in jobs:
-            try:
-                default_parameters(job.source)  # a clear error before any kernel starts
-                job.target(cache)
-            except ExecutionError as error:
-                failed[job.label] = str(error)
-        if failed and not keep_going:
-            return Executed({}, failed)
-        targets = {job.label: job.target(cache) for job in jobs if job.label not in failed}
         todo = [job for job in jobs if job.label in targets and (fresh or not targets[job.label].exists())]
         if todo:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -342,11 +343,16 @@ def attempt(
             threads = threads or max(1, cores // workers)
             variables = inherited(root, threads) | {"RBCORE_CHECKPOINTS": str(state)}
             failed |= _run_all(todo, targets, cache, workers, variables, kept, keep_going)
-        paths = {label: path for label, path in targets.items() if label not in failed and path.exists()}
         for job in jobs:
-            if job.label in paths:
-                _renew_text(job, paths[job.label])
-    return Executed(paths, failed)
+            if job.label in targets and targets[job.label].exists():
+                _renew_text(job, targets[job.label])
+        if failed:
+            raise _Unfinished
+    return Executed({label: path for label, path in targets.items() if label not in failed}, failed)
+
+
+class _Unfinished(Exception):
+    """Some notebook failed, so the state of training stays."""
 
 
 def _run_all(
@@ -398,7 +404,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress, kept: int
     from traitlets.config import Config
     from zmq import ZMQError
 
-    notebook = read(job.source)
+    text, notebook = _text_digest(job.source), read(job.source)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     logging.getLogger("papermill").setLevel(logging.ERROR)
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)
@@ -437,7 +443,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress, kept: int
         raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}") from None
     if job.target(target.parent.parent) != target:
         raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
-    _write(_tidy(executed, job), target)
+    _write(_tidy(executed, job, text), target)
     progress.finish(job.label)
     for old in sorted(target.parent.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[kept:]:
         old.unlink()
@@ -463,8 +469,11 @@ def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str
     return f"{job.source.name}{line}{cell}:\n{shown}\n{reason}".rstrip()
 
 
-def _tidy(notebook: Any, job: Job) -> Any:
-    """Drop all that differs between equal runs, but for the seconds of each cell, kept apart in the metadata."""
+def _tidy(notebook: Any, job: Job, text: str) -> Any:
+    """Drop all that differs between equal runs, but for the seconds of each cell, kept apart in the metadata.
+
+    `text` is the digest of the source that ran.
+    """
     seconds, processor_seconds = [], []
     for index, cell in enumerate(notebook.cells):
         seconds.append(round(cell.metadata.get("papermill", {}).get("duration") or 0.0, 3))
@@ -478,7 +487,7 @@ def _tidy(notebook: Any, job: Job) -> Any:
         "parameters": default_parameters(job.source) | dict(job.parameters),
         "seconds": seconds,
         "processor": processor_seconds,
-        "text": _text_digest(job.source),
+        "text": text,
     }
     return notebook
 
@@ -514,9 +523,8 @@ def _renew_text(job: Job, target: Path) -> None:
             seconds.append(second)
             processor_seconds.append(processor_second)
     renewed.cells = cells
-    for name in ("language_info",):
-        if name in executed.metadata:
-            renewed.metadata[name] = executed.metadata[name]
+    if "language_info" in executed.metadata:
+        renewed.metadata["language_info"] = executed.metadata["language_info"]
     costs = {"seconds": seconds, "processor": processor_seconds, "text": _text_digest(job.source)}
     renewed.metadata["rbcore"] = dict(facts) | costs
     _write(renewed, target)

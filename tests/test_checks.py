@@ -304,11 +304,8 @@ def test_medians_refuse_what_says_nothing(call, message):
         call()
 
 
-def test_trained_keeps_the_verdict_and_widens_the_pin():
+def test_numerical_keeps_the_verdict_of_an_exact_check_and_takes_no_other():
     for sound in (checks.at_most(0.0, 1.0), checks.at_most(1.0, 0.0)):
-        found = checks.trained(sound, 0.1)
-        assert found.holds == sound.holds and found.kind == "statistical" and found.value == sound.value
-        assert found.ci == pytest.approx((sound.value - 0.2, sound.value + 0.2))
-    for bad in ((checks.proved("I(X;Y) >= 0"), 0.1), (checks.at_most(0.0, 1.0), 0.0)):
-        with pytest.raises(ValueError, match="spread"):
-            checks.trained(*bad)
+        assert checks.numerical(sound) == sound._replace(kind="numerical")
+    with pytest.raises(ValueError, match="exact"):
+        checks.numerical(checks.positive_mean([1.0, 2.0]))

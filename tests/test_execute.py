@@ -82,6 +82,10 @@ found = lm_train.train(jobs, recipe, checkpoint=lm_train.checkpoints(), every=5)
 print(found.losses.tolist(), [value.tolist() for value in found.models.parameters.values()])"""
 
 
+EDITS = """with open('01-a.md', 'a') as source:
+    print('```{code-cell} ipython3\\n1 + 1\\n```', file=source)"""
+
+
 def chapter(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> Path:
     """Write a notebook with these code cells; its first one notes that it ran."""
     path = root / "notebooks" / f"{name}.md"
@@ -150,9 +154,15 @@ def start(root: Path, *command: str, **how: object) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def keyed(tmp_path: Path) -> Path:
-    """A book whose notebook imports `one`, which imports `two`; nothing imports `three`."""
+    """A book whose notebook imports `one`, which imports `two` and a room; nothing imports `three`."""
     module(tmp_path, "__init__")
-    module(tmp_path, "one", "from . import two\n")
+    module(tmp_path, "one", "from . import two\nfrom rbcore.room.inside import x\nDATA = 'data.json'\n")
+    module(tmp_path, "room/__init__")
+    module(tmp_path, "room/inside", "from .beside import x\n")
+    module(tmp_path, "room/beside", "x = 1\n")
+    module(tmp_path, "room/apart")
+    for name in ("data.json", "other.json"):
+        (tmp_path / "rbcore" / name).write_text("{}")
     module(tmp_path, "two")
     module(tmp_path, "three")
     (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
@@ -161,23 +171,48 @@ def keyed(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("file", "changes"),
+    ("file", "more", "changes"),
     [
-        ("notebooks/01-a.md", True),
-        ("rbcore/one.py", True),
-        ("rbcore/two.py", True),
-        ("rbcore/__init__.py", True),
-        ("requirements.lock", True),
-        ("rbcore/three.py", False),
+        ("notebooks/01-a.md", "\nMore prose.\n", False),
+        ("notebooks/01-a.md", "\n```{code-cell} ipython3\n1 + 1\n```\n", True),
+        ("rbcore/one.py", "\nX = 1\n", True),
+        ("rbcore/two.py", "\nX = 1\n", True),
+        ("rbcore/two.py", "\n# a comment\n", False),
+        ("rbcore/__init__.py", "\nX = 1\n", True),
+        ("rbcore/data.json", " ", True),
+        ("rbcore/other.json", " ", False),
+        ("requirements.lock", "scipy==1.0\n", True),
+        ("requirements.lock", "# a comment\n", False),
+        ("rbcore/three.py", "\nX = 1\n", False),
+        ("rbcore/room/__init__.py", "\nX = 1\n", True),
+        ("rbcore/room/inside.py", "\nX = 1\n", True),
+        ("rbcore/room/beside.py", "\nX = 1\n", True),
+        ("rbcore/room/apart.py", "\nX = 1\n", False),
     ],
 )
-def test_the_key_changes_with_what_the_notebook_uses_and_with_nothing_else(
-    keyed: Path, file: str, changes: bool
+def test_the_key_changes_with_what_can_change_a_result_and_with_nothing_else(
+    keyed: Path, file: str, more: str, changes: bool
 ) -> None:
     before = Job(find("1", keyed), root=keyed).key
     with (keyed / file).open("a") as stream:
-        stream.write("\n# edited\n")
+        stream.write(more)
     assert (Job(find("1", keyed), root=keyed).key != before) is changes
+
+
+@pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        ('"""What two does."""\n\n\ndef f(x):\n    # doubled\n    return 2 * x\n', True),
+        ('def f(x):\n    """Twice x."""\n    return 2 * x\n', True),
+        ("def f(x):\n    return 3 * x\n", False),
+        ('def f(x):\n    "kept"; y = "shown"\n    return 2 * x\n', False),
+    ],
+)
+def test_comments_and_docstrings_are_no_part_of_the_key(keyed: Path, code: str, same: bool) -> None:
+    module(keyed, "two", "def f(x):\n    return 2 * x\n")
+    before = Job(find("1", keyed), root=keyed).key
+    module(keyed, "two", code)
+    assert (Job(find("1", keyed), root=keyed).key == before) is same
 
 
 def test_the_key_changes_with_a_parameter_and_not_with_their_order(keyed: Path) -> None:
@@ -190,7 +225,9 @@ def test_the_key_changes_with_a_parameter_and_not_with_their_order(keyed: Path) 
 @pytest.mark.parametrize(
     ("line", "modules"),
     [
-        ("import rbcore.one", ["__init__", "one", "two"]),
+        ("import rbcore.room.apart", ["__init__", "room/__init__", "room/apart"]),
+        ("from rbcore import room", ["__init__", "room/__init__"]),
+        ("from rbcore.room import beside as b", ["__init__", "room/__init__", "room/beside"]),
         ("import rbcore", ["__init__"]),
         ("from rbcore import two, three", ["__init__", "three", "two"]),
         ("from rbcore.two import anything", ["__init__", "two"]),
@@ -201,7 +238,9 @@ def test_the_key_changes_with_a_parameter_and_not_with_their_order(keyed: Path) 
 )
 def test_imports_of_every_form_are_followed(keyed: Path, line: str, modules: list[str]) -> None:
     source = chapter(keyed, "02-b", line)
-    assert [path.stem for path in imported_modules(source, keyed)] == modules
+    package = keyed / "rbcore"
+    found = [path.relative_to(package).with_suffix("").as_posix() for path in imported_modules(source, keyed)]
+    assert found == modules
 
 
 def test_a_cell_that_is_not_python_is_named(keyed: Path) -> None:
@@ -237,8 +276,8 @@ def test_a_wrong_number_is_answered_with_the_names(tmp_path: Path, number: str) 
 def test_parameters_are_read_with_the_types_of_their_defaults(tmp_path: Path) -> None:
     source = chapter(tmp_path, "01-a")
     assert default_parameters(source) == {"seed": 1, "scale": 0.5, "word": "one", "flag": False, "sizes": (1, 2)}
-    chosen = parse_parameters("seed=-3 scale=2 word=two flag=True sizes=(4,)", source)
-    assert chosen == {"seed": -3, "scale": 2.0, "word": "two", "flag": True, "sizes": (4,)}
+    chosen = parse_parameters("seed=3 scale=2 word=two flag=True sizes=(4,)", source)
+    assert chosen == {"seed": 3, "scale": 2.0, "word": "two", "flag": True, "sizes": (4,)}
     assert [type(v) for v in chosen.values()] == [int, float, str, bool, tuple]
     assert parse_parameters("  ", source) == {}
 
@@ -256,11 +295,18 @@ def test_parameters_are_read_with_the_types_of_their_defaults(tmp_path: Path) ->
         ("flag=1", "flag=1: 01-a expects bool here, such as False"),
         ("sizes=3", r"sizes=3: 01-a expects tuple here, such as \(1, 2\)"),
         ("seed=1 seed=2", "'seed' is given twice"),
+        ("seed=-1", "seed=-1: a seed is not negative"),
+        ("models=0", "models=0: a number of things, at least 1; the default is 10"),
+        ("models=-1", "models=-1: a number of things"),
+        ("scale=-0.5", "scale=-0.5: not a negative number"),
+        ("scale=nan", "scale=nan: 01-a expects float here"),
+        ("seed=" + "-" * 1500 + "1", "expects int here"),
+        ("seed=" + "-" * 5000 + "1", "the parameters have 5,006 characters; at most 2,000 are read"),
     ],
 )
 def test_a_wrong_parameter_is_refused_with_what_would_be_right(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ExecutionError, match=message):
-        parse_parameters(text, chapter(tmp_path, "01-a"))
+        parse_parameters(text, chapter(tmp_path, "01-a", parameters=PARAMETERS + "\nmodels = 10"))
 
 
 @pytest.mark.parametrize(
@@ -313,9 +359,33 @@ def test_notebooks_run_in_parallel_once_and_again_only_when_edited(tmp_path: Pat
     assert execute(all_jobs(tmp_path), cache) == executed
     assert (runs(tmp_path, "01-a"), runs(tmp_path, "02-b")) == (1, 1)
     with find("2", tmp_path).open("a") as stream:
-        stream.write("\nOne more sentence.\n")
+        stream.write("\n```{code-cell} ipython3\nmore = 1\n```\n")
     execute(all_jobs(tmp_path), cache)
     assert (runs(tmp_path, "01-a"), runs(tmp_path, "02-b")) == (1, 2)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"seed": 2}])
+def test_a_notebook_whose_prose_was_edited_gets_the_new_text_and_keeps_its_outputs(
+    tmp_path: Path, parameters: dict[str, int]
+) -> None:
+    source, cache = chapter(tmp_path, "01-a", "x = seed  # old", "print(x)"), tmp_path / "cache"
+    job = Job(source, parameters, tmp_path)
+    before = nbformat.read(execute([job], cache)[job.label], as_version=4)
+    text = source.read_text().replace("# A chapter", "# A chapter\n\nA new sentence.\n\n## A part\n\nText.")
+    source.write_text(text.replace("# old", "# new").replace("print(x)", "print(x)\n```\n\n```{note}\nMore."))
+    after = nbformat.read(execute([job], cache)[job.label], as_version=4)
+    assert runs(tmp_path, "01-a") == 1
+    code = [[c for c in n.cells if c.cell_type == "code"] for n in (before, after)]
+    assert [c.outputs for c in code[0]] == [c.outputs for c in code[1]]
+    assert code[1][-1].outputs[0].text == f"{parameters.get('seed', 1)}\n"
+    assert [c.source.replace("# old", "# new") for c in code[0]] == [c.source for c in code[1]]
+    written = "".join(c.source for c in after.cells if c.cell_type == "markdown")
+    assert "A new sentence." in written and "More." in written
+    facts = after.metadata.rbcore
+    assert len(facts.seconds) == len(facts.processor) == len(after.cells)
+    assert sum(facts.seconds) == pytest.approx(sum(before.metadata.rbcore.seconds))
+    assert [c.id for c in after.cells] == [f"cell-{i:03d}" for i in range(len(after.cells))]
+    assert facts.parameters["seed"] == parameters.get("seed", 1)
 
 
 def test_the_kernel_gets_bounded_threads_the_books_rbcore_and_the_parameters(tmp_path: Path) -> None:
@@ -327,10 +397,10 @@ def test_the_kernel_gets_bounded_threads_the_books_rbcore_and_the_parameters(tmp
         "print(rbcore.mark, sys.executable, os.path.basename(os.getcwd()), seed, scale, word, flag, sizes)",
     )
     here, before = os.getcwd(), dict(os.environ)
-    job = Job(source, {"seed": -7, "sizes": (3, 4), "word": "it's"}, tmp_path)
-    threads, rest = printed(execute([job], tmp_path / "cache")["01-a"]).splitlines()
+    job = Job(source, {"seed": 7, "sizes": (3, 4), "word": "it's"}, tmp_path)
+    threads, rest = printed(execute([job], tmp_path / "cache")[job.label]).splitlines()
     assert threads.split() == [str(len(os.sched_getaffinity(0)))] * 2
-    assert rest == f"the tiny one {sys.executable} notebooks -7 0.5 it's False (3, 4)"
+    assert rest == f"the tiny one {sys.executable} notebooks 7 0.5 it's False (3, 4)"
     assert (os.getcwd(), dict(os.environ)) == (here, before)
 
 
@@ -363,7 +433,8 @@ def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Pat
     for _ in range(2):
         path = execute([Job(source)], tmp_path / "cache", fresh=True)["01-a"]
         notebook = json.loads(path.read_text())
-        assert len(notebook["metadata"]["rbcore"].pop("seconds")) == len(notebook["cells"])
+        for costs in ("seconds", "processor"):
+            assert len(notebook["metadata"]["rbcore"].pop(costs)) == len(notebook["cells"])
         contents.append(notebook)
     assert runs(tmp_path, "01-a") == 2
     assert contents[0] == contents[1]
@@ -396,7 +467,7 @@ def test_a_kernel_that_dies_is_reported_with_its_cell(tmp_path: Path) -> None:
 
 def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> None:
     """Its outputs would belong to neither text."""
-    chapter(tmp_path, "01-a", "with open('01-a.md', 'a') as source:\n    print('more', file=source)")
+    chapter(tmp_path, "01-a", EDITS)
     with pytest.raises(ExecutionError, match="01-a.md, or what it imports, was edited while it ran"):
         execute(all_jobs(tmp_path), tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*/*"))
@@ -405,7 +476,7 @@ def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> 
 def test_only_the_newest_executions_are_kept(tmp_path: Path) -> None:
     source, cache = chapter(tmp_path, "01-a"), tmp_path / "cache"
     for seed in range(5):
-        newest = execute([Job(source, {"seed": seed}, tmp_path)], cache)["01-a"]
+        (newest,) = execute([Job(source, {"seed": seed}, tmp_path)], cache).values()
     assert len(list(cache.glob("*/*.ipynb"))) == 3
     assert newest.exists()
 
@@ -468,9 +539,9 @@ def test_a_build_that_is_killed_in_training_goes_on_from_there_to_the_same_numbe
     kept = [(root / "kept").read_text() for root in books]
     assert kept[0] == kept[1] == "".join(f"{step}\n" for step in range(5, 41, 5))
     texts = [all_jobs(root)[0].target(root / "book" / "_build" / "cache").read_text() for root in books]
-    seconds = re.compile(r'"seconds": \[[^]]*\]')
+    seconds = re.compile(r'"(seconds|processor)": \[[^]]*\]')
     assert seconds.sub("", texts[0]) == seconds.sub("", texts[1])
-    assert len(seconds.findall(texts[0])) == 1
+    assert len(seconds.findall(texts[0])) == 2
     assert not any((root / "book" / "_build" / "checkpoints").exists() for root in books)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rbcore import checks, ledger
 from rbcore.checks import Check
+from rbcore.estimate_base import Estimate
 from rbcore.expr import ExpressionError
 from rbcore.ledger import MIME, Claim, LedgerError, Value, claim, collect, fill, record
 
@@ -381,10 +382,17 @@ def test_a_format_that_overflows_is_refused():
         record("huge", 1.5e308, fmt=".1%")
 
 
-def test_what_is_stored_after_trained_rests_on_networks(stored):
-    ledger.trained()
-    (payload,) = stored
-    before, after = cell("record('a', 1.0)", a_value("a")), cell("record('b', 1.0)", a_value("b"))
-    flag = cell("trained()", payload[MIME])
-    found = collect(notebook(before, flag, after, cell("claim('x', 'X.', True)", a_claim("x"))), "c")
-    assert [v.trained for v in found.values] == [False, True] and found.claims[0].trained
+def test_a_numerical_value_has_a_format_and_no_interval(stored):
+    record("found", 0.25, fmt=".2f", kind="numerical")
+    assert stored[-1][MIME]["record"]["kind"] == "numerical"
+    for how in ({}, {"fmt": ".2f", "se": 0.1}, {"fmt": ".2f", "ci": (0.2, 0.3)}):
+        with pytest.raises(LedgerError, match="numerical"):
+            record("found", 0.25, kind="numerical", **how)
+    with pytest.raises(LedgerError, match="numerical"):
+        record("found", 3, fmt="d", kind="numerical")
+
+
+def test_an_estimate_is_no_check(stored):
+    estimate = Estimate("ksg", 0.5, (0.4, 0.6), 100)
+    with pytest.raises(LedgerError, match="a check is a Check or a truth value, got Estimate"):
+        claim("a-b", "It holds.", estimate)
