@@ -11,8 +11,8 @@ from rbcore.execute import ROOT
 
 @pytest.fixture(scope="session")
 def built_book() -> Iterator[Path]:
-    """The folder of the pages, built from the sources as they are now; executes what is not cached."""
-    assert commands.book(ROOT) == 0, "the book does not build: see the report above"
+    """The folder of the pages, with every notebook executed from nothing, once in a session."""
+    assert commands.book(ROOT, fresh=True) == 0, "the book does not agree with its text: see the report above"
     yield ROOT / "book" / "_build" / "html"
 
 

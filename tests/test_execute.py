@@ -3,14 +3,17 @@
 The books here are tiny ones in a temporary folder; each notebook appends a line to ``ran-<name>`` when it runs.
 """
 
+import errno
 import hashlib
 import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable
@@ -33,6 +36,7 @@ from rbcore.execute import (
     notebooks,
     parse_parameters,
 )
+from rbcore.surroundings import kernel_folder
 
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -626,6 +630,69 @@ def test_a_half_written_file_of_a_killed_call_is_never_taken_for_a_notebook(tmp_
     nbformat.read(execute(all_jobs(tmp_path), cache)["01-a"], as_version=4)
     assert runs(tmp_path, "01-a") == 1
     assert not partial.exists()
+
+
+def test_sigterm_is_answered_as_ctrl_c_is_and_leaves_no_folder(waiting: Path, tmp_path: Path) -> None:
+    process, kernel = in_the_middle(waiting)
+    (folder,) = Path(tempfile.gettempdir()).glob(f"rbcore-{process.pid}-*")
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "interrupted" in said
+    until(lambda: not alive(kernel))
+    assert not folder.exists()
+
+
+def test_folders_of_killed_calls_are_removed_and_those_of_living_ones_are_not() -> None:
+    place = Path(tempfile.gettempdir())
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, living = (place / f"rbcore-{pid}-test" for pid in (gone.pid, os.getpid()))
+    for folder in (dead, living):
+        (folder / "inside").mkdir(parents=True)
+    with kernel_folder() as folder:
+        assert folder.name.startswith(f"rbcore-{os.getpid()}-")
+        assert not dead.exists() and living.exists()
+    shutil.rmtree(living)
+    assert not folder.exists()
+
+
+def test_a_long_temporary_folder_and_a_long_name_are_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has room for some hundred bytes; macOS gives 103, and names folders with half of them."""
+    long = tmp_path / ("long" * 20) / "folder"
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with kernel_folder() as folder:
+        assert len(str(folder / "k99-ipc-5")) < 60
+    monkeypatch.setattr(tempfile, "tempdir", "/" + "x" * 47)  # as long as on macOS
+    assert len("/" + "x" * 47 + f"/rbcore-{2**22}-abcdefgh/k99-ipc-5") <= 103
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    name = "01-" + "a-long-name-" * 10
+    chapter(tmp_path, name, "print('ran')")
+    assert printed(execute(all_jobs(tmp_path), tmp_path / "cache")[name]) == "ran\n"
+
+
+@pytest.mark.parametrize(("number", "word"), [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only")])
+def test_a_full_disk_and_a_read_only_folder_are_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    word: str,
+) -> None:
+    chapter(tmp_path, "01-a")
+
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "here"))
+
+    monkeypatch.setattr(os, "replace", full)
+    for command in (["book"], ["agree"], ["run", "01"]):
+        assert main(["--root", str(tmp_path), *command]) == 1
+        said = capsys.readouterr().err
+        assert f"error: {word}" in said and "here" in said and "Traceback" not in said
+    assert not list(tmp_path.rglob("*.ipynb"))
 
 
 def test_ctrl_c_ends_the_call_and_its_kernels_at_once(waiting: Path) -> None:

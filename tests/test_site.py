@@ -14,9 +14,10 @@ import nbformat
 import pytest
 import yaml
 
-from rbcore import site
-from rbcore.__main__ import main
-from rbcore.execute import ROOT, Job, default_parameters, notebooks
+from rbcore import portable, site
+from rbcore.__main__ import PINS, check, jobs_of, main
+from rbcore.agree import gather, read_pins
+from rbcore.execute import ROOT, Job, default_parameters, execute, notebooks
 from rbcore.ledger import MIME, Chapter, collect
 
 RECORD = {"name": "half", "value": 0.5, "fmt": ".2f", "unit": "bits", "kind": "exact"}
@@ -63,12 +64,12 @@ def assemble(root: Path, paths: dict[str, Path]) -> Path:
 def small(tmp_path: Path) -> Path:
     """A book of one page and two chapters, with the real configuration and extensions."""
     (tmp_path / "book").mkdir()
-    for name in ("_ext", "_static", "_config.yml", "references.bib", "ledger.md"):
+    for name in ("_ext", "_static", "_config.yml", "references.bib", "ledger.md", "reproduction.md"):
         where = ROOT / "book" / name
         (shutil.copytree if where.is_dir() else shutil.copy2)(where, tmp_path / "book" / name)
     (tmp_path / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
     toc = {"format": "jb-book", "root": "preface", "parts": [{"caption": "All", "chapters": []}]}
-    toc["parts"][0]["chapters"] = [{"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger")]
+    toc["parts"][0]["chapters"] = [{"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger", "reproduction")]
     (tmp_path / "book" / "_toc.yml").write_text(yaml.safe_dump(toc))
     return tmp_path
 
@@ -153,7 +154,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_pages_are_built_whole_and_only_when_something_changed(small: Path, paths: dict[str, Path]) -> None:
     output = small / "built" / "html"
-    assert site.build(assemble(small, paths), output) == output / "index.html"
+    assert site.build(assemble(small, paths), output) == (output / "index.html", "")
     page = (output / "chapters" / "01-one.html").read_text()
     assert "0.50\u00a0bits" in page
     assert "ledger.html#claim-half-is-half" in page
@@ -188,39 +189,44 @@ def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks
     assert "02-two" not in index
 
 
-@pytest.mark.parametrize(
-    ("prose", "warning"),
-    [
-        ("# Two\n\nText.\n\nA {val}`quarter`.", "no notebook records 'quarter'"),
-        ("# Two\n\nText.\n\nA {claim}`quarter-is`.", "no notebook claims 'quarter-is'"),
-        ("# Two\n\nText.\n\nSee {ref}`nowhere`.", "nowhere"),
-        ("# Two\n\nText.\n\nSee {doc}`03-three`.", "03-three"),
-        ("# Two\n\nText.\n\n{shannon}`I(S;`", "no ')' closes it"),
-    ],
-)
-def test_a_page_that_does_not_build_leaves_the_pages_and_says_where(
-    small: Path, paths: dict[str, Path], prose: str, warning: str
+MISTAKES = {
+    "A {val}`quarter`.": "no notebook records 'quarter'",
+    "A {claim}`quarter-is`.": "no notebook claims 'quarter-is'",
+    "See {ref}`nowhere`.": "nowhere",
+    "See {doc}`03-three`.": "03-three",
+    "{shannon}`I(S;`": "no ')' closes it",
+}
+
+
+def test_mistakes_in_the_text_are_reported_with_their_place_and_the_pages_are_built(
+    small: Path, paths: dict[str, Path]
 ) -> None:
     """Also on the next call, when Sphinx alone would not read the page again and so not warn."""
     output = small / "built" / "html"
-    output.mkdir(parents=True)
-    (output / "index.html").write_text("the pages from before")
-    paths["02-two"] = executed(small, "02-two", prose)
+    paths["02-two"] = executed(small, "02-two", "# Two\n\nText.\n\n" + "\n\n".join(MISTAKES))
+    (small / "book" / "preface.md").write_text("# Preface\n\nText.\n\nSee {ref}`elsewhere`.\n")
     lines = (small / "notebooks" / "02-two.md").read_text().split("\n")
     for _ in range(2):
-        with pytest.raises(site.SiteError) as caught:
-            site.build(assemble(small, paths), output)
-        said = next(line for line in str(caught.value).split("\n") if warning in line)
-        assert said.startswith(f"notebooks/02-two.md:{lines.index(prose.split(chr(10))[-1]) + 1}: WARNING")
-        assert "I(S;\n" in str(caught.value) or "shannon" not in prose, "the formula is shown with the warning"
-        assert contents(output) == {"index.html": b"the pages from before"}
+        page, warnings = site.build(assemble(small, paths), output)
+        for prose, warning in MISTAKES.items():
+            said = next(line for line in warnings.split("\n") if warning in line)
+            assert said.startswith(f"notebooks/02-two.md:{lines.index(prose) + 1}: WARNING")
+        assert "I(S;\n" in warnings, "the formula is shown with the warning"
+        assert re.search(r"book/preface.md:5: WARNING.*elsewhere", warnings)
+        assert page.exists()
+        assert "?quarter?" in (output / "chapters" / "02-two.html").read_text()
     assert sorted(p.name for p in output.parent.iterdir()) == ["html"]
 
 
-def test_an_error_on_a_page_of_the_book_folder_names_that_file(small: Path, paths: dict[str, Path]) -> None:
-    (small / "book" / "preface.md").write_text("# Preface\n\nText.\n\nSee {ref}`nowhere`.\n")
-    with pytest.raises(site.SiteError, match=r"book/preface.md:5: WARNING.*nowhere"):
-        site.build(assemble(small, paths), small / "built" / "html")
+def test_pages_that_cannot_be_built_leave_those_from_before(small: Path, paths: dict[str, Path]) -> None:
+    output = small / "built" / "html"
+    output.mkdir(parents=True)
+    (output / "index.html").write_text("the pages from before")
+    (small / "book" / "_toc.yml").write_text("no: contents")
+    with pytest.raises(site.SiteError, match="the pages were not built"):
+        site.build(assemble(small, paths), output)
+    assert contents(output) == {"index.html": b"the pages from before"}
+    assert sorted(p.name for p in output.parent.iterdir()) == ["html"]
 
 
 def test_a_killed_build_leaves_the_old_pages_and_the_next_one_is_whole(
@@ -245,14 +251,148 @@ def test_a_killed_build_leaves_the_old_pages_and_the_next_one_is_whole(
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# A small book by its commands: does the run agree with its text, and does it reproduce the pins?
+# ---------------------------------------------------------------------------------------------------------------
+
+CELLS = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# One
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+seed = 1
+```
+
+```{code-cell} ipython3
+from rbcore import checks
+from rbcore.ledger import claim, record
+record("half", 0.5, fmt=".2f", unit="bits")
+claim("half-is-half", "It is {val}`half`.", checks.equal(0.5, 1 / 2))
+```
+
+We got {val}`half`. {claim}`half-is-half`
+"""
+
+
+@pytest.fixture
+def whole(small: Path) -> Path:
+    """A book of a page, a chapter that runs in a second, and the ledger; pinned."""
+    for name in ("01-one.md", "02-two.md"):
+        (small / "notebooks").mkdir(exist_ok=True)
+        text = CELLS if name == "01-one.md" else CELLS.split("```{code-cell} ipython3\nfrom")[0]
+        (small / "notebooks" / name).write_text(text.replace("# One", "# " + name))
+    (small / "book" / "preface.md").write_text("# Preface\n\n```{agreement}\n```\n")
+    assert main(["--root", str(small), "pin"]) == 0
+    return small
+
+
+def page_of(root: Path, name: str) -> str:
+    """The text of a built page."""
+    return (root / "book" / "_build" / "html" / f"{name}.html").read_text()
+
+
+def call(root: Path, command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit status of a command on this book, and all that it printed."""
+    capsys.readouterr()
+    status = main(["--root", str(root), command])
+    said = capsys.readouterr()
+    return status, said.out + said.err
+
+
+@pytest.mark.slow
+def test_the_pages_of_a_run_say_whether_it_reproduces_the_pins(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = call(whole, "book", capsys)
+    assert status == 0 and "every pinned result was reproduced" in said
+    assert "all 1 claims hold, and all 2 pinned results were reproduced" in page_of(whole, "preface")
+    assert "01-one" in page_of(whole, "reproduction")
+
+    pins = whole / "book" / "ledger.json"
+    good = pins.read_text()
+    pins.write_text(good.replace('"value": 0.5', '"value": 0.4'))
+    status, said = call(whole, "book", capsys)
+    assert status == 0 and "1 results drifted or are not pinned; the head of the ledger lists them" in said
+    assert "1 of 2 pinned results drifted" in page_of(whole, "preface")
+    head = page_of(whole, "ledger").partition("rb-claims")[0]
+    row = re.sub(r"<[^>]*>|\s+", " ", head[head.index("rb-drift") :])
+    assert all(word in row for word in ("half", "01", "0.4", "0.5", "We got"))
+    assert call(whole, "agree", capsys)[0] == 1
+
+    (whole / "book" / "ledger.json").unlink()  # a new chapter: nothing is pinned yet
+    status, said = call(whole, "book", capsys)
+    assert status == 0 and "not pinned" in said
+    assert call(whole, "pin", capsys)[0] == 0
+    assert pins.read_text() == good
+    assert call(whole, "agree", capsys)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_claim_that_fails_is_shown_where_it_stands_and_is_an_error(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = whole / "notebooks" / "01-one.md"
+    source.write_text(source.read_text().replace("checks.equal(0.5, 1 / 2)", "checks.equal(0.5, 1 / 3)"))
+    for _ in range(2):
+        status, said = call(whole, "book", capsys)
+        assert status == 1 and "1 claims fail" in said and "fails (largest" in said
+    for page in ("chapters/01-one", "ledger"):
+        assert "rb-fails" in page_of(whole, page)
+    assert "1 of 1 claims fails" in page_of(whole, "preface")
+    assert call(whole, "pin", capsys)[0] == 1
+
+
+@pytest.mark.slow
+def test_a_mistake_in_the_text_is_an_error_and_the_pages_are_there(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = whole / "notebooks" / "02-two.md"
+    source.write_text(source.read_text() + "\nIt is {val}`third`, or 0.25.\n")
+    status, said = call(whole, "book", capsys)
+    assert status == 1 and "2 mistakes in the text" in said
+    assert "no notebook stores 'third'" in said and "executing" not in said
+    assert "?third?" in page_of(whole, "chapters/02-two")
+
+
+@pytest.mark.slow
+def test_a_notebook_that_does_not_run_has_a_page_that_says_so(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = whole / "notebooks" / "02-two.md"
+    source.write_text(source.read_text() + "\n```{code-cell} ipython3\n1 / 0\n```\n")
+    status, said = call(whole, "book", capsys)
+    assert status == 1 and "ZeroDivisionError" in said and "not run to the end: 02-two" in said
+    assert "0.50" in page_of(whole, "chapters/01-one")
+    page = page_of(whole, "chapters/02-two")
+    assert "This chapter did not run to its end." in page and "ZeroDivisionError" in page
+    assert "1 chapters did not run" in page_of(whole, "preface")
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # The book itself
 # ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.book
-def test_everything_re_executed_from_nothing_agrees_with_the_pins_and_the_text() -> None:
-    """The gate of CI: no cached result is used."""
-    assert main(["agree"]) == 0
+def test_everything_executed_from_nothing_agrees_with_the_pins_and_the_text(built_book: Path) -> None:
+    """The gate of CI: `built_book` has executed every notebook from nothing in this session."""
+    chapters = gather(execute(jobs_of(ROOT), ROOT / "book" / "_build" / "cache"))
+    assert check(ROOT, chapters) == 0
+
+
+@pytest.mark.book
+def test_the_quick_chapters_agree_under_the_harshest_arithmetic(built_book: Path, tmp_path: Path) -> None:
+    """No vector instructions, the oldest kernels: what was pinned must come out there too."""
+    *_, harshest = portable.arithmetics()
+    ((_, count, found),) = portable.run(
+        jobs_of(ROOT, "01 02 A"), tmp_path / "portable", read_pins(ROOT / PINS), [harshest]
+    )
+    assert count == 3
+    assert found == []
 
 
 @pytest.mark.book
