@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test agree pin run audit calibrate serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate serve lint format bench \
+  falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,9 +13,12 @@ NB ?=
 P ?=
 PORT ?= 8000
 MODELS ?= 1000000
+SEEDS ?= 20
+ONLY ?=
+PYTHONS ?=
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # One environment, from the lock; made again when the lock or the package's own requirements change.
 $(READY): requirements.lock pyproject.toml
@@ -28,17 +32,36 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY) ## make .venv with the pinned requirements
 
-book: $(READY) ## execute what changed, check agreement, build the pages
+book: $(READY) ## execute what changed, build the pages, say how they agree
 	@$(RUN) -m rbcore book
 
-test: $(READY) ## run all tests; they re-execute every notebook and check agreement
+test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(RUN) -m pytest
+
+test-quick: $(READY) ## run the tests of the edit loop; under a minute
+	@$(RUN) -m pytest -q -m 'not book and not slow'
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree
 
-pin: $(READY) ## accept the fresh numbers; git diff shows them
+pin: $(READY) ## accept the fresh numbers; git diff shows those that moved
 	@$(RUN) -m rbcore pin
+
+portable: export NB := $(NB)
+portable: export ONLY := $(ONLY)
+portable: export PYTHONS := $(PYTHONS)
+portable: $(READY) ## re-execute with the arithmetic of other machines, print every drift (NB=, ONLY=, PYTHONS=)
+	@$(RUN) -m rbcore portable --notebooks "$$NB" --only "$$ONLY"
+	@for python in $$PYTHONS; do \
+	  place=.venv-$$(basename $$python); test -d $$place || $$python -m venv $$place; \
+	  $$place/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock; \
+	  $$place/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	  $$place/bin/python -m rbcore portable --notebooks "$$NB" --only "its own"; done
+
+seeds: export NB := $(NB)
+seeds: export SEEDS := $(SEEDS)
+seeds: $(READY) ## count on how many other seeds each claim holds: make seeds NB=09 SEEDS=10
+	@$(RUN) -m rbcore seeds --notebooks "$$NB" --seeds "$$SEEDS"
 
 run: export NB := $(NB)
 run: export P := $(P)
@@ -59,8 +82,9 @@ audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl 
 calibrate: $(READY) ## measure every estimator against known truths anew (rbcore/calibration.json); half an hour
 	@$(RUN) -m rbcore.calibration
 
+serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
-	@$(RUN) -m rbcore serve --port '$(PORT)'
+	@$(RUN) -m rbcore serve --port "$$PORT"
 
 lint: $(READY) ## check the style of modules, tests, extensions and notebook cells
 	@$(RUN) -m ruff check .
@@ -75,8 +99,9 @@ format: $(READY) ## put modules, tests, extensions and notebook cells into the h
 bench: $(READY) ## benchmarks: ratios against named peers, in one run
 	@for file in tests/bench_*.py; do $(RUN) $$file; done
 
+falsify: export MODELS := $(MODELS)
 falsify: $(READY) ## evaluate every theorem on a million random models (MODELS=...); minutes each
-	@$(RUN) -m rbcore falsify --models '$(MODELS)'
+	@$(RUN) -m rbcore falsify --models "$$MODELS"
 
 screenshot: book ## take the README's screenshot from the built pages (needs chromium)
 	@$(RUN) tests/screenshot.py

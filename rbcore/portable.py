@@ -34,7 +34,7 @@ class Arithmetic(NamedTuple):
 
 
 def arithmetics() -> list[Arithmetic]:
-    """What this processor can do besides its own best; the last one is all of the generic ones at once."""
+    """What this processor can do: its own best, others, and at last all of the generic ones at once."""
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     plain = {"NPY_DISABLE_CPU_FEATURES": " ".join(found)} if found else {}
     torch = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
@@ -44,6 +44,7 @@ def arithmetics() -> list[Arithmetic]:
     if platform.machine() not in ("x86_64", "AMD64"):
         kernels = ["ARMV8"] if platform.machine() in ("arm64", "aarch64") else []
     return [
+        Arithmetic("its own", {}),
         *([Arithmetic("numpy without vector instructions", plain)] if plain else []),
         *(Arithmetic(f"OpenBLAS for {kernel}", {"OPENBLAS_CORETYPE": kernel}) for kernel in kernels),
         Arithmetic("torch without vector instructions", torch, packages=("torch",)),

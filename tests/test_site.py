@@ -69,7 +69,9 @@ def small(tmp_path: Path) -> Path:
         (shutil.copytree if where.is_dir() else shutil.copy2)(where, tmp_path / "book" / name)
     (tmp_path / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
     toc = {"format": "jb-book", "root": "preface", "parts": [{"caption": "All", "chapters": []}]}
-    toc["parts"][0]["chapters"] = [{"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger", "reproduction")]
+    toc["parts"][0]["chapters"] = [
+        {"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger", "reproduction")
+    ]
     (tmp_path / "book" / "_toc.yml").write_text(yaml.safe_dump(toc))
     return tmp_path
 
