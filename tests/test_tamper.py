@@ -24,13 +24,12 @@ PARTS = ("rbcore", "notebooks", "book", "requirements.lock", "README.md", "pypro
 AGAIN = """
 import json, sys
 from pathlib import Path
-from rbcore import __main__, agree, prose
+from rbcore import __main__
 root = Path.cwd()
-assert Path(agree.__file__).is_relative_to(root)
+assert Path(__main__.__file__).is_relative_to(root)
 chapters = __main__.run_chapters(root)[1]
-texts, allowed = prose.book_texts(root), prose.load_allowed(root / __main__.ALLOWED)
-found = agree.problems(chapters, agree.read_pins(root / __main__.PINS), texts, allowed)
-Path("found.json").write_text(json.dumps([p._asdict() for p in found]))
+wrong, moved = __main__.compare(root, chapters)
+Path("found.json").write_text(json.dumps([p._asdict() for p in [*wrong, *moved]]))
 sys.exit(__main__.check(root, chapters))
 """
 
@@ -291,7 +290,7 @@ def test_tampering_is_caught(executed, tmp_path, tampering):
     assert all(sentence in p["sentence"] for p in here), done.stdout
 
 
-def test_a_theorem_that_is_false_stops_the_build(executed, tmp_path):
+def test_a_theorem_that_is_false_stops_its_chapter(executed, tmp_path):
     """One coefficient of one statement is changed: the build names the notebook, the cell and a distribution."""
     shutil.copytree(executed.root, tmp_path / "book")
     book = Book(tmp_path / "book")
