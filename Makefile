@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+QUIET := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 READY := $(VENV)/.ready
 NB ?=
 P ?=
@@ -36,10 +37,11 @@ book: $(READY) ## execute what changed, build the pages, say how they agree
 	@$(RUN) -m rbcore book
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
-	@$(RUN) -m pytest
+	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
+	@$(RUN) -m pytest -m book
 
 test-quick: $(READY) ## run the tests of the edit loop; under a minute
-	@$(RUN) -m pytest -q -m 'not book and not slow'
+	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow'
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree

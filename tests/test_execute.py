@@ -416,6 +416,7 @@ def test_two_kernels_share_the_cores(tmp_path: Path) -> None:
     assert [printed(path) for path in executed.values()] == [f"{share}\n"] * 2
 
 
+@pytest.mark.slow
 def test_the_share_of_the_cores_does_not_depend_on_what_is_finished(tmp_path: Path) -> None:
     """Numbers may depend on the number of threads, so a build that goes on must not change it."""
     for name in ("01-a", "02-b"):
@@ -425,6 +426,7 @@ def test_the_share_of_the_cores_does_not_depend_on_what_is_finished(tmp_path: Pa
     assert printed(executed["02-b"]) == f"{max(1, len(os.sched_getaffinity(0)) // 2)}\n"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Path) -> None:
     source = chapter(
         tmp_path,
@@ -477,6 +479,7 @@ def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> 
     assert not list((tmp_path / "cache").glob("*/*"))
 
 
+@pytest.mark.slow
 def test_only_the_newest_executions_are_kept(tmp_path: Path) -> None:
     source, cache = chapter(tmp_path, "01-a"), tmp_path / "cache"
     for seed in range(5):
@@ -515,6 +518,7 @@ def check_resumes(root: Path) -> None:
     assert sorted(p.parent.name for p in cache.glob("*/*")) == ["01-a", "02-b"]
 
 
+@pytest.mark.slow
 def test_a_killed_call_keeps_what_was_finished_and_leaves_no_kernel(waiting: Path) -> None:
     process, kernel = in_the_middle(waiting)
     process.kill()
@@ -523,6 +527,7 @@ def test_a_killed_call_keeps_what_was_finished_and_leaves_no_kernel(waiting: Pat
     check_resumes(waiting)
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_in_training_goes_on_from_there_to_the_same_numbers(tmp_path: Path) -> None:
     """The undisturbed book finds the mark at which the other waits."""
     books = [tmp_path / name for name in ("disturbed", "undisturbed")]
@@ -565,6 +570,7 @@ def states(root: Path) -> list[Path]:
     return list((root / "checkpoints").rglob("state"))
 
 
+@pytest.mark.slow
 def test_the_state_of_training_outlives_a_failure_and_not_success(failed: Path) -> None:
     with pytest.raises(ExecutionError, match="not mended"):
         execute(all_jobs(failed), failed / "cache")
@@ -632,6 +638,7 @@ def test_a_half_written_file_of_a_killed_call_is_never_taken_for_a_notebook(tmp_
     assert not partial.exists()
 
 
+@pytest.mark.slow
 def test_sigterm_is_answered_as_ctrl_c_is_and_leaves_no_folder(waiting: Path, tmp_path: Path) -> None:
     process, kernel = in_the_middle(waiting)
     (folder,) = Path(tempfile.gettempdir()).glob(f"rbcore-{process.pid}-*")
@@ -674,6 +681,7 @@ def test_a_long_temporary_folder_and_a_long_name_are_no_hindrance(
     assert printed(execute(all_jobs(tmp_path), tmp_path / "cache")[name]) == "ran\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "word"), [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only")])
 def test_a_full_disk_and_a_read_only_folder_are_named(
     tmp_path: Path,
@@ -695,6 +703,7 @@ def test_a_full_disk_and_a_read_only_folder_are_named(
     assert not list(tmp_path.rglob("*.ipynb"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_call_and_its_kernels_at_once(waiting: Path) -> None:
     process, kernel = in_the_middle(waiting)
     process.send_signal(signal.SIGINT)
@@ -706,6 +715,7 @@ def test_ctrl_c_ends_the_call_and_its_kernels_at_once(waiting: Path) -> None:
     check_resumes(waiting)
 
 
+@pytest.mark.slow
 def test_two_calls_at_once_take_turns_and_run_each_notebook_once(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a", "import time; time.sleep(2)")
     calls = [start(tmp_path, "book") for _ in range(2)]
@@ -724,6 +734,7 @@ def test_a_log_gets_a_line_when_a_notebook_begins_and_when_it_ends(
     assert last.startswith("executed 01-a in ")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar_over_all_cells_with_the_time_left(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a", *["import time; time.sleep(.3)"] * 4)
     ours, theirs = pty.openpty()

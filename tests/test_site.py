@@ -154,6 +154,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_pages_are_built_whole_and_only_when_something_changed(small: Path, paths: dict[str, Path]) -> None:
     output = small / "built" / "html"
     assert site.build(assemble(small, paths), output) == (output / "index.html", "")
@@ -172,6 +173,7 @@ def test_pages_are_built_whole_and_only_when_something_changed(small: Path, path
     assert "The notebook that ran" in (output / "chapters" / "01-one.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks(
     small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +202,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 def test_mistakes_in_the_text_are_reported_with_their_place_and_the_pages_are_built(
     small: Path, paths: dict[str, Path]
 ) -> None:
@@ -231,6 +234,7 @@ def test_pages_that_cannot_be_built_leave_those_from_before(small: Path, paths: 
     assert sorted(p.name for p in output.parent.iterdir()) == ["html"]
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_the_old_pages_and_the_next_one_is_whole(
     small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
