@@ -80,7 +80,8 @@ def book(root: Path, *, fresh: bool = False) -> int:
     ran = {chapter.name for chapter in chapters}
     if failed:  # roles that name results of a chapter that did not run are no mistakes of the text
         wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
-        moved = agree.drift(chapters, agree.pins_for(agree.read_pins(root / PINS), ran))
+        pins = agree.pins_for(agree.read_pins(root / PINS), ran)
+        moved = agree.drift(chapters, pins, prose.book_texts(root))
     built = root / "book" / "_build"
     with alone(built):
         site.assemble(root, executed, chapters, built / "source", moved, failed)

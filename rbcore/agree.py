@@ -398,13 +398,15 @@ COLUMNS = (
 
 
 def report(found: Sequence[Problem]) -> str:
-    """The table of what drifted, widest facts wrapped, each row followed by its remedy."""
+    """The table of what was found, widest facts wrapped, with what to do: once for all results that drifted."""
     rule = "-" * (sum(w for _, w in COLUMNS) + 2 * (len(COLUMNS) - 1))
     lines = [_row([name for name, _ in COLUMNS]), rule]
     for p in found:
         lines += [_row([p.found_by, p.name, p.where, p.sentence, p.pinned, p.fresh, p.tolerance])]
-        lines += textwrap.wrap(f"-> {p.remedy}", len(rule), initial_indent=" " * 11, subsequent_indent=" " * 14)
+        if p.remedy != PIN_REMEDY:
+            lines += textwrap.wrap(f"-> {p.remedy}", len(rule), initial_indent=" " * 11, subsequent_indent=" " * 14)
         lines += [rule]
+    lines += [f"-> {PIN_REMEDY}"] * any(p.remedy == PIN_REMEDY for p in found)
     return "\n".join([*lines, f"{len(found)} problem{'s' if len(found) != 1 else ''}"])
 
 
