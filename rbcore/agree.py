@@ -404,7 +404,7 @@ def report(found: Sequence[Problem]) -> str:
     for p in found:
         lines += [_row([p.found_by, p.name, p.where, p.sentence, p.pinned, p.fresh, p.tolerance])]
         if p.remedy != PIN_REMEDY:
-            lines += textwrap.wrap(f"-> {p.remedy}", len(rule), initial_indent=" " * 11, subsequent_indent=" " * 14)
+            lines += [" " * 11 + line for line in textwrap.wrap(f"-> {p.remedy}", len(rule) - 11)]
         lines += [rule]
     lines += [f"-> {PIN_REMEDY}"] * any(p.remedy == PIN_REMEDY for p in found)
     return "\n".join([*lines, f"{len(found)} problem{'s' if len(found) != 1 else ''}"])
