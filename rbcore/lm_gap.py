@@ -88,16 +88,16 @@ def gap_table(
     jobs = [Job(world.base, _evenly(made[seed], sum(s), n), seed) for seed, s in second]
     synthetic = train(jobs, recipe, note="students on synthetic data", **how).models
     language, support = world.language, world.language.support(world.skills)
-    base = log_probs(world.base, support)[0]
+    base = log_probs(world.base.single(), support)[0]
     stopped = [real.snapshots[step] for step in early if step] + [real.models]
-    times = np.array([log_probs(models, support) for models in stopped])  # (times, models, N, T - 1)
+    times = np.array([log_probs(models.single(), support) for models in stopped])  # (times, models, N, T - 1)
     rows = []
     for i, (seed, (k, j, l)) in enumerate(second):
         skills = made[seed].order[: k + j]
         before, mine = _of(language, base, skills), _of(language, times[:, first.index((seed, k))], skills)
         offered = np.concatenate([before[None], mine]) if 0 in early else mine
         best = offered[np.argmin(kl_parts(language, task_law(language, skills), offered).total)]
-        written = log_probs(synthetic[i], language.support(np.array(world.skills)[skills]))[0]
+        written = log_probs(synthetic[i].single(), language.support(np.array(world.skills)[skills]))[0]
         for arm, variant, logs in (
             ("anchors", "plain", mine[-1]),
             ("anchors", "stopped", best),

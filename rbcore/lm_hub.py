@@ -46,10 +46,11 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerState,
     TrainingArguments,
 )
 
-from rbcore import lm_ranks
+from rbcore import lm_ranks, lm_train
 from rbcore.lm_hub_read import check_fits, data_set, load, tokenizer_of
 
 Verifier = Callable[[str], bool]
@@ -73,6 +74,7 @@ class Experiment:
     field: str = _about("the column that holds the texts", "text")
     anchors: int = _about("texts that are known", 32)
     held_out: int = _about("texts for evaluation", 256)
+    validation: int = _about("texts, besides, that choose after how many steps a student is best; 0: the last", 64)
     synthetic: int = _about("answers that pass curation", 256)
     shown: int = _about("anchors in a prompt", 3)
     separator: str = _about("what ends a text in a prompt", "\n\n")
@@ -88,6 +90,8 @@ class Experiment:
     def __post_init__(self) -> None:
         if min(self.anchors, self.synthetic, self.shown, self.steps, self.batch) < 1 or self.held_out < 2:
             raise ValueError("at least one anchor, answer, step and anchor in a prompt, and two held-out texts")
+        if self.validation < 0:
+            raise ValueError(f"validation: a number of texts, or 0, got {self.validation}")
         if self.shown > self.anchors:
             raise ValueError(f"a prompt of {self.shown} anchors from {self.anchors}")
         if not 0 <= self.share <= 1 or not self.temperature > 0:
@@ -103,6 +107,7 @@ class Texts(NamedTuple):
 
     anchors: list[str]
     held_out: list[str]
+    validation: list[str]
 
 
 def texts(experiment: Experiment, seed: int) -> Texts:
@@ -114,7 +119,7 @@ def texts(experiment: Experiment, seed: int) -> Texts:
     found = data_set(experiment.dataset, experiment.subset, experiment.split)
     if experiment.field not in found.column_names:
         raise ValueError(f"field: one of {found.column_names}, got {experiment.field!r}")
-    wanted = experiment.anchors + experiment.held_out
+    wanted = experiment.anchors + experiment.held_out + experiment.validation
     if len(found) < wanted:
         raise ValueError(f"{wanted} texts are wanted, the data set has {len(found)}")
     order = np.random.default_rng([seed, 0]).permutation(len(found))[:wanted]
@@ -123,7 +128,8 @@ def texts(experiment: Experiment, seed: int) -> Texts:
         if not isinstance(row, str):
             raise ValueError(f"field: {experiment.field!r} holds {type(row).__name__}, not text")
     rows = [row.strip() for row in rows]
-    return Texts(rows[: experiment.anchors], rows[experiment.anchors :])
+    end = experiment.anchors + experiment.held_out
+    return Texts(rows[: experiment.anchors], rows[experiment.anchors : end], rows[end:])
 
 
 def synthesize(
@@ -154,9 +160,12 @@ def synthesize(
 
 
 def train_student(
-    experiment: Experiment, rows: Sequence[str], seed: int, note: str = "student"
+    experiment: Experiment, rows: Sequence[str], seed: int, note: str = "student", validation: Sequence[str] = ()
 ) -> PreTrainedModel:
     """A student: the start, post-trained on `rows` by transformers' Trainer.
+
+    With `validation` texts it is taken after that eighth of the steps after which its loss on them was smallest.  A
+    model in double precision gets its state rounded as in :mod:`rbcore.lm_train`, so that any processor trains it.
 
     All processes of a run call it together and have the whole student in the end.  Each of them takes its part of
     every batch; the numbers are those of one process, but for rounding, dropout and the last batch of an epoch.
@@ -197,14 +206,18 @@ def train_student(
             remove_unused_columns=False,
         )
         how._n_gpu = min(1, how.n_gpu)  # one process has one device, whatever else the machine has
+        best = _Best(experiment, validation)
         trainer = Trainer(
-            model=model, args=how, train_dataset=data, data_collator=collate, callbacks=[_Shown(bar.update)]
+            model=model, args=how, train_dataset=data, data_collator=collate, callbacks=[_Shown(bar.update), best]
         )
         trainer.remove_callback(PrinterCallback)  # what it prints would stand among the results
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
             raise ValueError("each process holds the whole model: launch without FSDP and DeepSpeed")
         trainer.train()
-        return trainer.accelerator.unwrap_model(trainer.model_wrapped).eval()
+        student = trainer.accelerator.unwrap_model(trainer.model_wrapped).eval()
+        if best.state is not None:
+            student.load_state_dict(best.state)
+        return student
 
 
 class _Shown(TrainerCallback):
@@ -217,6 +230,28 @@ class _Shown(TrainerCallback):
         self.count()
 
 
+class _Best(TrainerCallback):
+    """Rounds the state of training, and keeps the parameters with the smallest loss on the validation texts."""
+
+    def __init__(self, experiment: Experiment, validation: Sequence[str]):
+        self.experiment, self.validation = experiment, list(validation)
+        self.loss, self.state = float("inf"), None
+
+    def on_step_end(self, _: object, state: TrainerState, __: object, **parts: Any) -> None:
+        model, step, steps = parts["model"], state.global_step, self.experiment.steps
+        eighth = any(step == round(steps * i / 8) for i in range(1, 9))
+        if step % lm_train.SNAP == 0 or eighth:
+            lm_train.snap(dict(model.named_parameters()), parts["optimizer"])
+        if self.validation and eighth:
+            training = model.training
+            loss = log_losses(self.experiment, model.eval(), self.validation).mean()
+            model.train(training)
+            if loss < self.loss:
+                plain = getattr(model, "module", model)  # without what spreads it over processes
+                self.loss = loss
+                self.state = {name: value.detach().clone() for name, value in plain.state_dict().items()}
+
+
 @torch.no_grad()
 def log_losses(experiment: Experiment, model: PreTrainedModel, rows: Sequence[str]) -> np.ndarray:
     """`-log pi(text)` of each text, cut at `experiment.tokens`, its end included, shape (N,), nats."""
@@ -225,7 +260,7 @@ def log_losses(experiment: Experiment, model: PreTrainedModel, rows: Sequence[st
     for i in range(0, len(rows), experiment.batch):
         batch = [_encode(experiment, tokenizer, row) for row in rows[i : i + experiment.batch]]
         inputs, mask, labels = (part.to(model.device) for part in _pad(batch, tokenizer))
-        logs = model(input_ids=inputs, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
+        logs = model(input_ids=inputs, attention_mask=mask).logits[:, :-1].double().log_softmax(-1)
         chosen = logs.gather(-1, labels[:, 1:, None].clamp(min=0))[..., 0]
         found.append(-(chosen * (labels[:, 1:] >= 0)).sum(1).cpu().numpy())
     return np.concatenate(found).astype(float)
@@ -318,7 +353,7 @@ def _one_seed(experiment: Experiment, seed: int, verifier: Verifier | None) -> p
         if data is None:
             model = load(experiment.model, experiment.device)[1]
         else:
-            model = train_student(experiment, data, seed, arm)
+            model = train_student(experiment, data, seed, arm, own.validation)
         losses = first(partial(log_losses, experiment, model, own.held_out))
         rows.append(
             pd.DataFrame(

@@ -75,9 +75,13 @@ class Ensemble:
         for which in range(len(self)):
             yield _tied({name: value[which] for name, value in self.parameters.items()})
 
+    def single(self) -> Ensemble:
+        """The same models in single precision: half as long to evaluate, and right to some six digits."""
+        return Ensemble(self.module, {name: value.float() for name, value in self.parameters.items()})
+
     def model(self, which: int) -> GPT2LMHeadModel:
         """One of the models as an ordinary transformers model, with parameters of its own."""
-        model = _module(copy.deepcopy(self.module.config))
+        model = _module(copy.deepcopy(self.module.config)).to(self.parameters[EMBEDDING].dtype)
         model.load_state_dict(
             _tied({name: value[which].detach().cpu() for name, value in self.parameters.items()})
         )

@@ -15,9 +15,9 @@ import pandas as pd
 
 from rbcore import lm_models
 from rbcore.lm_language import documents
-from rbcore.lm_models import Ensemble, Size, kl
+from rbcore.lm_models import Ensemble, Size, join, kl
 from rbcore.lm_prompt import Curation, Prompt, generate, information_gain
-from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm_train import Job, Recipe, name, train
 from rbcore.lm_world import World, base_data
 
 PARTS = ["tag", "input", "answer", "total"]
@@ -30,6 +30,7 @@ def study(
     arms: Mapping[Hashable, Callable[[int], np.ndarray]],
     seeds: Sequence[int],
     recipe: Recipe | None = None,
+    known: dict[Hashable, Ensemble] | None = None,
     **how: object,
 ) -> pd.DataFrame:
     """KL(D || student), in parts and in nats, for each arm and seed; columns arm, seed, tag, input, answer, total.
@@ -37,6 +38,7 @@ def study(
     Args:
         task: the skills of `D`.
         arms: for each arm its data (N, T) as a function of the seed.
+        known: students by what decides them; those that are there are not trained again, and the others enter.
         how: `stack`, `checkpoint`, `every` and `progress` of :func:`rbcore.lm_train.train`.
 
     Raises:
@@ -47,8 +49,13 @@ def study(
         raise ValueError("study: at least one arm and one seed")
     jobs = [Job(world.base, arms[arm](seed), seed) for arm, seed in runs]
     recipe = Recipe() if recipe is None else recipe
-    models = train(jobs, recipe, **how).models
-    parts = kl(models, world.language, task)
+    known = {} if known is None else known
+    names = [name(job, recipe) for job in jobs]
+    missing = {key: job for key, job in zip(names, jobs, strict=True) if key not in known}
+    if missing:
+        trained = train(list(missing.values()), recipe, **how).models
+        known |= {key: trained[i] for i, key in enumerate(missing)}
+    parts = kl(join([known[key] for key in names]).single(), world.language, task)
     table = pd.DataFrame({"arm": pd.Series([arm for arm, _ in runs], dtype=object), "seed": [s for _, s in runs]})
     return table.assign(**{name: getattr(parts, name) for name in PARTS})
 

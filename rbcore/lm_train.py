@@ -179,7 +179,7 @@ def _stack(group: Sequence[Job], recipe: Recipe, file: Path | None, every: int, 
         each.sum().backward()
         optimizer.step()
         if (step + 1) % SNAP == 0 or step + 1 == recipe.steps or step + 1 in recipe.keep:
-            _snap(parameters, optimizer)
+            snap(parameters, optimizer)
         losses[step] = each.detach().cpu()
         if step + 1 in recipe.keep:
             snapshots[step + 1] = _copy(parameters)
@@ -192,8 +192,8 @@ def _stack(group: Sequence[Job], recipe: Recipe, file: Path | None, every: int, 
 
 
 @torch.no_grad()
-def _snap(parameters: dict[str, Tensor], optimizer: torch.optim.Adam) -> None:
-    """Round the state of training to its grid; a state in single precision stays as it is."""
+def snap(parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+    """Round the state of training with Adam to its grid; a state in single precision stays as it is."""
     if any(value.dtype != torch.float64 for value in parameters.values()):
         return
     low = 52 - MANTISSA
@@ -218,6 +218,11 @@ def _check(job: Job) -> None:
         raise ValueError(f"data of {job.data.shape[1]} tokens: the model reads {config.n_positions} at most")
     if job.data.min() < 0 or job.data.max() >= config.vocab_size:
         raise ValueError(f"data: tokens in 0..{config.vocab_size - 1}")
+
+
+def name(job: Job, recipe: Recipe) -> str:
+    """What a job's numbers depend on, in short: two jobs of one name train the same model."""
+    return _name([job], recipe)
 
 
 def _name(group: Sequence[Job], recipe: Recipe) -> str:

@@ -8,9 +8,10 @@ rule-made data, or on mixtures.  All randomness comes from the seed, each kind o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +49,8 @@ class Setup:
 class World(NamedTuple):
     """A language, the generator's topics, the skills that tasks are made of, and the two trained models.
 
-    losses: training losses of base and generator, nats per token.
+    losses: training losses of base and generator, nats per token.  early: the generator after fewer steps, those in
+    `keep` of its recipe.
     """
 
     setup: Setup
@@ -58,6 +60,7 @@ class World(NamedTuple):
     base: Ensemble
     generator: Ensemble
     losses: tuple[np.ndarray, np.ndarray]
+    early: Mapping[int, Ensemble] = MappingProxyType({})
 
 
 def build(
@@ -85,7 +88,7 @@ def build(
     data = documents(language, streams[4], topics, count, setup.sequences, setup.typos)
     generator = train([Job(fresh, data, keys[1])], setup.generator_recipe, note="generator", **how)
     losses = base.losses[:, 0], generator.losses[:, 0]
-    return World(setup, language, topics, skills, base.models, generator.models, losses)
+    return World(setup, language, topics, skills, base.models, generator.models, losses, generator.snapshots)
 
 
 def base_data(
