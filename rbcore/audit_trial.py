@@ -112,8 +112,8 @@ def counts(found: pd.DataFrame) -> pd.DataFrame:
 def above(successes: Sequence[int], sets: Sequence[int], margins: ArrayLike, level: float = 0.99) -> Check:
     """Every one of these rates exceeds its margin, all at once at `level`, by lower Clopper-Pearson limits.
 
-    Bonferroni over the rates, which may depend on one another.  The value is the rate whose limit clears its margin
-    by least.
+    Bonferroni over the rates, which may depend on one another.  The value is the rate whose limit exceeds its
+    margin by least.
     """
     each = 1 - (1 - level) / len(successes)
     lows = np.array([share(int(k), int(n), each, "lower")[0] for k, n in zip(successes, sets, strict=True)])
