@@ -193,11 +193,20 @@ def _identity(name: str, source: str, options: Options) -> str:
 
 
 def prepare(
-    records: Mapping[str, Records], seed: int, stages: Stages | None = None, encoder: str = audit_embed.DEFAULT
+    records: Mapping[str, Records],
+    seed: int,
+    stages: Stages | None = None,
+    encoder: str = audit_embed.DEFAULT,
+    like: Prepared | None = None,
 ) -> Prepared:
-    """Embed all records, find the near-copies, split the anchors, and score the surprise."""
+    """Embed all records, find the near-copies, split the anchors, and score the surprise.
+
+    Near-copies and surprise of inputs whose texts are those of `like`, another audit, are taken from there: one
+    looks once at what several audits have in common.
+    """
     stages = stages or Stages(None, None, 3, quiet=True)
     contents = {name: _content(one) for name, one in records.items()}
+    known = _known(records, like)
     points = stages.run(
         "embed", lambda go: dict(audit_embed.embed(contents, _rng(seed, "embed"), encoder, progress=go))
     )
@@ -205,24 +214,39 @@ def prepare(
     def copies(progress: Callable[[int, int], None]) -> Kept:
         kept: Kept = {}
         pairs = _pairs(records)
+        texts = {name: audit_copies.split(one) for name, one in contents.items() if isinstance(one, list)}
+        split = contents | texts
         for i, (name, other) in enumerate(pairs):
 
             def go(done: int, total: int, i: int = i) -> None:
                 progress(round(1000 * (i + done / max(total, 1))), 1000 * len(pairs))
 
-            if name == other:
-                found = audit_copies.within(contents[name], threshold=ALIKE, progress=go)
+            if name in known and other in known:
+                found = like.copies[name, other]
+            elif name == other:
+                found = audit_copies.within(split[name], threshold=ALIKE, progress=go)
             else:
-                found = audit_copies.between(contents[name], contents[other], threshold=ALIKE, progress=go)
+                found = audit_copies.between(split[name], split[other], threshold=ALIKE, progress=go)
             kept |= {f"{name}|{other}|{k}": v for k, v in found._asdict().items()}
         return kept
 
     kept = stages.run("near-copies", copies)
     found = {pair: Copies(*(kept["|".join([*pair, k])] for k in Copies._fields)) for pair in _pairs(records)}
     fitted, fresh = audit_prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
-    surprise = stages.run("surprise", lambda go: dict(audit_prepared.surprise(records, points, fitted)))
+    same = "ANCHOR" in known and np.array_equal(fitted, like.fitted)
+    seen = {name: like.surprise[name] for name in known} if same else {}
+    new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
+    surprise = stages.run("surprise", lambda go: seen | audit_prepared.surprise(new, points, fitted))
     families = {name: audit_prepared.families(found[name, name]) for name in records}
     return Prepared(records, points, families, found, fitted, fresh, surprise)
+
+
+def _known(records: Mapping[str, Records], like: Prepared | None) -> list[str]:
+    """The inputs whose texts are those of `like`."""
+    before = {} if like is None else like.records
+    return [
+        name for name, one in records.items() if one.texts and name in before and one.texts == before[name].texts
+    ]
 
 
 def _pairs(records: Mapping[str, Records]) -> list[tuple[str, str]]:

@@ -7,13 +7,15 @@ clean data each check is silent with probability `LEVEL` at least, up to what is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 
 from rbcore.audit_advice import QUESTIONS
 from rbcore.audit_prepared import Prepared
@@ -69,6 +71,14 @@ def exceeds(hits: np.ndarray, usual: np.ndarray, margin: float) -> bool:
     low = share(int(hits.sum()), len(hits), level, "lower")[0]
     high = share(int(usual.sum()), len(usual), level, "upper")[1]
     return low > high and float(hits.mean() - usual.mean()) > margin
+
+
+def limits(counts: ArrayLike, total: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper Clopper-Pearson limits of several shares, each one-sided at `level`."""
+    counts = np.asarray(counts)
+    low = stats.beta.ppf(1 - level, np.maximum(counts, 1), total - counts + 1)
+    high = stats.beta.isf(1 - level, counts + 1, np.maximum(total - counts, 1))
+    return np.where(counts > 0, low, 0.0), np.where(counts < total, high, 1.0)
 
 
 def repeats(data: Prepared, rng: Generator) -> Outcome:
@@ -213,7 +223,7 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
     holds whatever the classifier is.
     """
     rows = [_some(np.flatnonzero(data.own(name)), rng) for name in ("ANCHOR", "SYNTH")]
-    x, y = (data.points[name][of] for name, of in zip(("ANCHOR", "SYNTH"), rows, strict=True))
+    x, y = (data.points[name][of].astype(float) for name, of in zip(("ANCHOR", "SYNTH"), rows, strict=True))
     if min(len(x), len(y)) < 100:
         return _unchecked("missing", "It takes 100 anchors and 100 synthetic records that are no copies.")
     order = rng.permutation(len(x)), rng.permutation(len(y))
@@ -223,16 +233,12 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
     )
     points, from_task = np.concatenate([a, b]), np.arange(len(a) + len(b)) < len(a)
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
-    folds = StratifiedKFold(5, shuffle=True, random_state=int(rng.integers(2**31)))
-    scores = cross_val_predict(model, points, from_task, cv=folds, method="decision_function")
+    scores = _out_of_fold(model, model.decision_function, points, from_task, rng)
     half = 1 - (1 - LEVEL) / 2
     cuts = np.quantile(scores[from_task], np.linspace(0.3, 0.97, 40))  # each leaves 3 to 70 % of the anchors
     above = [[int((part > t).sum()) for t in cuts] for part in (scores[from_task], scores[~from_task])]
-    gains = [
-        share(i, len(a), half, "lower")[0] - RARER * share(j, len(b), half, "upper")[1]
-        for i, j in zip(*above, strict=True)
-    ]
-    cut = cuts[int(np.argmax(gains))]
+    least, most = limits(above[0], len(a), half)[0], limits(above[1], len(b), half)[1]
+    cut = cuts[int(np.argmax(least - RARER * most))]
     model.fit(points, from_task)
     of_task, made = (model.decision_function(z) > cut for z in (c, d))
     low = share(int(of_task.sum()), len(of_task), half, "lower")[0]
@@ -263,10 +269,9 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
     if len(known) < 2 or usable.sum() < 50:
         return _unchecked("wrong-labels", "It takes two labels with five anchors each, and 50 anchors.")
     model = LogisticRegression(C=10.0, max_iter=1000)
-    folds = StratifiedKFold(5, shuffle=True, random_state=int(rng.integers(2**31)))
     rows = _some(np.flatnonzero(usable), rng)
-    x, y = data.points["ANCHOR"][rows], labels[rows]
-    usual = cross_val_predict(model, x, y, cv=folds) != y
+    x, y = data.points["ANCHOR"][rows].astype(float), labels[rows]
+    usual = _out_of_fold(model, model.predict, x, y, rng) != y
     asked = data.own("SYNTH") & (data.surprise["SYNTH"] <= threshold(data)[0]) & np.isin(given, known)
     if asked.sum() < 20:
         return _unchecked("wrong-labels", "Fewer than 20 synthetic records are on the task and no copies.")
@@ -301,12 +306,10 @@ def label_shares(data: Prepared, rng: Generator) -> Outcome:
     names = np.union1d(mine, theirs)
     level = 1 - (1 - LEVEL) / (4 * len(names))  # of each limit: two directions, two samples
 
-    def limits(x: np.ndarray) -> np.ndarray:
-        counts = [int((x == name).sum()) for name in names]
-        return np.array([share(count, x.size, 2 * level - 1) for count in counts])
-
-    of_task, made = limits(mine), limits(theirs)
-    shift = max((made[:, 0] - of_task[:, 1]).max(), (of_task[:, 0] - made[:, 1]).max())
+    (low, high), (least, most) = (
+        limits([(x == name).sum() for name in names], x.size, level) for x in (mine, theirs)
+    )
+    shift = max((least - high).max(), (low - most).max())
     apart = [(theirs == name).mean() - (mine == name).mean() for name in names]
     worst = names[int(np.argmax(np.abs(apart)))]
     numbers = [
@@ -368,6 +371,23 @@ def _pairs(data: Prepared, name: str, other: str, hits: np.ndarray, rng: Generat
 def _some(rows: np.ndarray, rng: Generator) -> np.ndarray:
     """At most :data:`MOST` of the rows, in order."""
     return rows if rows.size <= MOST else np.sort(rng.choice(rows, size=MOST, replace=False))
+
+
+def _out_of_fold(
+    model: LogisticRegression,
+    ask: Callable[[np.ndarray], np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    rng: Generator,
+) -> np.ndarray:
+    """What `model`, fitted on four fifths of the rows, answers about each row of the fifth one."""
+    folds = StratifiedKFold(5, shuffle=True, random_state=int(rng.integers(2**31)))
+    rows, answers = [], []
+    for fitted, held in folds.split(x, y):
+        model.fit(x[fitted], y[fitted])
+        rows.append(held)
+        answers.append(ask(x[held]))
+    return np.concatenate(answers)[np.argsort(np.concatenate(rows))]
 
 
 def _shown(data: Prepared, name: str, i: int) -> str:

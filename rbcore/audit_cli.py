@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from rbcore import audit, audit_read, audit_report
+from rbcore import audit, audit_embed, audit_read, audit_report
 from rbcore.audit import Options
 from rbcore.audit_embed import EmbedError
 from rbcore.audit_read import InputError
@@ -44,10 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     given = vars(parser().parse_args(argv))
     strict = given.pop("strict")
-    _keep_libraries_quiet()
     try:
         options = Options(**given)
         _check(options)
+        if options.embed != audit_embed.DEFAULT or not all(map(os.path.isfile, options.sources().values())):
+            _keep_libraries_quiet()  # an audit of files does not load them
         result = audit.run(options)
         path = audit_report.write(result, options.out)
     except (InputError, EmbedError, OSError) as error:

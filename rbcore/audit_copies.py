@@ -29,7 +29,6 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 Progress = Callable[[int, int], None]
-Records = Sequence[str] | np.ndarray
 
 THRESHOLD = 0.8  # Jaccard similarity of near-copies
 CLOSENESS = 1e-3  # distance of near-copies over the usual distance to the nearest neighbour
@@ -40,6 +39,23 @@ ITEMS_AT_ONCE = 4_000_000  # shingles of the pairs that are compared exactly
 FIRST_LOOK = 32  # members of a list that are looked at before a longer look is taken
 BITS = 256  # of a hashed set
 WORD = re.compile(r"""\w+|[^\w\s.,;:!?'"`()\[\]{}<>|…–—‘’“”„«»-]""")
+
+
+class Words(NamedTuple):
+    """Texts that are split into words, for whoever compares them more than once; made by :func:`split`.
+
+    Attributes:
+        numbers: of the words, one text after another.
+        sizes: (n,) how many words each text has.
+        vocabulary: the word that each number stands for.
+    """
+
+    numbers: np.ndarray
+    sizes: np.ndarray
+    vocabulary: list[str]
+
+
+Records = Sequence[str] | Words | np.ndarray
 
 
 class Copies(NamedTuple):
@@ -67,7 +83,7 @@ def within(
     """Of each record an earlier one that it nearly repeats.
 
     Args:
-        records: texts, or vectors of shape (n, d).
+        records: texts, whole or split, or vectors of shape (n, d).
         threshold: least Jaccard similarity of near-copies (texts), in (0.5, 1].
         closeness: largest distance of near-copies over the median distance to the nearest neighbour (vectors), in
             standardized coordinates.
@@ -120,6 +136,24 @@ def words(text: str) -> list[str]:
     return WORD.findall(unicodedata.normalize("NFKC", text).lower())
 
 
+def split(texts: Sequence[str]) -> Words:
+    """The texts' words.
+
+    Raises:
+        ValueError: for anything but a sequence of texts.
+    """
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("near-copies: a sequence of texts (str), or an array of shape (n, d), is needed")
+    number: defaultdict[str, int] = defaultdict()
+    number.default_factory = lambda: len(number)
+    flat, sizes = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.int64)]
+    for first in range(0, len(texts), 10_000):
+        found = [words(text) for text in texts[first : first + 10_000]]
+        flat.append(np.array([number[word] for one in found for word in one], dtype=np.int32))
+        sizes.append(np.array([len(one) for one in found], dtype=np.int64))
+    return Words(np.concatenate(flat), np.concatenate(sizes), list(number))
+
+
 class _Sets(NamedTuple):
     """Sets of shingles, numbered from the rarest one on: row i holds ``items[start[i]:start[i + 1]]``, sorted."""
 
@@ -127,27 +161,22 @@ class _Sets(NamedTuple):
     items: np.ndarray
 
     @classmethod
-    def of(cls, *collections: Sequence[str]) -> tuple[_Sets, list[int]]:
+    def of(cls, *collections: Sequence[str] | Words) -> tuple[_Sets, list[int]]:
         """The sets of all texts in one numbering; and where each collection ends."""
         number: defaultdict[str, int] = defaultdict()
         number.default_factory = lambda: len(number) + 1  # 0 is the mark before and after a text
-        keys, sizes = [], []
-        for texts in collections:
-            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-                raise ValueError("near-copies: a sequence of texts (str), or an array of shape (n, d), is needed")
-            for first in range(0, len(texts), 10_000):
-                split = [words(text) for text in texts[first : first + 10_000]]
-                flat = np.zeros(1 + sum(len(one) + 1 for one in split), dtype=np.int64)
-                ends = np.cumsum([len(one) + 1 for one in split])
-                filled = np.ones(flat.size, dtype=bool)
-                filled[0] = filled[ends] = False
-                flat[filled] = [number[word] for one in split for word in one]
-                keys.append(flat[:-1] << 32 | flat[1:])
-                sizes.append(np.diff(ends, prepend=0))
-        ends = [int(n) for n in np.cumsum([len(texts) for texts in collections])]
-        if not keys:
+        parts = [one if isinstance(one, Words) else split(one) for one in collections]
+        ends = [int(n) for n in np.cumsum([one.sizes.size for one in parts])]
+        keys = []
+        for one in parts:
+            flat = np.zeros(1 + one.numbers.size + one.sizes.size, dtype=np.int64)
+            filled = np.ones(flat.size, dtype=bool)
+            filled[0] = filled[np.cumsum(one.sizes + 1)] = False
+            flat[filled] = np.array([0, *(number[word] for word in one.vocabulary)])[one.numbers + 1]
+            keys.append(flat[:-1] << 32 | flat[1:])
+        size = np.concatenate([one.sizes + 1 for one in parts])
+        if not size.size:
             return cls(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)), ends
-        size = np.concatenate(sizes)
         code, kinds = pd.factorize(np.concatenate(keys))
         del keys
         count = np.int64(len(kinds))

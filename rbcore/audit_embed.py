@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from scipy.sparse import vstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import Normalizer
 
 Progress = Callable[[int, int], None]
+Code = Callable[[str, slice], np.ndarray]
+"""Points of some rows of the input with that name."""
 DEFAULT = "tfidf"
 DIMENSION = 64  # of the default embedding
 FITTED_ON = 20_000  # records, at most
@@ -54,13 +57,13 @@ def embed(
         if encoder != DEFAULT:
             raise EmbedError(f"EMBED={encoder}: the data are vectors already; leave EMBED out")
         return _standardized(inputs)
-    code = _tfidf(inputs, rng, dimension) if encoder == DEFAULT else _sentence_encoder(encoder)
+    code = _tfidf(inputs, rng, dimension) if encoder == DEFAULT else _sentence_encoder(inputs, encoder)
     total, done = sum(map(len, inputs.values())), 0
     points: dict[str, np.ndarray] = {}
     for name in names:
         blocks = []
         for start in range(0, len(inputs[name]), BLOCK):
-            blocks.append(np.asarray(code(list(inputs[name][start : start + BLOCK])), dtype=np.float32))
+            blocks.append(np.asarray(code(name, slice(start, start + BLOCK)), dtype=np.float32))
             done += len(blocks[-1])
             if progress is not None:
                 progress(done, total)
@@ -70,16 +73,14 @@ def embed(
     return points
 
 
-def _tfidf(
-    inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int
-) -> Callable[[list[str]], np.ndarray]:
+def _tfidf(inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int) -> Code:
     hashing = HashingVectorizer(
         n_features=2**18, alternate_sign=False, norm=None, token_pattern=r"(?u)\w+|[^\w\s]"
     )
     each = max(1, FITTED_ON // len(inputs))
-    fitted = [t for texts in inputs.values() for t in _some(texts, each, rng)]
-    counts = hashing.transform(fitted)
-    rank = min(dimension, len(fitted) - 1, np.unique(counts.indices).size - 1)
+    fitted = {name: hashing.transform(_some(texts, each, rng)) for name, texts in inputs.items()}
+    counts = vstack(list(fitted.values()), format="csr")
+    rank = min(dimension, counts.shape[0] - 1, np.unique(counts.indices).size - 1)
     if rank < 1:
         raise EmbedError("the texts hold fewer than two different words: there is nothing to compare")
     weights = TfidfTransformer(sublinear_tf=True).fit(counts)
@@ -88,8 +89,11 @@ def _tfidf(
     svd.fit(weights.transform(counts)[:, used])
     unit = Normalizer()
 
-    def code(texts: list[str]) -> np.ndarray:
-        return unit.transform(svd.transform(weights.transform(hashing.transform(texts))[:, used]))
+    def code(name: str, rows: slice) -> np.ndarray:
+        texts = inputs[name]
+        whole = len(texts) <= each  # then its words are hashed already
+        hashed = fitted[name][rows] if whole else hashing.transform(list(texts[rows]))
+        return unit.transform(svd.transform(weights.transform(hashed)[:, used]))
 
     return code
 
@@ -100,7 +104,7 @@ def _some(texts: Sequence[str], most: int, rng: Generator) -> list[str]:
     return [texts[i] for i in np.sort(rng.choice(len(texts), size=most, replace=False))]
 
 
-def _sentence_encoder(name: str) -> Callable[[list[str]], np.ndarray]:
+def _sentence_encoder(inputs: Mapping[str, Sequence[str]], name: str) -> Code:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
@@ -112,7 +116,9 @@ def _sentence_encoder(name: str) -> Callable[[list[str]], np.ndarray]:
     except Exception as error:  # the libraries raise whatever their readers do
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise EmbedError(f"EMBED={name}: no sentence-transformers model can be read there ({reason})") from error
-    return lambda texts: model.encode(texts, batch_size=64, show_progress_bar=False, convert_to_numpy=True)
+    return lambda one, rows: model.encode(
+        list(inputs[one][rows]), batch_size=64, show_progress_bar=False, convert_to_numpy=True
+    )
 
 
 def _standardized(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.random import Generator
 from sklearn.decomposition import PCA
 
@@ -147,6 +146,8 @@ def _dependence(data: Prepared, name: str, asked: np.ndarray, rng: Generator, se
     copula = estimate.gaussian_mi(flat_x, flat_y)
     yield Number(f"gaussian-{tag}", f"information {about}, Gaussian copula, 2 directions", copula)
     yield Number(f"ksg-{tag}", f"information {about}, KSG, 2 directions", estimate.ksg(flat_x, flat_y))
+    import torch  # only here: an audit without prompts does without it
+
     found = estimate.infonce(x, y, torch.Generator().manual_seed(seed))
     yield Number(f"infonce-{tag}", f"information {about}, InfoNCE: at least", found)
 

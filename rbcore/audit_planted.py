@@ -185,28 +185,29 @@ def _other(rng: Generator, label: str) -> str:
     return str(rng.choice([name for name in SUBJECTS if name != label]))
 
 
-def plant(
-    defect: str | None,
-    rng: Generator,
-    strength: float | None = None,
-    anchors: int = 500,
-    synthetic: int = 1000,
-    heldout: int = 400,
-) -> Planted:
-    """One audit's inputs with one of :data:`DEFECTS` in the synthetic notes, or with none.
+def clean(rng: Generator, anchors: int = 500, synthetic: int = 1000, heldout: int = 400) -> Planted:
+    """One audit's inputs without a defect: three samples from one law."""
+    real, held = notes(rng, anchors), notes(rng, heldout)
+    return Planted(real, notes(rng, synthetic), held)
+
+
+def spoil(given: Planted, defect: str, rng: Generator, strength: float | None = None) -> Planted:
+    """The inputs `given` with one of :data:`DEFECTS` in the synthetic notes.
+
+    The other inputs stay the same, and so do the synthetic notes that the defect does not touch.  Another
+    temperature and a missing subject touch all of them.
 
     Raises:
         ValueError: for a defect that does not exist.
     """
-    if defect is not None and defect not in DEFECTS:
+    if defect not in DEFECTS:
         raise ValueError(f"defect: one of {', '.join(DEFECTS)}, or None, got {defect!r}")
-    amount = STRENGTHS[defect] if defect and strength is None else strength or 0.0
-    real, held = notes(rng, anchors), notes(rng, heldout)
+    amount, synthetic = STRENGTHS[defect] if strength is None else strength, len(given.synth.texts)
     if defect == "low temperature":
-        return Planted(real, notes(rng, synthetic, temperature=amount), held)
+        return given._replace(synth=notes(rng, synthetic, temperature=amount))
     if defect == "missing subject":
-        return Planted(real, notes(rng, synthetic, subjects=tuple(SUBJECTS)[:-1]), held)
-    made = notes(rng, synthetic)
+        return given._replace(synth=notes(rng, synthetic, subjects=tuple(SUBJECTS)[:-1]))
+    made = Notes(*map(list, given.synth))
     hit = rng.permutation(synthetic)[: round(amount * synthetic)]
     others = np.setdiff1d(np.arange(synthetic), hit)
     if defect == "wrong labels":
@@ -216,12 +217,24 @@ def plant(
         stray = _Words(ELSEWHERE, 1.0, rng)
         for i in hit:
             made.texts[i], made.logprobs[i] = stray.text(3)
-    elif defect is not None:
-        source = {"duplicates": made, "leakage": real, "contamination": held}[defect]
+    else:
+        source = {"duplicates": made, "leakage": given.anchor, "contamination": given.heldout}[defect]
         eligible = others if defect == "duplicates" else np.arange(len(source.texts))
         for i, j in zip(hit, rng.choice(eligible, size=len(hit)), strict=True):
             made.texts[i], made.labels[i] = edited(rng, source.texts[j]), source.labels[j]
-    return Planted(real, made, held)
+    return given._replace(synth=made)
+
+
+def plant(defect: str | None, rng: Generator, strength: float | None = None, **sizes: int) -> Planted:
+    """One audit's inputs with one of :data:`DEFECTS` in the synthetic notes, or with none.
+
+    `sizes` are those of :func:`clean`.
+
+    Raises:
+        ValueError: for a defect that does not exist.
+    """
+    made = clean(rng, **sizes)
+    return made if defect is None else spoil(made, defect, rng, strength)
 
 
 def edited(rng: Generator, text: str) -> str:

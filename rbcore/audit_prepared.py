@@ -103,9 +103,7 @@ def surprise(
     anchor = records["ANCHOR"]
     if anchor.texts is not None:
         known = Ngram.fit([anchor.texts[i] for i in fitted])
-        return {
-            name: known.losses(one.texts) / np.maximum(known.tokens(one.texts), 1) for name, one in records.items()
-        }
+        return {name: known.losses_per_token(one.texts) for name, one in records.items()}
     tree = cKDTree(points["ANCHOR"][fitted])
     k = min(NEIGHBOURS, len(fitted))
     found = {}

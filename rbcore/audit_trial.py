@@ -1,46 +1,226 @@
-"""How often the audit finds what was planted, names it, and accuses clean data."""
+"""How often the audit finds what was planted, names it, and accuses clean data.
+
+    found = trials([None, "leakage"], range(20))       # a row for each audit
+    python -m rbcore.audit_trial --record              # all defects, a hundred times each, for the chapter
+
+The chapter audits some data sets of each kind whenever it runs.  `audit_trials.json` records many more, on other
+seeds, with the date and the versions that they were made with; :func:`agreement` compares the two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from rbcore import audit
-from rbcore.audit_planted import DEFECTS, plant
+from rbcore.audit_planted import DEFECTS, STRENGTHS, Planted, clean, spoil
+from rbcore.audit_prepared import Prepared
 from rbcore.audit_result import Finding
+from rbcore.checks import Check
+from rbcore.estimate_base import share
 
 CONTROL = "none"
+PATH = Path(__file__).with_name("audit_trials.json")
+SEED, TRIALS, CLEAN = 100_000, 100, 300  # of the record: its first seed, data sets of each defect, clean ones
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
+HALVED = {
+    name: (1 + x) / 2 if name == "low temperature" else x / 2
+    for name, x in STRENGTHS.items()
+    if name != "missing subject"  # a subject is missing or not
+}
+"""The defects at half of their strength; a temperature half-way to one."""
 
 
 def findings(defect: str | None, seed: int, strength: float | None = None, **sizes: int) -> list[Finding]:
-    """The answers to all questions about one planted data set; `sizes` as in :func:`rbcore.audit_planted.plant`.
+    """The answers to all questions about one planted data set; `sizes` as :func:`rbcore.audit_planted.clean`."""
+    return _audited(_world(seed, **sizes), defect, seed, strength, None)[0]
 
-    Data and audit have generators of their own; the data of one seed differ between defects.
-    """
+
+def _world(seed: int, **sizes: int) -> Planted:
+    return clean(np.random.default_rng([seed, 0]), **sizes)
+
+
+def _audited(
+    world: Planted, defect: str | None, seed: int, strength: float | None, like: Prepared | None
+) -> tuple[list[Finding], Prepared]:
+    """Data and audit have generators of their own, which differ between defects."""
     number = list(DEFECTS).index(defect) + 1 if defect else 0
-    planted = plant(defect, np.random.default_rng([seed, number, 0]), strength, **sizes)
-    data = audit.prepare(planted.records(), seed)
-    return [one.finding for one in audit.check(data, np.random.default_rng([seed, number, 1]))]
+    planted = spoil(world, defect, np.random.default_rng([seed, number, 0]), strength) if defect else world
+    data = audit.prepare(planted.records(), seed, like=like)
+    return [one.finding for one in audit.check(data, np.random.default_rng([seed, number, 1]))], data
 
 
 def trials(
     defects: Sequence[str | None],
     seeds: Sequence[int],
-    strengths: dict[str, float] | None = None,
+    strengths: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """A row for each planted defect and seed, a column for each question: whether it was flagged.
 
-    The index has the levels `defect` (:data:`CONTROL` for none) and `seed`.
+    The data sets of one seed are one world: they share anchors, held-out notes, and the synthetic notes that no
+    defect has touched; worlds are independent.  So rows of one defect are independent draws, and rows of one seed
+    are not.  The index has the levels `defect` (:data:`CONTROL` for none) and `seed`.
     """
-    rows, index = [], []
-    for defect in defects:
+    rows: dict[tuple[str, int], dict[str, bool]] = {}
+    with threadpool_limits(1):  # the matrices are small: more threads take more processor time, and no less
         for seed in seeds:
-            found = findings(defect, seed, (strengths or {}).get(defect or ""))
-            rows.append({one.id: one.verdict == "flagged" for one in found if one.verdict != "not checked"})
-            index.append((defect or CONTROL, seed))
-            if progress is not None:
-                progress(len(rows), len(defects) * len(seeds))
-    return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(index, names=["defect", "seed"]))
+            world, like = _world(seed), None
+            for defect in defects:
+                found, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
+                like = like or data
+                flags = {one.id: one.verdict == "flagged" for one in found if one.verdict != "not checked"}
+                rows[defect or CONTROL, seed] = flags
+                if progress is not None:
+                    progress(len(rows), len(defects) * len(seeds))
+    keys = [(defect or CONTROL, seed) for defect in defects for seed in seeds]
+    index = pd.MultiIndex.from_tuples(keys, names=["defect", "seed"])
+    return pd.DataFrame([rows[key] for key in keys], index=index)
+
+
+def counts(found: pd.DataFrame) -> pd.DataFrame:
+    """In how many data sets of each kind what was flagged: a row for each defect.
+
+    Columns: `sets`, how many there were; `named`, in how many the question that should name the defect was flagged
+    (none at all, for clean data); `alone`, in how many no other question was; and one for each question.
+    """
+    rows = {}
+    for defect, flags in found.groupby(level="defect", sort=False):
+        others = flags if defect == CONTROL else flags.drop(columns=DEFECTS[defect][0])
+        alone = int((~others.any(axis=1)).sum())
+        named = alone if defect == CONTROL else int(flags[DEFECTS[defect][0]].sum())
+        rows[defect] = {"sets": len(flags), "named": named, "alone": alone, **flags.sum().astype(int).to_dict()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def above(successes: Sequence[int], sets: Sequence[int], margins: ArrayLike, level: float = 0.99) -> Check:
+    """Every one of these rates exceeds its margin, all at once at `level`, by lower Clopper-Pearson limits.
+
+    Bonferroni over the rates, which may depend on one another.  The value is the rate whose limit exceeds its
+    margin by least.
+    """
+    each = 1 - (1 - level) / len(successes)
+    lows = np.array([share(int(k), int(n), each, "lower")[0] for k, n in zip(successes, sets, strict=True)])
+    margins = np.broadcast_to(np.asarray(margins, dtype=float), lows.shape)
+    i = int(np.argmin(lows - margins))
+    rate, low, margin = successes[i] / sets[i], float(lows[i]), float(margins[i])
+    name = "rate" if len(lows) == 1 else f"lowest of {len(lows)} rates, joint"
+    return Check(low > margin, "statistical", f"{name} {level:.0%} limit", rate, (low, 1.0), margin)
+
+
+def agreement(fresh: pd.DataFrame, recorded: pd.DataFrame, level: float = 0.001) -> Check:
+    """Two tables of :func:`counts` agree in every cell that both have, at joint `level`.
+
+    Fisher's exact test in each cell, Bonferroni over the cells.  The value is the least p-value times their
+    number.
+
+    Raises:
+        ValueError: when the tables have no cell in common.
+    """
+    rows = [one for one in fresh.index if one in recorded.index]
+    columns = [one for one in fresh.columns if one in recorded.columns and one != "sets"]
+    p_values = []
+    for row in rows:
+        n, m = int(fresh.loc[row, "sets"]), int(recorded.loc[row, "sets"])
+        for column in columns:
+            k, j = int(fresh.loc[row, column]), int(recorded.loc[row, column])
+            p_values.append(float(stats.fisher_exact([[k, n - k], [j, m - j]]).pvalue))
+    if not p_values:
+        raise ValueError("the tables have no cell in common")
+    least = min(1.0, min(p_values) * len(p_values))
+    name = f"least p-value times {len(p_values)} cells"
+    return Check(least > level, "statistical", name, least, (level, 1.0) if least > level else None, level)
+
+
+def recorded(path: Path = PATH) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """What the record was made with, and its tables of :func:`counts`: at full strength, and at half of it."""
+    kept = json.loads(path.read_text(encoding="utf8"))
+    full, half = (pd.DataFrame.from_dict(kept[name], orient="index") for name in ("full", "half"))
+    return kept["made"], full, half
+
+
+def make(
+    seed: int, trials_: int, clean_: int, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """The record anew: every defect at both strengths, and clean data, on seeds from `seed` on."""
+    begin = time.process_time()
+    seeds, more = range(seed, seed + trials_), range(seed + trials_, seed + max(trials_, clean_))
+    total, done = trials_ * (1 + len(DEFECTS) + len(HALVED)) + len(more), [0]
+
+    def count(_: int, __: int) -> None:
+        done[0] += 1
+        if progress is not None:
+            progress(done[0], total)
+
+    full = pd.concat([trials([None, *DEFECTS], seeds, None, count), trials([None], more, None, count)])
+    half = trials(list(HALVED), seeds, HALVED, count)
+    made = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "seed": seed,
+        "seconds": round(time.process_time() - begin),
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+    return {"made": made, "full": counts(full).to_dict("index"), "half": counts(half).to_dict("index")}
+
+
+def write(kept: Mapping[str, Any], path: Path) -> None:
+    """The record as JSON, a line for each kind of data; whole or not at all."""
+    parts = [f' "made": {json.dumps(kept["made"])}']
+    for name in ("full", "half"):
+        rows = ",\n".join(f"  {json.dumps(defect)}: {json.dumps(row)}" for defect, row in kept[name].items())
+        parts.append(f' "{name}": {{\n{rows}\n }}')
+    partial = path.with_suffix(".partial")
+    partial.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf8")
+    os.replace(partial, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Audit planted data many times, and print in how many data sets what was flagged; with --record, keep it."""
+    parser = argparse.ArgumentParser(prog="python -m rbcore.audit_trial", description=main.__doc__)
+    parser.add_argument("--record", action="store_true", help="write the record that chapter 11 shows")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="data sets of each defect")
+    parser.add_argument("--clean", type=int, default=CLEAN, help="clean data sets, at least as many")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--out", type=Path, default=PATH)
+    options = parser.parse_args(arguments)
+    if options.trials < 1 or options.seed < 0:
+        print("--trials is at least 1, and --seed not negative", file=sys.stderr)
+        return 2
+    try:
+        with tqdm(total=1, desc="audits", disable=None) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            kept = make(options.seed, options.trials, options.clean, progress)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was recorded", file=sys.stderr)
+        return 130
+    for name in ("full", "half"):
+        print(f"{name} strength\n{pd.DataFrame.from_dict(kept[name], orient='index').to_string()}")
+    if options.record:
+        write(kept, options.out)
+        print(f"recorded in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

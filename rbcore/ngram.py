@@ -221,6 +221,21 @@ class Ngram:
             ValueError: when the model has labels and none are given, or the other way round.
         """
         stream, names = self._read(texts, labels)
+        total = -np.bincount(stream.text, self._log_probs(stream), minlength=len(texts))
+        return total if names is None else total - self._label_log_prob(names)
+
+    def losses_per_token(self, texts: Sequence[str]) -> np.ndarray:
+        """-ln P of each text with its end, over the number of its events (tokens, end), in nats; shape (n,).
+
+        Raises:
+            ValueError: when the model has labels.
+        """
+        stream, _ = self._read(texts, None)
+        total = -np.bincount(stream.text, self._log_probs(stream), minlength=len(texts))
+        return total / np.bincount(stream.text, minlength=len(texts))
+
+    def _log_probs(self, stream: _Stream) -> np.ndarray:
+        """ln P of each event."""
         log_prob = stream.spelled
         for kind, level in zip(self._chain(), self._levels, strict=True):
             context = level.contexts.get_indexer(self._keys(kind, stream))
@@ -228,12 +243,7 @@ class Ngram:
             gram = level.grams.get_indexer(np.where(known, context * self._base + stream.ids, -1))
             lower = np.where(context >= 0, level.log_backoff[context], 0.0) + log_prob
             log_prob = np.where(gram >= 0, level.log_probs[gram], lower)
-        total = -np.bincount(stream.text, log_prob, minlength=len(texts))
-        return total if names is None else total - self._label_log_prob(names)
-
-    def tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """How many events each text is: its tokens and its end; shape (n,)."""
-        return np.array([len(tokenize(text)) + 1 for text in texts], dtype=np.int64)
+        return log_prob
 
     def errors(self, texts: Sequence[str], labels: Sequence[Hashable] | None = None) -> np.ndarray:
         """The share of each text's events (tokens, end) that are not the most likely one, in [0, 1]; shape (n,).

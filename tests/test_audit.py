@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from rbcore import audit, audit_checks, audit_cli, audit_planted, audit_report, audit_trial
 from rbcore.audit import Options
@@ -25,6 +28,15 @@ from rbcore.audit_read import InputError, Records
 from rbcore.execute import ROOT
 
 SMALL = {"anchors": 300, "synthetic": 600, "heldout": 300}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """The data are small: more threads take several times the processor time."""
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # of the processes that are started
+            patch.setenv(name, "1")
+        yield
 
 
 # --- planted data --------------------------------------------------------------------------------------------
@@ -72,7 +84,7 @@ def test_what_cannot_be_planted_is_named(call):
 
 @pytest.mark.parametrize("defect", list(DEFECTS))
 def test_each_defect_is_found_and_named(defect):
-    found = audit_trial.findings(defect, 3)
+    found = audit_trial.findings(defect, 5)
     assert DEFECTS[defect][0] in [one.id for one in found if one.verdict == "flagged"]
     flagged = next(one for one in found if one.id == DEFECTS[defect][0])
     assert flagged.advice and flagged.numbers and flagged.examples
@@ -81,6 +93,74 @@ def test_each_defect_is_found_and_named(defect):
 def test_clean_data_are_not_accused():
     table = audit_trial.trials([None], range(3, 9))
     assert table.shape == (6, 8) and not table.any(axis=None)
+
+
+def test_what_the_data_sets_of_a_world_share_changes_no_answer():
+    defects = [None, "wrong labels", "leakage", "low temperature"]
+    table = audit_trial.trials(defects, [4], {"leakage": 0.03})
+    assert list(table.index) == [(defect or "none", 4) for defect in defects]
+    for defect in defects[1:]:
+        alone = audit_trial.findings(defect, 4, 0.03 if defect == "leakage" else None)
+        flags = {one.id: one.verdict == "flagged" for one in alone if one.verdict != "not checked"}
+        assert table.loc[(defect, 4)].to_dict() == flags
+
+
+def test_an_audit_takes_from_another_only_what_is_the_same():
+    world = audit_planted.clean(np.random.default_rng(0), **SMALL)
+    first = audit.prepare(world.records(), 1)
+    for defect, kept in (("wrong labels", True), ("duplicates", False)):
+        records = audit_planted.spoil(world, defect, np.random.default_rng(1)).records()
+        alone, like = audit.prepare(records, 1), audit.prepare(records, 1, like=first)
+        for pair, copies in alone.copies.items():
+            assert np.array_equal(copies.of, like.copies[pair].of)
+            assert (like.copies[pair].of is first.copies[pair].of) == (kept or "SYNTH" not in pair)
+        for name in records:
+            assert np.array_equal(alone.surprise[name], like.surprise[name])
+    other = audit.prepare(records, 2, like=first)  # other anchors are fitted
+    assert not np.array_equal(other.surprise["HELDOUT"], first.surprise["HELDOUT"])
+
+
+# --- rates ---------------------------------------------------------------------------------------------------
+
+
+def flags(hits: dict[str, list[int]], n: int = 20) -> pd.DataFrame:
+    """A table of trials with two questions, of which one names leakage; `hits`: how often each was flagged."""
+    index = pd.MultiIndex.from_product([hits, range(n)], names=["defect", "seed"])
+    rows = [[i < one for one in counts] for counts in hits.values() for i in range(n)]
+    return pd.DataFrame(rows, index, ["anchor-copies", "narrow"])
+
+
+def test_counts_are_those_of_the_question_that_should_name_the_defect():
+    counts = audit_trial.counts(flags({"none": [1, 2], "leakage": [19, 3]}))
+    assert counts.loc["none", ["sets", "named", "alone"]].tolist() == [20, 18, 18]
+    assert counts.loc["leakage"].tolist() == [20, 19, 17, 19, 3]
+
+
+def test_a_rate_clears_its_margin_with_the_whole_interval():
+    assert audit_trial.above([20] * 7, [20] * 7, 0.7).holds  # 0.01 / 7 = 0.72 ** 20
+    assert not audit_trial.above([20] * 7, [20] * 7, 0.73).holds
+    mixed = audit_trial.above([20, 300], [20, 300], [0.5, 0.99])
+    assert not mixed.holds and mixed.value == 1 and mixed.ci[0] == pytest.approx(0.005 ** (1 / 300))
+
+
+def test_two_tables_agree_up_to_chance():
+    fresh, many = (audit_trial.counts(flags({"leakage": [k, 0]}, n)) for k, n in ((18, 20), (99, 100)))
+    assert audit_trial.agreement(fresh, many).holds
+    assert not audit_trial.agreement(audit_trial.counts(flags({"leakage": [12, 0]})), many).holds
+    with pytest.raises(ValueError, match="no cell"):
+        audit_trial.agreement(fresh, many.rename({"leakage": "other"}))
+
+
+def test_the_record_is_written_read_and_complete(tmp_path):
+    path = tmp_path / "record.json"
+    arguments = ["--trials", "1", "--clean", "2", "--seed", "5", "--out", str(path), "--record"]
+    assert audit_trial.main(arguments) == 0
+    made, full, half = audit_trial.recorded(path)
+    assert full.sets.to_dict() == {"none": 2} | dict.fromkeys(DEFECTS, 1) and made["seed"] == 5
+    assert audit_trial.main(["--trials", "0", *arguments[4:]]) == 2
+    shown = audit_trial.recorded()
+    assert [list(x.index) for x in shown[1:]] == [["none", *DEFECTS], list(audit_trial.HALVED)]
+    assert all(list(x.columns) == list(full.columns) for x in shown[1:]) and shown[0].keys() == made.keys()
 
 
 def test_the_same_seed_finds_the_same():
@@ -169,11 +249,11 @@ def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     assert stored["seconds"].keys() >= {"embed", "near-copies", "students"}
 
 
-def test_finished_stages_are_used_again_and_give_the_same(finished):
+def test_finished_stages_are_used_again_and_give_the_same(finished, tmp_path):
     options, result = finished
     again = audit.run(options, quiet=True)
     assert again.payload() | {"seconds": 0} == result.payload() | {"seconds": 0}
-    other = audit.run(dataclasses.replace(options, seed=1), quiet=True)
+    other = audit.run(dataclasses.replace(options, seed=1, out=str(tmp_path)), quiet=True)
     assert other.numbers["missing-task"] != result.numbers["missing-task"]
 
 
@@ -213,12 +293,16 @@ def test_prompts_log_probabilities_and_losses_are_used(tmp_path):
 # --- the command line --------------------------------------------------------------------------------------
 
 
-def test_the_command_writes_a_report_and_says_so(planted, tmp_path, capsys):
-    arguments = ["--anchor", planted["anchor"], "--synth", planted["synth"], "--out", str(tmp_path / "out")]
-    assert audit_cli.main([*arguments, "--label", "label"]) == 0
+def test_the_command_writes_a_report_and_says_so(planted, finished, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    shutil.copytree(Path(finished[0].out) / "stages", out / "stages")  # what an audit of the same data has kept
+    arguments = [part for name, path in planted.items() for part in (f"--{name}", path)]
+    arguments += ["--label", "label", "--out", str(out)]
+    assert audit_cli.main(arguments) == 0
     said = capsys.readouterr().out
-    assert "FLAGGED" in said and str(tmp_path / "out" / "report.html") in said
-    assert audit_cli.main([*arguments, "--label", "label", "--strict"]) == 3
+    assert "FLAGGED" in said and str(out / "report.html") in said and (out / "report.html").exists()
+    monkeypatch.setattr(audit_report, "write", lambda result, folder: out / "report.html")  # it is there already
+    assert audit_cli.main([*arguments, "--strict"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -263,6 +347,7 @@ def test_hostile_records_are_shown_and_not_run(tmp_path):
     assert "&lt;script&gt;" in page and "<script" not in page and "<img src=x" not in page and "<b>out" not in page
 
 
+@pytest.mark.slow
 def test_a_killed_audit_goes_on_where_it_was(planted, tmp_path):
     call = [sys.executable, "-m", "rbcore.audit", "--anchor", planted["anchor"], "--synth", planted["synth"]]
     call += ["--out", str(tmp_path / "out")]
@@ -274,13 +359,13 @@ def test_a_killed_audit_goes_on_where_it_was(planted, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
-    assert "questions.npz" in before
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert "questions.npz" in before and not (tmp_path / "out" / "report.html").exists()
+    assert audit_cli.main(call[3:]) == 0  # here, which saves the start of another process
     assert (tmp_path / "out" / "report.html").exists()
     assert all((kept / name).stat().st_mtime_ns == at for name, at in before.items())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_says_how_to_go_on(planted, tmp_path):
     call = [sys.executable, "-m", "rbcore.audit", "--anchor", planted["anchor"], "--synth", planted["synth"]]

@@ -103,7 +103,9 @@ def test_plain_counting_gives_the_same_losses(train, test, order, data):
             first = {w for w, p in probs.items() if p > most * (1 - 1e-12)}
             low, high = low + (word not in first), high + (first != {word})
         assert low <= round(share * len(events)) <= high
-    np.testing.assert_array_equal(model.tokens(test), [len(slow.events(t, None)) for t in test])
+    if labels is None:
+        events = [len(slow.events(t, None)) for t in test]
+        np.testing.assert_allclose(model.losses_per_token(test) * events, model.losses(test))
 
 
 @given(TEXTS, st.integers(1, 3), st.booleans(), st.data())
