@@ -164,8 +164,8 @@ def train_student(
 ) -> PreTrainedModel:
     """A student: the start, post-trained on `rows` by transformers' Trainer.
 
-    With `validation` texts it is taken after that eighth of the steps after which its loss on them was smallest.  A
-    model in double precision gets its state rounded as in :mod:`rbcore.lm_train`, so that any processor trains it.
+    With `validation` texts it is taken after that eighth of the steps after which its loss on them was smallest.
+    A model in double precision has its state rounded as in :mod:`rbcore.lm_train`: any processor trains it.
 
     All processes of a run call it together and have the whole student in the end.  Each of them takes its part of
     every batch; the numbers are those of one process, but for rounding, dropout and the last batch of an epoch.

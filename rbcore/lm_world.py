@@ -49,8 +49,8 @@ class Setup:
 class World(NamedTuple):
     """A language, the generator's topics, the skills that tasks are made of, and the two trained models.
 
-    losses: training losses of base and generator, nats per token.  early: the generator after fewer steps, those in
-    `keep` of its recipe.
+    losses: training losses of base and generator, nats per token.  early: the generator after fewer steps, those
+    in `keep` of its recipe.
     """
 
     setup: Setup
