@@ -2,7 +2,7 @@
 
 A layer is `T_l = tanh(A_l T_{l-1} + b_l) + s N` with standard normal `N`: whatever the weights, the noise is added
 to a point of the cube [-1, 1]^width.  All networks of a batch are one set of tensors with the batch in front, as
-torch wants it.  Information is in nats.
+torch wants it, in double precision.  Information is in nats.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from rbcore import grid
 from rbcore.contraction import gaussian_kl
+
+DTYPE = torch.float64
 
 
 def circle(k: int) -> Tensor:
     """The `k` wind directions as points of the unit circle, shape (k, 2)."""
-    angle = 2 * math.pi * torch.arange(k) / k
+    angle = 2 * math.pi * torch.arange(k, dtype=DTYPE) / k
     return torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
 
 
@@ -43,7 +46,7 @@ class NoisyNetworks(torch.nn.Module):
         generator: Generator,
     ) -> None:
         super().__init__()
-        self.noise = torch.as_tensor(noise, dtype=torch.float32)
+        self.noise = torch.as_tensor(noise, dtype=DTYPE)
         if self.noise.ndim != 1 or (self.noise < 0).any():
             raise ValueError(f"noise holds one standard deviation per network, none negative, got {noise}")
         if layers < 1 or width < 1:
@@ -51,9 +54,9 @@ class NoisyNetworks(torch.nn.Module):
         dims = [sizes[0], *[width] * layers, sizes[1]]
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for before, after in zip(dims, dims[1:], strict=False):
-            start = torch.randn(len(self.noise), before, after, generator=generator) * math.sqrt(2 / before)
-            self.weights.append(start)
-            self.biases.append(torch.zeros(len(self.noise), 1, after))
+            start = torch.randn(len(self.noise), before, after, generator=generator, dtype=DTYPE)
+            self.weights.append(start * math.sqrt(2 / before))
+            self.biases.append(torch.zeros(len(self.noise), 1, after, dtype=DTYPE))
 
     @property
     def layers(self) -> int:
@@ -69,7 +72,8 @@ class NoisyNetworks(torch.nn.Module):
         states = [x.expand(len(self.noise), *x.shape)]
         for layer in range(1, self.layers + 1):
             mean = self.means(layer, states[-1])
-            states.append(mean + self.noise[:, None, None] * torch.randn(mean.shape, generator=generator))
+            fresh = torch.randn(mean.shape, generator=generator, dtype=DTYPE)
+            states.append(mean + self.noise[:, None, None] * fresh)
         return states
 
     def forward(self, x: Tensor, generator: Generator) -> Tensor:
@@ -82,18 +86,21 @@ def train(
 ) -> Tensor:
     """Teach each network to tell the points `x` (k, inputs) apart; mean cross-entropy per step, (steps, B), nats.
 
-    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.
+    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.  The state is
+    rounded as :mod:`rbcore.grid` says, so that other processors train the same networks.
     """
     inputs, labels = x.repeat(copies, 1), torch.arange(len(x)).repeat(copies)
     labels = labels.expand(len(networks.noise), -1)
     optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
     history = []
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         outputs = networks(inputs, generator)
         each = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
         optimizer.zero_grad()
         each.sum().backward()
         optimizer.step()
+        if step % grid.STEPS == 0 or step == steps:
+            grid.snap(networks.parameters(), optimizer)
         history.append(each.detach())
     return torch.stack(history)
 
@@ -122,9 +129,9 @@ def information(
     states = networks.hidden(x.repeat_interleave(particles, dim=0), generator)  # point by point
     lower, upper = np.full((2, networks.layers, batch), np.nan)
     for layer in range(1, networks.layers + 1):
-        centres, drawn = networks.means(layer, states[layer - 1]).double(), states[layer].double()
+        centres, drawn = networks.means(layer, states[layer - 1]), states[layer]
         for b in np.flatnonzero(networks.noise.numpy() > 0):
-            scaled = torch.cdist(drawn[b], centres[b]) / networks.noise[b].double()
+            scaled = torch.cdist(drawn[b], centres[b]) / networks.noise[b]
             low, high = _sandwich(-(scaled**2) / 2, k)
             lower[layer - 1, b], upper[layer - 1, b] = low, high
     return lower, upper

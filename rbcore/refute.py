@@ -32,6 +32,7 @@ from rbcore.shannon import ProverError, Quantity, read
 CLEAR = 1e-6  # nats by which a counterexample must violate the statement
 _EXACT = 1e-9  # nats by which its assumptions may be off, which is rounding
 _CELLS = 1 << 20  # of the largest joint table
+_DIGITS = 10  # that decide between two models; beyond them processors differ, and equals would be told apart
 
 Text = str | Statement
 
@@ -337,6 +338,7 @@ class _Search:
 
     def _best(self, bias: np.ndarray, labels: np.ndarray) -> _Model | None:
         slack, off = self._values(_outcomes(bias), labels)
+        slack = slack.round(_DIGITS)
         slack[off < -_EXACT] = np.inf
         best = int(np.argmin(slack))
         return _Model(bias, labels[:, best], float(slack[best])) if np.isfinite(slack[best]) else None
@@ -346,7 +348,7 @@ class _Search:
 
         def loss(logits: np.ndarray) -> float:
             slack, off = self._values(_outcomes(expit(logits)), model.labels[:, None])
-            return float(slack[0] - 1e3 * off[0])
+            return round(float(slack[0] - 1e3 * off[0]), _DIGITS)
 
         start = np.log(model.bias / (1 - model.bias)) + 0.1
         logits = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 60}).x
