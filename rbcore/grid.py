@@ -2,7 +2,7 @@
 
 Training multiplies rounding errors.  Where a model computes in double precision and its state is rounded every
 :data:`STEPS` steps, before errors of 1e-16 have grown to a thousandth of the grid, processors that round
-differently train the same model, unless a number lies within an error of the middle between two points of the grid.
+differently train the same model, unless a number lies within an error of the middle between two points of it.
 """
 
 from __future__ import annotations

@@ -204,9 +204,7 @@ def claim(
             raise LedgerError(f"claim({id!r}): the check is {outcome.kind}, so it cannot be claimed as {kind}")
     elif isinstance(outcome, bool) or type(outcome).__name__ in ("bool_", "bool"):
         if kind is None:
-            raise LedgerError(
-                f"claim({id!r}): a bare truth value needs a kind: 'exact', 'numerical' or 'statistical'"
-            )
+            raise LedgerError(f"claim({id!r}): a bare truth value needs a kind: 'exact', 'numerical' or 'statistical'")
         if kind == "proved":
             raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as checks.identity")
         outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
@@ -266,7 +264,9 @@ def _emit(payload: dict[str, Any], plain: str) -> None:
 def _payload(entry: Value | Claim) -> dict[str, Any]:
     """The fields that were set, without those that only `collect` knows."""
     return {
-        k: v for k, v in asdict(entry).items() if v not in (None, "") and k not in ("chapter", "seconds", "check")
+        k: v
+        for k, v in asdict(entry).items()
+        if v not in (None, "") and k not in ("chapter", "seconds", "check")
     }
 
 

@@ -86,8 +86,8 @@ def train(
 ) -> Tensor:
     """Teach each network to tell the points `x` (k, inputs) apart; mean cross-entropy per step, (steps, B), nats.
 
-    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.  The state is
-    rounded as :mod:`rbcore.grid` says, so that other processors train the same networks.
+    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.  The state
+    is rounded as :mod:`rbcore.grid` says, so that other processors train the same networks.
     """
     inputs, labels = x.repeat(copies, 1), torch.arange(len(x)).repeat(copies)
     labels = labels.expand(len(networks.noise), -1)

@@ -416,7 +416,7 @@ class Program:
 
 
 def weights_of(n: int, seed: int = 0) -> np.ndarray:
-    """Weights that choose among `n` inequalities: fixed, all a little above 1, and in no relation to each other."""
+    """Weights that choose among `n` inequalities: fixed, all a little above 1, and without any relation."""
     return 1 + _SPREAD * np.random.default_rng(seed).random(n)
 
 
