@@ -8,11 +8,12 @@ torch wants it, in double precision.  Information is in nats.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from numpy.random import Generator
+from torch import Tensor
 
 from rbcore import grid
 from rbcore.contraction import gaussian_kl
@@ -54,7 +55,7 @@ class NoisyNetworks(torch.nn.Module):
         dims = [sizes[0], *[width] * layers, sizes[1]]
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for before, after in zip(dims, dims[1:], strict=False):
-            start = torch.randn(len(self.noise), before, after, generator=generator, dtype=DTYPE)
+            start = torch.from_numpy(generator.standard_normal((len(self.noise), before, after)))
             self.weights.append(start * math.sqrt(2 / before))
             self.biases.append(torch.zeros(len(self.noise), 1, after, dtype=DTYPE))
 
@@ -72,7 +73,7 @@ class NoisyNetworks(torch.nn.Module):
         states = [x.expand(len(self.noise), *x.shape)]
         for layer in range(1, self.layers + 1):
             mean = self.means(layer, states[-1])
-            fresh = torch.randn(mean.shape, generator=generator, dtype=DTYPE)
+            fresh = torch.from_numpy(generator.standard_normal(tuple(mean.shape)))
             states.append(mean + self.noise[:, None, None] * fresh)
         return states
 
@@ -91,17 +92,14 @@ def train(
     """
     inputs, labels = x.repeat(copies, 1), torch.arange(len(x)).repeat(copies)
     labels = labels.expand(len(networks.noise), -1)
-    optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
+    optimizer = grid.Adam(networks.parameters(), rate)
     history = []
-    for step in range(1, steps + 1):
+    for _ in range(steps):
         outputs = networks(inputs, generator)
         each = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
-        optimizer.zero_grad()
-        each.sum().backward()
-        optimizer.step()
-        if step % grid.STEPS == 0 or step == steps:
-            grid.snap(networks.parameters(), optimizer)
+        optimizer.step(each.sum())
         history.append(each.detach())
+    optimizer.snap()
     return torch.stack(history)
 
 
@@ -114,7 +112,11 @@ def error(networks: NoisyNetworks, x: Tensor, copies: int, generator: Generator)
 
 @torch.no_grad()
 def information(
-    networks: NoisyNetworks, x: Tensor, particles: int, generator: Generator
+    networks: NoisyNetworks,
+    x: Tensor,
+    particles: int,
+    generator: Generator,
+    layers: Iterable[int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`I(U; T_l)` for a uniform choice `U` among the points `x` (k, inputs), from below and from above.
 
@@ -123,12 +125,13 @@ def information(
     did not make `t` is unbiased, and its logarithm too small on average (Jensen); with the one that made `t`
     among them the logarithm is too large on average (Sobolev and Vetrov 2019).  Both errors fall like one over
     `particles`.  Returns (lower, upper), each (layers, B) in nats: the expectation of `lower` is at most the
-    information, and that of `upper` at least.  A network without noise is not estimated: NaN.
+    information, and that of `upper` at least.  A network without noise is not estimated: NaN; nor is a layer that is
+    not among `layers`, if these are given.
     """
     k, batch = len(x), len(networks.noise)
     states = networks.hidden(x.repeat_interleave(particles, dim=0), generator)  # point by point
     lower, upper = np.full((2, networks.layers, batch), np.nan)
-    for layer in range(1, networks.layers + 1):
+    for layer in range(1, networks.layers + 1) if layers is None else layers:
         centres, drawn = networks.means(layer, states[layer - 1]), states[layer]
         for b in np.flatnonzero(networks.noise.numpy() > 0):
             scaled = torch.cdist(drawn[b], centres[b]) / networks.noise[b]
@@ -140,14 +143,15 @@ def information(
 def _sandwich(logs: Tensor, k: int) -> tuple[float, float]:
     """The two estimates from `logs`, the log density of draw i from the centre of particle j, (k M, k M)."""
     m = len(logs) // k
-    draw, mine = torch.arange(k * m), torch.arange(k).repeat_interleave(m)
-    sums = torch.logsumexp(logs.reshape(k * m, k, m), dim=2)  # over the particles of each point
-    others = logs.masked_fill(torch.eye(k * m, dtype=torch.bool), -math.inf).reshape(k * m, k, m)
-    rest = torch.logsumexp(others[draw, mine], dim=1) - math.log(m - 1)
-    own = sums[draw, mine] - math.log(m)
-    with_all = torch.logsumexp(sums, dim=1) - math.log(k * m)
-    sums[draw, mine] = -math.inf
-    apart = torch.logsumexp(sums, dim=1) - math.log(k * m)
+    points = torch.arange(k)
+    blocks = logs.reshape(k, m, k, m)
+    sums = torch.logsumexp(blocks, dim=3)  # (point, draw, point): over the particles of the second point
+    others = blocks[points, :, points].masked_fill(torch.eye(m, dtype=torch.bool), -math.inf)
+    rest = torch.logsumexp(others, dim=2) - math.log(m - 1)
+    own = sums[points, :, points] - math.log(m)
+    with_all = torch.logsumexp(sums, dim=2) - math.log(k * m)
+    sums[points, :, points] = -math.inf
+    apart = torch.logsumexp(sums, dim=2) - math.log(k * m)
     without = torch.logaddexp(apart, rest - math.log(k))
     return float((rest - with_all).mean()), float((own - without).mean())
 

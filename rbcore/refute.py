@@ -316,9 +316,10 @@ class _Search:
         """A random function of the sources, another one in each model: table, sum, all of them, or constant."""
         code, total = np.zeros((2, models, outcomes), dtype=int)
         for source in sources:
-            code, total = _relabel(code * outcomes + source), total + source
+            code, total = code * outcomes + source, total + source
+        code = _relabel(code)
         table = self.rng.integers(0, self.rng.integers(2, 5), (models, outcomes))
-        values = [np.take_along_axis(table, code, axis=1), total % 2, total, code, np.zeros_like(code)]
+        values = [table[np.arange(models)[:, None], code], total % 2, total, code, np.zeros_like(code)]
         kind = self.rng.choice(len(values), p=[0.35, 0.2, 0.1, 0.25, 0.1], size=(models, 1))
         return _relabel(np.choose(kind, values))
 
@@ -375,7 +376,7 @@ def _relabel(x: np.ndarray) -> np.ndarray:
     """Each value, along the last axis, replaced by the number of values that came before it first did."""
     first = (x[:, :, None] == x[:, None, :]).argmax(axis=2)
     new = first == np.arange(x.shape[1])
-    return np.take_along_axis(new.cumsum(axis=1) - 1, first, axis=1)
+    return (new.cumsum(axis=1) - 1)[np.arange(len(x))[:, None], first]
 
 
 def _outcomes(bias: np.ndarray) -> np.ndarray:
