@@ -1,8 +1,8 @@
 """Adam on a grid, so that every processor trains the same model.
 
-Training multiplies rounding errors.  Where a model computes in double precision and the state of training is rounded
-every :data:`STEPS` steps, before errors of 1e-16 have grown to a thousandth of the grid, processors that round
-differently train the same model, unless a number lies within an error of the middle between two points of it.
+Training multiplies rounding errors.  Where a model computes in double precision and the state of training is
+rounded every :data:`STEPS` steps, before errors of 1e-16 have grown to a thousandth of the grid, processors that
+round differently train the same model, unless a number lies within an error of the middle of two points of it.
 """
 
 from __future__ import annotations

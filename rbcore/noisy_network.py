@@ -125,8 +125,8 @@ def information(
     did not make `t` is unbiased, and its logarithm too small on average (Jensen); with the one that made `t`
     among them the logarithm is too large on average (Sobolev and Vetrov 2019).  Both errors fall like one over
     `particles`.  Returns (lower, upper), each (layers, B) in nats: the expectation of `lower` is at most the
-    information, and that of `upper` at least.  A network without noise is not estimated: NaN; nor is a layer that is
-    not among `layers`, if these are given.
+    information, and that of `upper` at least.  A network without noise is not estimated: NaN; nor is a layer that
+    is not among `layers`, if these are given.
     """
     k, batch = len(x), len(networks.noise)
     states = networks.hidden(x.repeat_interleave(particles, dim=0), generator)  # point by point
