@@ -151,10 +151,18 @@ class Statement:
         has none.  Raises ExpressionError if the joint lacks a variable.
         """
         require_variables(self.text, joint.names)
-        entropies = joint.entropies({s for c in self.constraints for s in c.form.coefficients})
-        values = [(c.relation, c.form.value(entropies)) for c in self.constraints]
-        slack = functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values])
+        slack = self.slack_of(joint.entropies(self.sets))
         return slack if np.ndim(slack) else float(slack)
+
+    @property
+    def sets(self) -> set[frozenset[str]]:
+        """The sets of variables whose entropies occur in the constraints."""
+        return {s for c in self.constraints for s in c.form.coefficients}
+
+    def slack_of(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
+        """The same from the entropies of :attr:`sets` and of the empty set."""
+        values = [(c.relation, c.form.value(entropies)) for c in self.constraints]
+        return functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values])
 
     def holds(self, joint: "Joint", tol: float = 1e-10) -> bool:
         """Whether the statement holds, up to ``tol`` nats, on every model of the joint's batch."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.expr import Constraint, Statement, parse
+from rbcore.expr import Constraint, Statement, parse_form
 from rbcore.finite import KINDS, Joint, random_channel
 from rbcore.refute import Counterexample, Text, find_counterexample
 from rbcore.shannon import ProverError, Quantity, read
@@ -100,20 +100,22 @@ def falsify(statement: Text, given: Iterable[Text], rng: Generator, models: int)
     statement, given = read(statement), [read(g) for g in given]
     if models < 1:
         raise ValueError(f"models is a number of models, at least 1, got {models}")
-    pairs = [(parse(f"{a} <= {b}"), parse(f"{a} <= 0")) for a, b in sides(statement)]
+    pairs = [(parse_form(a), parse_form(b)) for a, b in sides(statement)]
+    sets = statement.sets.union(*(form.coefficients for pair in pairs for form in pair))
     seen, slack, worst = 0, math.inf, None
     ratios: list[float] = [math.nan] * len(pairs)
     tightest: list[Joint | None] = [None] * len(pairs)
     batch = max(1, min(BATCH, models // STRUCTURES))
     for joint in random_models(statement.variables, given, rng, batch):
-        joint = _take(joint, slice(models - seen))
+        if joint.batch > models - seen:
+            joint = joint.take(slice(models - seen))
         seen += joint.batch
-        here = statement.slack(joint)
+        entropies = joint.entropies(sets)
+        here = statement.slack_of(entropies)
         if here.min() < slack:
             slack, worst = float(here.min()), _one(joint, here.argmin())
-        for i, (both, alone) in enumerate(pairs):
-            smaller = -alone.slack(joint)
-            larger = smaller + both.slack(joint)
+        for i, pair in enumerate(pairs):
+            smaller, larger = (form.value(entropies) for form in pair)
             ratio = np.divide(smaller, larger, out=np.full(joint.batch, -np.inf), where=larger > CLEAR)
             if ratio.max() > (-math.inf if tightest[i] is None else ratios[i]):
                 ratios[i], tightest[i] = float(ratio.max()), _one(joint, ratio.argmax())
@@ -134,15 +136,17 @@ def random_models(
     names = tuple(dict.fromkeys([*variables, *(name for statement in given for name in statement.variables)]))
     constraints = [c for statement in given for c in statement.constraints]
     functions, barred = _structure(constraints)
+    sets = {s for statement in given for s in statement.sets}
     misses = 0
     while True:
         joint = _draw(names, functions, barred, rng, batch)
+        entropies = joint.entropies(sets)
         good = np.ones(joint.batch, dtype=bool)
         for statement in given:
-            good &= statement.slack(joint) >= -_EXACT
+            good &= statement.slack_of(entropies) >= -_EXACT
         misses = 0 if good.any() else misses + 1
         if good.any():
-            yield _take(joint, good)
+            yield joint if good.all() else joint.take(good)
         elif misses > _PATIENCE:
             assumptions = "; ".join(statement.text for statement in given)
             raise ProverError(f"no random model satisfies {assumptions}: are they contradictory?")
@@ -199,27 +203,25 @@ def _order(names: Sequence[str], functions: Functions, barred: Barred, rng: Gene
 
     Where a random order ends in one that must break this, another is tried, some times.
     """
-    order: list[str] = []
-
-    def early(name: str) -> bool:
-        return any(name in outputs and not given <= {*order} for given, outputs in functions)
-
-    def late(name: str) -> bool:
-        return any(name in middle and one & {*order} and other & {*order} for one, other, middle in barred)
-
+    inputs = {name: [given for given, outputs in functions if name in outputs] for name in names}
+    between = {name: [(one, other) for one, other, middle in barred if name in middle] for name in names}
     for _ in range(_ORDERS):
-        order, stuck = [], False
+        order: dict[str, None] = {}
+        stuck = False
         while rest := [name for name in names if name not in order]:
-            ready = [name for name in rest if not early(name) and not late(name)]
+            known = order.keys()
+            ready = [
+                name
+                for name in rest
+                if all(given <= known for given in inputs[name])
+                and not any(one & known and other & known for one, other in between[name])
+            ]
             stuck |= not ready
-            order.append(str(rng.choice(ready or rest)))
+            pool = ready or rest
+            order[pool[rng.integers(len(pool))]] = None
         if not stuck:
             break
-    return order
-
-
-def _take(joint: Joint, models: slice | np.ndarray) -> Joint:
-    return Joint(joint.names, joint.p[..., models])
+    return list(order)
 
 
 def _one(joint: Joint, model: int) -> Joint:

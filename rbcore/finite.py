@@ -117,6 +117,11 @@ class Joint:
         p = np.einsum(self.p, [*range(n), n + 1], channel, channel_axes, [*range(n + 2)])
         return self._derive(names, p, batch if self.batch is None else self.batch)
 
+    def take(self, models: slice | np.ndarray) -> "Joint":
+        """Some models of the batch, chosen as an axis of an array is."""
+        p = np.ascontiguousarray(self.p[..., models])
+        return self._derive(self.names, p, p.shape[-1])
+
     def marginal(self, *names: str) -> "Joint":
         """The joint of the named variables, in this order (``marginal("A", "B")`` or ``marginal("A,B")``)."""
         names = self._known([part for name in names for part in _split(name)])

@@ -2,24 +2,28 @@
 
 A layer is `T_l = tanh(A_l T_{l-1} + b_l) + s N` with standard normal `N`: whatever the weights, the noise is added
 to a point of the cube [-1, 1]^width.  All networks of a batch are one set of tensors with the batch in front, as
-torch wants it.  Information is in nats.
+torch wants it, in double precision.  Information is in nats.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from numpy.random import Generator
+from torch import Tensor
 
+from rbcore import grid
 from rbcore.contraction import gaussian_kl
+
+DTYPE = torch.float64
 
 
 def circle(k: int) -> Tensor:
     """The `k` wind directions as points of the unit circle, shape (k, 2)."""
-    angle = 2 * math.pi * torch.arange(k) / k
+    angle = 2 * math.pi * torch.arange(k, dtype=DTYPE) / k
     return torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
 
 
@@ -43,7 +47,7 @@ class NoisyNetworks(torch.nn.Module):
         generator: Generator,
     ) -> None:
         super().__init__()
-        self.noise = torch.as_tensor(noise, dtype=torch.float32)
+        self.noise = torch.as_tensor(noise, dtype=DTYPE)
         if self.noise.ndim != 1 or (self.noise < 0).any():
             raise ValueError(f"noise holds one standard deviation per network, none negative, got {noise}")
         if layers < 1 or width < 1:
@@ -51,9 +55,9 @@ class NoisyNetworks(torch.nn.Module):
         dims = [sizes[0], *[width] * layers, sizes[1]]
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for before, after in zip(dims, dims[1:], strict=False):
-            start = torch.randn(len(self.noise), before, after, generator=generator) * math.sqrt(2 / before)
-            self.weights.append(start)
-            self.biases.append(torch.zeros(len(self.noise), 1, after))
+            start = torch.from_numpy(generator.standard_normal((len(self.noise), before, after)))
+            self.weights.append(start * math.sqrt(2 / before))
+            self.biases.append(torch.zeros(len(self.noise), 1, after, dtype=DTYPE))
 
     @property
     def layers(self) -> int:
@@ -69,7 +73,8 @@ class NoisyNetworks(torch.nn.Module):
         states = [x.expand(len(self.noise), *x.shape)]
         for layer in range(1, self.layers + 1):
             mean = self.means(layer, states[-1])
-            states.append(mean + self.noise[:, None, None] * torch.randn(mean.shape, generator=generator))
+            fresh = torch.from_numpy(generator.standard_normal(tuple(mean.shape)))
+            states.append(mean + self.noise[:, None, None] * fresh)
         return states
 
     def forward(self, x: Tensor, generator: Generator) -> Tensor:
@@ -82,19 +87,19 @@ def train(
 ) -> Tensor:
     """Teach each network to tell the points `x` (k, inputs) apart; mean cross-entropy per step, (steps, B), nats.
 
-    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.
+    Every step sees each point `copies` times, with fresh noise, and is one of Adam at the rate `rate`.  The state
+    is rounded as :mod:`rbcore.grid` says, so that other processors train the same networks.
     """
     inputs, labels = x.repeat(copies, 1), torch.arange(len(x)).repeat(copies)
     labels = labels.expand(len(networks.noise), -1)
-    optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
+    optimizer = grid.Adam(networks.parameters(), rate)
     history = []
     for _ in range(steps):
         outputs = networks(inputs, generator)
         each = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
-        optimizer.zero_grad()
-        each.sum().backward()
-        optimizer.step()
+        optimizer.step(each.sum())
         history.append(each.detach())
+    optimizer.snap()
     return torch.stack(history)
 
 
@@ -107,7 +112,11 @@ def error(networks: NoisyNetworks, x: Tensor, copies: int, generator: Generator)
 
 @torch.no_grad()
 def information(
-    networks: NoisyNetworks, x: Tensor, particles: int, generator: Generator
+    networks: NoisyNetworks,
+    x: Tensor,
+    particles: int,
+    generator: Generator,
+    layers: Iterable[int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`I(U; T_l)` for a uniform choice `U` among the points `x` (k, inputs), from below and from above.
 
@@ -116,15 +125,16 @@ def information(
     did not make `t` is unbiased, and its logarithm too small on average (Jensen); with the one that made `t`
     among them the logarithm is too large on average (Sobolev and Vetrov 2019).  Both errors fall like one over
     `particles`.  Returns (lower, upper), each (layers, B) in nats: the expectation of `lower` is at most the
-    information, and that of `upper` at least.  A network without noise is not estimated: NaN.
+    information, and that of `upper` at least.  A network without noise is not estimated: NaN; nor is a layer that
+    is not among `layers`, if these are given.
     """
     k, batch = len(x), len(networks.noise)
     states = networks.hidden(x.repeat_interleave(particles, dim=0), generator)  # point by point
     lower, upper = np.full((2, networks.layers, batch), np.nan)
-    for layer in range(1, networks.layers + 1):
-        centres, drawn = networks.means(layer, states[layer - 1]).double(), states[layer].double()
+    for layer in range(1, networks.layers + 1) if layers is None else layers:
+        centres, drawn = networks.means(layer, states[layer - 1]), states[layer]
         for b in np.flatnonzero(networks.noise.numpy() > 0):
-            scaled = torch.cdist(drawn[b], centres[b]) / networks.noise[b].double()
+            scaled = torch.cdist(drawn[b], centres[b]) / networks.noise[b]
             low, high = _sandwich(-(scaled**2) / 2, k)
             lower[layer - 1, b], upper[layer - 1, b] = low, high
     return lower, upper
@@ -133,14 +143,15 @@ def information(
 def _sandwich(logs: Tensor, k: int) -> tuple[float, float]:
     """The two estimates from `logs`, the log density of draw i from the centre of particle j, (k M, k M)."""
     m = len(logs) // k
-    draw, mine = torch.arange(k * m), torch.arange(k).repeat_interleave(m)
-    sums = torch.logsumexp(logs.reshape(k * m, k, m), dim=2)  # over the particles of each point
-    others = logs.masked_fill(torch.eye(k * m, dtype=torch.bool), -math.inf).reshape(k * m, k, m)
-    rest = torch.logsumexp(others[draw, mine], dim=1) - math.log(m - 1)
-    own = sums[draw, mine] - math.log(m)
-    with_all = torch.logsumexp(sums, dim=1) - math.log(k * m)
-    sums[draw, mine] = -math.inf
-    apart = torch.logsumexp(sums, dim=1) - math.log(k * m)
+    points = torch.arange(k)
+    blocks = logs.reshape(k, m, k, m)
+    sums = torch.logsumexp(blocks, dim=3)  # (point, draw, point): over the particles of the second point
+    others = blocks[points, :, points].masked_fill(torch.eye(m, dtype=torch.bool), -math.inf)
+    rest = torch.logsumexp(others, dim=2) - math.log(m - 1)
+    own = sums[points, :, points] - math.log(m)
+    with_all = torch.logsumexp(sums, dim=2) - math.log(k * m)
+    sums[points, :, points] = -math.inf
+    apart = torch.logsumexp(sums, dim=2) - math.log(k * m)
     without = torch.logaddexp(apart, rest - math.log(k))
     return float((rest - with_all).mean()), float((own - without).mean())
 

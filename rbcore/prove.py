@@ -29,7 +29,7 @@ from scipy.optimize import linprog
 
 from rbcore.expr import Constraint, LinearForm, latex, parse
 from rbcore.refute import Text, Unprovable, find_counterexample, goals, write
-from rbcore.shannon import Form, Program, ProverError, Quantity, combine, differences, read
+from rbcore.shannon import Form, Program, ProverError, Quantity, combine, differences, read, weights_of
 
 SHANNON = "Shannon"
 
@@ -164,7 +164,7 @@ def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[A
     """A proof with fewer steps, if a linear program finds one on the sets that occur in this one.
 
     It may use every Shannon quantity on them, such as I(A,B;C|D) in place of a sum of elemental ones,
-    and minimizes the sum of the multipliers.
+    and minimizes the sum of the multipliers, each times a weight near 1 so that only one proof has the least.
     """
     if len(proof) < 2:
         return proof
@@ -175,15 +175,18 @@ def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[A
     terms = np.array([u, v, both, c]).T[np.isin(both, sets) & np.isin(c, sets)]
     pool = [Quantity(u, v, c) for u, v, _, c in terms.tolist()]
     cited = [row for row in proof if isinstance(row, Constraint)]
-    given = [[float(program.assumptions[row].get(s, 0)) for row in cited] for s in sets.tolist()]
+    signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if row.relation == "=")]
+    given = [[sign * float(program.assumptions[row].get(s, 0)) for row, sign in signed] for s in sets.tolist()]
     columns = sparse.hstack([differences(np.searchsorted(sets, terms), len(sets)).T, given])
-    cost = [1.0] * len(pool) + [0.0] * len(cited)
-    bounds = [(0, None)] * len(pool) + [(None if row.relation == "=" else 0, None) for row in cited]
+    cost = weights_of(len(pool) + len(signed))
+    cost[len(pool) :] /= 100
     target = [float(goal.get(s, 0)) for s in sets.tolist()]
-    found = linprog(cost, A_eq=columns.tocsr()[1:], b_eq=target[1:], bounds=bounds).x  # h of no set is 0
+    found = linprog(cost, A_eq=columns.tocsr()[1:], b_eq=target[1:]).x  # h of no set is 0
     if found is None:
         return proof
-    shorter = {row: Fraction(x).limit_denominator(10_000) for row, x in zip(pool + cited, found, strict=True)}
+    shorter: dict[Any, Fraction] = {}
+    for (row, sign), x in zip([*((q, 1) for q in pool), *signed], found, strict=True):
+        shorter[row] = shorter.get(row, Fraction(0)) + sign * Fraction(x).limit_denominator(10_000)
     shorter = {row: m for row, m in shorter.items() if m}
     same = combine((1, goal), *((-m, program.form(row)) for row, m in shorter.items())) == {}
     return shorter if same and len(shorter) < len(proof) else proof

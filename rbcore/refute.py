@@ -32,6 +32,7 @@ from rbcore.shannon import ProverError, Quantity, read
 CLEAR = 1e-6  # nats by which a counterexample must violate the statement
 _EXACT = 1e-9  # nats by which its assumptions may be off, which is rounding
 _CELLS = 1 << 20  # of the largest joint table
+_DIGITS = 10  # that decide between two models; beyond them processors differ, and equals would be told apart
 
 Text = str | Statement
 
@@ -315,9 +316,10 @@ class _Search:
         """A random function of the sources, another one in each model: table, sum, all of them, or constant."""
         code, total = np.zeros((2, models, outcomes), dtype=int)
         for source in sources:
-            code, total = _relabel(code * outcomes + source), total + source
+            code, total = code * outcomes + source, total + source
+        code = _relabel(code)
         table = self.rng.integers(0, self.rng.integers(2, 5), (models, outcomes))
-        values = [np.take_along_axis(table, code, axis=1), total % 2, total, code, np.zeros_like(code)]
+        values = [table[np.arange(models)[:, None], code], total % 2, total, code, np.zeros_like(code)]
         kind = self.rng.choice(len(values), p=[0.35, 0.2, 0.1, 0.25, 0.1], size=(models, 1))
         return _relabel(np.choose(kind, values))
 
@@ -337,6 +339,7 @@ class _Search:
 
     def _best(self, bias: np.ndarray, labels: np.ndarray) -> _Model | None:
         slack, off = self._values(_outcomes(bias), labels)
+        slack = slack.round(_DIGITS)
         slack[off < -_EXACT] = np.inf
         best = int(np.argmin(slack))
         return _Model(bias, labels[:, best], float(slack[best])) if np.isfinite(slack[best]) else None
@@ -346,7 +349,7 @@ class _Search:
 
         def loss(logits: np.ndarray) -> float:
             slack, off = self._values(_outcomes(expit(logits)), model.labels[:, None])
-            return float(slack[0] - 1e3 * off[0])
+            return round(float(slack[0] - 1e3 * off[0]), _DIGITS)
 
         start = np.log(model.bias / (1 - model.bias)) + 0.1
         logits = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 60}).x
@@ -373,7 +376,7 @@ def _relabel(x: np.ndarray) -> np.ndarray:
     """Each value, along the last axis, replaced by the number of values that came before it first did."""
     first = (x[:, :, None] == x[:, None, :]).argmax(axis=2)
     new = first == np.arange(x.shape[1])
-    return np.take_along_axis(new.cumsum(axis=1) - 1, first, axis=1)
+    return (new.cumsum(axis=1) - 1)[np.arange(len(x))[:, None], first]
 
 
 def _outcomes(bias: np.ndarray) -> np.ndarray:

@@ -15,6 +15,10 @@ The program is first made small, in three steps that lose nothing:
 
 The inequalities themselves are given to the solver only as its candidate solutions violate them.  What
 steps 2 and 3 took for granted is paid back in the proof, which speaks of the user's own assumptions.
+
+A statement that can be proved mostly has many proofs, and which of them a solver finds depends on its path, and so
+on the processor.  Therefore a second program picks one: each inequality has a weight, fixed and generic, and the
+sum of the multipliers times the weights is made as small as it can be, which only one proof does.
 """
 
 import itertools
@@ -33,6 +37,7 @@ from rbcore.expr import Constraint, LinearForm, Statement, parse
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
 _ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding
 _ROWS = 400  # inequalities added to the program at a time
+_SPREAD = 0.1  # of the weights that choose a proof: they are drawn between 1 and 1 + this
 
 Form = dict[Any, Fraction]  # coefficients of entropies, by set
 
@@ -224,6 +229,7 @@ class Program:
         keys = self._gather(self.matrix.astype(int) @ weights)  # equal rows have equal keys
         first = np.unique(keys, return_index=True)[1]
         self.rows = self.rows[first[keys[first] != 0]]
+        self.weights = weights_of(len(self.rows))
 
     def _gather(self, h: np.ndarray) -> np.ndarray:
         """The values of the elemental inequalities' left-hand sides, from h on the lattice."""
@@ -240,6 +246,8 @@ class Program:
         n = len(self.unknowns)
         self.solver.addVars(n, np.zeros(n), np.ones(n))
         self.used: list[Quantity | Constraint] = []  # what the solver's rows stand for
+        self.lows: list[float] = []  # their weights
+        self.floors = weights_of(n, seed=1)  # those of the unknowns' bounds
         forms = {c: self.reduce(form) for c, form in self.assumptions.items()}
         for constraint, form in forms.items():
             if form:
@@ -247,14 +255,16 @@ class Program:
                 columns = np.searchsorted(self.unknowns, list(form)).astype(np.int32)
                 self.solver.addRow(0.0, upper, len(form), columns, np.array(list(form.values()), float))
                 self.used.append(constraint)
+        self.lows += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
 
     def _add_rows(self, chosen: np.ndarray) -> None:
-        block = differences(chosen, len(self.lattice)) @ self.matrix
+        block = differences(self.rows[chosen], len(self.lattice)) @ self.matrix
         block.eliminate_zeros()
         pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
         infinite = np.full(len(chosen), highspy.kHighsInf)
         self.solver.addRows(len(chosen), np.zeros(len(chosen)), infinite, block.nnz, pointers, columns, block.data)
-        self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in chosen]
+        self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[chosen]]
+        self.lows += self.weights[chosen].tolist()
 
     def solve(self, goal: Form) -> tuple[dict[Quantity | Constraint, float], dict[int, float]]:
         """Minimize the goal: the multipliers of a proof, and a point of the polytope where it is negative.
@@ -284,14 +294,52 @@ class Program:
             worst = worst[values[worst] < -_ZERO]
             if not len(worst):
                 break
-            self._add_rows(self.rows[worst])
+            self._add_rows(worst)
         multipliers: dict[Quantity | Constraint, float] = {}
         if value > -_ZERO:
+            solution = self._choose() or solution
             lower = [Quantity(s, s, 0) for s in self.unknowns]  # an unknown's bound is H(s) >= 0
             duals = zip([*self.used, *lower], [*solution.row_dual, *solution.col_dual], strict=True)
             for row, dual in duals:
                 multipliers[row] = multipliers.get(row, 0.0) + dual * scale
-        return {row: m for row, m in multipliers.items() if m}, dict(zip(self.unknowns, point, strict=False))
+        rank = {row: i for i, row in enumerate(self.assumptions)}
+        order = sorted(multipliers, key=lambda row: (rank[row],) if row in rank else (len(rank), *row))
+        return (
+            {row: multipliers[row] for row in order if abs(multipliers[row]) > _NOISE * scale},
+            dict(zip(self.unknowns, point, strict=False)),
+        )
+
+    def _choose(self) -> Any:
+        """The solver's solution where the proof is the one of least weight; None if there is none.
+
+        By duality: where each inequality may be violated by its weight, and an equation by its weight on either
+        side, the minimum of the goal is minus the least weight of a proof.
+        """
+        n, infinite = len(self.unknowns), highspy.kHighsInf
+        equations = [isinstance(row, Constraint) and row.relation == "=" for row in self.used]
+        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), -self.floors, np.full(n, infinite))
+        while True:
+            m = len(self.used)
+            lows = np.array(self.lows)
+            equations += [False] * (m - len(equations))
+            highs = np.where(equations, lows, infinite)
+            for i in range(m):
+                self.solver.changeRowBounds(i, -lows[i], highs[i])
+            self.solver.run()
+            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                solution = None
+                break
+            solution = self.solver.getSolution()
+            values = self._gather(self.matrix @ np.array(solution.col_value)) + self.weights
+            worst = np.argsort(values)[:_ROWS]
+            worst = worst[values[worst] < -_ZERO]
+            if not len(worst):
+                break
+            self._add_rows(worst)
+        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), np.zeros(n), np.ones(n))
+        for i, equation in enumerate([*equations, *[False] * (len(self.used) - len(equations))]):
+            self.solver.changeRowBounds(i, 0.0, 0.0 if equation else infinite)
+        return solution
 
     def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:
         """An exact proof near the solver's multipliers, or None."""
@@ -365,6 +413,11 @@ class Program:
         for atom, name in names.items():
             sets += [(s | {name}, member | atom) for s, member in sets]
         return {s: h[member] * up / (down or 1) for s, member in sets}
+
+
+def weights_of(n: int, seed: int = 0) -> np.ndarray:
+    """Weights that choose among `n` inequalities: fixed, all a little above 1, and without any relation."""
+    return 1 + _SPREAD * np.random.default_rng(seed).random(n)
 
 
 def differences(terms: np.ndarray, width: int) -> sparse.csr_array:

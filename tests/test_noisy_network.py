@@ -10,7 +10,7 @@ import torch
 from scipy import integrate, stats
 
 from rbcore import noisy_network
-from rbcore.noisy_network import NoisyNetworks, ceiling, circle, error, information, train
+from rbcore.noisy_network import DTYPE, NoisyNetworks, ceiling, circle, error, information, train
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def one_thread():
 
 
 def networks(noise, layers=2, width=1, sizes=(1, 2), seed=0) -> NoisyNetworks:
-    return NoisyNetworks(noise, layers, width, sizes, torch.Generator().manual_seed(seed))
+    return NoisyNetworks(noise, layers, width, sizes, np.random.default_rng(seed))
 
 
 def chain_by_quadrature(nets: NoisyNetworks, x: list[float], b: int) -> list[float]:
@@ -47,7 +47,7 @@ def test_the_two_estimates_bracket_the_exact_information():
         parameter.data[:] = parameter.data[:1]  # forty copies of one network
     x = [-1.2, 0.1, 1.5]
     exact = chain_by_quadrature(nets, x, 0)
-    low, high = information(nets, torch.tensor(x)[:, None], 40, torch.Generator().manual_seed(1))
+    low, high = information(nets, torch.tensor(x, dtype=DTYPE)[:, None], 40, np.random.default_rng(1))
     for layer in range(2):
         error_of = [stats.sem(estimate[layer]) for estimate in (low, high)]
         assert low[layer].mean() - 4 * error_of[0] <= exact[layer] <= high[layer].mean() + 4 * error_of[1]
@@ -59,7 +59,7 @@ def test_more_particles_close_the_bracket():
     nets = networks([0.5] * 20, layers=3, width=2, sizes=(2, 4))
     width = []
     for particles in (8, 64):
-        low, high = information(nets, circle(4), particles, torch.Generator().manual_seed(0))
+        low, high = information(nets, circle(4), particles, np.random.default_rng(0))
         width.append((high - low)[1:].mean())
     assert 0 < width[1] < width[0] / 3
 
@@ -67,7 +67,7 @@ def test_more_particles_close_the_bracket():
 def test_information_is_below_the_ceiling_and_log_k():
     noise = [0.3, 1.0, 2.0]
     nets = networks(noise, layers=3, width=3, sizes=(2, 8))
-    low, _ = information(nets, circle(8), 60, torch.Generator().manual_seed(0))
+    low, _ = information(nets, circle(8), 60, np.random.default_rng(0))
     allowed = ceiling(noise, 3, 3, 8)
     assert allowed.shape == low.shape == (3, 3)
     assert (low <= allowed + 0.05).all() and (allowed <= math.log(8) + 1e-12).all()
@@ -76,7 +76,7 @@ def test_information_is_below_the_ceiling_and_log_k():
 
 def test_a_network_without_noise_is_not_estimated_and_has_no_ceiling():
     low, high = information(
-        networks([0.0, 1.0]), torch.tensor([[0.0], [1.0]]), 5, torch.Generator().manual_seed(0)
+        networks([0.0, 1.0]), torch.tensor([[0.0], [1.0]], dtype=DTYPE), 5, np.random.default_rng(0)
     )
     assert np.isnan(low[:, 0]).all() and np.isnan(high[:, 0]).all() and np.isfinite(low[:, 1]).all()
     np.testing.assert_allclose(ceiling([0.0], 2, 1, 2)[:, 0], math.log(2))
@@ -84,7 +84,7 @@ def test_a_network_without_noise_is_not_estimated_and_has_no_ceiling():
 
 def test_training_lowers_the_loss_and_is_repeatable():
     def run():
-        generator = torch.Generator().manual_seed(5)
+        generator = np.random.default_rng(5)
         nets = NoisyNetworks([0.0, 0.3], 2, 4, (2, 8), generator)
         history = train(nets, circle(8), 150, 8, generator)
         return history, error(nets, circle(8), 50, generator)
@@ -100,15 +100,15 @@ def test_networks_of_a_batch_do_not_see_each_other():
     with torch.no_grad():
         for weight in two.weights:
             weight[1] = 7.0
-    x = torch.tensor([[0.3], [0.6]])
-    generator = torch.Generator().manual_seed(0)
+    x = torch.tensor([[0.3], [0.6]], dtype=DTYPE)
+    generator = np.random.default_rng(0)
     assert torch.equal(one(x, generator)[0], two(x, generator)[0])
     assert not torch.allclose(one(x, generator)[1], two(x, generator)[1])
 
 
 def test_the_points_lie_on_the_circle():
     points = circle(8)
-    torch.testing.assert_close(points.norm(dim=1), torch.ones(8))
+    torch.testing.assert_close(points.norm(dim=1), torch.ones(8, dtype=DTYPE))
     assert noisy_network.circle(4).shape == (4, 2)
 
 
