@@ -314,10 +314,10 @@ def worst(rows: Iterable[Row], estimator: str) -> pd.DataFrame:
 
 
 def agreement(fresh: Iterable[Row], table: Table, level: float = 0.001) -> Check:
-    """The shares of hits in `fresh` and in `table` agree in every cell that both have, at joint `level`.
+    """Shares of hits and mean estimates in `fresh` and in `table` agree in every cell that both have, at joint `level`.
 
-    Fisher's exact test in each cell, Bonferroni over the cells.  The value is the least p-value times
-    their number.
+    Fisher's exact test of the shares and Student's of the means in each cell, Bonferroni over all.  The value is the
+    least p-value times the number of tests.
 
     Raises:
         ValueError: when a fresh cell is not in the table: it was calibrated with other cells.
@@ -331,10 +331,22 @@ def agreement(fresh: Iterable[Row], table: Table, level: float = 0.001) -> Check
     for row in rows:
         other = stored[row.key]
         counts = [[row.hits, row.repeats - row.hits], [other.hits, other.repeats - other.hits]]
-        p_values.append(float(stats.fisher_exact(counts).pvalue))
+        p_values += [float(stats.fisher_exact(counts).pvalue), _same_mean(row, other)]
     least = min(1.0, min(p_values) * len(p_values))
-    name = f"least p-value times {len(p_values)} cells"
+    name = f"least p-value times {len(p_values)} tests"
     return Check(least > level, "statistical", name, least, (level, 1.0) if least > level else None, level)
+
+
+def _same_mean(one: Row, two: Row) -> float:
+    """The p-value of Student's test that two rows have one mean; the table keeps six digits of it."""
+    error = max(1e-6, 1e-5 * abs(two.mean))
+    apart = abs(one.mean - two.mean)
+    if apart <= error:
+        return 1.0
+    freedom = one.repeats + two.repeats - 2
+    squares = (one.repeats - 1) * one.sd**2 + (two.repeats - 1) * two.sd**2
+    spread = math.sqrt(squares / freedom * (1 / one.repeats + 1 / two.repeats))
+    return float(2 * stats.t.sf(apart / spread, freedom)) if spread > 0 else 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ from rbcore.gmm_kl import (
     log_density,
 )
 from rbcore.gmm_released import Histograms, histogram_gap
-from rbcore.gmm_sweep import evaluate, panels, summarize, sweep
+from rbcore.gmm_sweep import columns, evaluate, panels, summarize, sweep
 from rbcore.gmm_theory import (
     anchor_kl,
     estimation_kl,
@@ -47,6 +47,7 @@ __all__ = [
     "Run",
     "Setting",
     "anchor_kl",
+    "columns",
     "divergences",
     "estimation_kl",
     "estimation_kl_reverse",

@@ -1,7 +1,8 @@
 """Compiled loops over points and components: k-means, expectation-maximization and log densities.
 
 Points are stored as (d, n), so that the innermost loops run over them and become vector instructions.  These loops
-call one another, and a compiler's cache looks at one file at a time, so they stand together.
+call one another, and a compiler's cache looks at one file at a time, so they stand together.  Arrays are copied and
+compared element by element: a slice would be compiled for every shape that it could have, which takes seconds.
 """
 
 from __future__ import annotations
@@ -65,13 +66,32 @@ def _distances(x, centres, c, out, row):
 
 
 @njit(cache=True, nogil=True)
+def _first_at_least(values, least):
+    """The index of the first of the increasing `values` that is not below `least`; the last one if none is."""
+    low, high = 0, values.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _place(x, point, centres, c):
+    """Make a point of x (d, n) centre c."""
+    for i in range(x.shape[0]):
+        centres[c, i] = x[i, point]
+
+
+@njit(cache=True, nogil=True)
 def plus_plus(x: np.ndarray, uniforms: np.ndarray, centres: np.ndarray) -> None:
     """Greedy k-means++: of several candidates, drawn by squared distance, keep the one that lowers it most."""
     d, n = x.shape
     k, trials = uniforms.shape
     closest, new, best = np.empty((1, n)), np.empty((1, n)), np.empty((1, n))
-    first = min(int(uniforms[0, 0] * n), n - 1)
-    centres[0] = x[:, first]
+    _place(x, min(int(uniforms[0, 0] * n), n - 1), centres, 0)
     _distances(x, centres, 0, closest, 0)
     total = _sum(closest, 0)
     cumulative = np.empty(n)
@@ -83,17 +103,19 @@ def plus_plus(x: np.ndarray, uniforms: np.ndarray, centres: np.ndarray) -> None:
         lowest = np.inf
         chosen = 0
         for t in range(trials):
-            candidate = min(np.searchsorted(cumulative, uniforms[c, t] * total), n - 1)
-            centres[c] = x[:, candidate]
+            candidate = _first_at_least(cumulative, uniforms[c, t] * total)
+            _place(x, candidate, centres, c)
             _distances(x, centres, c, new, 0)
             for p in range(n):
                 new[0, p] = min(new[0, p], closest[0, p])
             reached = _sum(new, 0)
             if reached < lowest:
                 lowest, chosen = reached, candidate
-                best[:] = new
-        centres[c] = x[:, chosen]
-        closest[:] = best
+                for p in range(n):
+                    best[0, p] = new[0, p]
+        _place(x, chosen, centres, c)
+        for p in range(n):
+            closest[0, p] = best[0, p]
         total = lowest
 
 
@@ -123,21 +145,31 @@ def lloyd(x: np.ndarray, centres: np.ndarray, labels: np.ndarray, max_iter: int)
             labels[p] = best[p]
         if changed == 0 and step > 0:
             return
-        old[:] = centres
-        centres[:] = 0.0
-        size[:] = 0.0
+        for c in range(k):
+            size[c] = 0.0
+            for i in range(d):
+                old[c, i] = centres[c, i]
+                centres[c, i] = 0.0
         for p in range(n):
             size[best[p]] += 1
             for i in range(d):
                 centres[best[p], i] += x[i, p]
         for c in range(k):
             if size[c] == 0:
-                far = np.argmax(nearest)
+                far = 0
+                for p in range(1, n):
+                    far = p if nearest[p] > nearest[far] else far
                 nearest[far] = 0.0
-                centres[c] = x[:, far]
+                _place(x, far, centres, c)
             else:
-                centres[c] /= size[c]
-        if ((centres - old) ** 2).sum() <= little and (size > 0).all():
+                for i in range(d):
+                    centres[c, i] /= size[c]
+        moved, empty = 0.0, 0
+        for c in range(k):
+            empty += size[c] == 0
+            for i in range(d):
+                moved += (centres[c, i] - old[c, i]) ** 2
+        if moved <= little and empty == 0:
             break
     for p in range(n):  # the labels of the last centres
         nearest[p] = np.inf
@@ -211,11 +243,11 @@ def log_density(
 ) -> None:
     """Log density of the points x (d, n) into `out` (n,); `joint` (k, n) and `largest` (n,) are scratch."""
     log_joint(x, weights, means, covariances, 1e-300, joint)
-    largest[:] = joint[0]
+    for p in range(out.size):
+        largest[p], out[p] = joint[0, p], 0.0
     for c in range(1, len(weights)):
         for p in range(out.size):
             largest[p] = joint[c, p] if joint[c, p] > largest[p] else largest[p]
-    out[:] = 0.0
     for c in range(len(weights)):
         for p in range(out.size):
             out[p] += exp(joint[c, p] - largest[p])
@@ -277,7 +309,11 @@ def _maximize(x, resp, reg, weights, means, covariances, y):
                 covariances[c, i, j] = value
                 covariances[c, j, i] = value
             covariances[c, i, i] += reg
-    weights /= weights.sum()
+    total = 0.0
+    for c in range(len(weights)):
+        total += weights[c]
+    for c in range(len(weights)):
+        weights[c] /= total
 
 
 @njit(cache=True, nogil=True)
@@ -298,19 +334,19 @@ def best_of(
     k = len(weights)
     resp, y = np.empty((k, n)), np.empty((d + 1, n))
     w, m, s = np.empty(k), np.empty((k, d)), np.empty((k, d, d))
+    labels = np.empty(n, np.int64)
     report[0] = -np.inf
     for start in range(len(starts)):
-        labels = starts[start].copy()
-        if labels[0] < 0:
-            labels[:] = 0
+        for p in range(n):
+            labels[p] = max(starts[start, p], 0)
+        if starts[start, 0] < 0:
             plus_plus(x, uniforms[start], m)
             lloyd(x, m, labels, 300)
-        resp[:] = 0.0
-        for p in range(n):
-            resp[labels[p], p] = 1.0
-        m[:] = 0.0  # the centre of the points: where a component stays that starts without any
         for c in range(k):
+            for p in range(n):
+                resp[c, p] = labels[p] == c
             for i in range(d):
+                m[c, i] = 0.0  # the centre of the points: where a component stays that starts without any
                 for j in range(d):
                     s[c, i, j] = _dot(x, i, x, j) / n + (reg if i == j else 0.0)
         _maximize(x, resp, reg, w, m, s, y)
@@ -323,5 +359,11 @@ def best_of(
             steps += 1
         reached = _expect(x, w, m, s, reg, resp)
         if reached > report[0]:
-            weights[:], means[:], covariances[:] = w, m, s
-            report[0], report[1], report[2], report[3] = reached, steps, converged, (w * n < 0.5).sum()
+            report[0], report[1], report[2], report[3] = reached, steps, converged, 0.0
+            for c in range(k):
+                report[3] += w[c] * n < 0.5
+                weights[c] = w[c]
+                for i in range(d):
+                    means[c, i] = m[c, i]
+                    for j in range(d):
+                        covariances[c, i, j] = s[c, i, j]

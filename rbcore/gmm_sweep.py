@@ -36,9 +36,10 @@ from tqdm import tqdm
 
 from rbcore.gmm_kl import divergences
 from rbcore.gmm_released import histogram_gap
+from rbcore.gmm_theory import separated_gap
 from rbcore.gmm_world import Setting, simulate
 
-ESTIMATORS = ("released", "shared", "density")
+ESTIMATORS = ("released", "shared", "density")  # by default; "closed" is the other one
 KEYS = [field.name for field in dataclasses.fields(Setting)] + ["repeat"]
 PANELS = ("K", "J", "L")
 
@@ -53,26 +54,42 @@ def evaluate(
     points: int = 2000,
 ) -> pd.DataFrame:
     """The rows of some repeats of one setting, see :func:`sweep` for the arguments, columns and errors."""
+    return pd.DataFrame(columns(setting, repeats, seed, estimators, rounds, draws, points))
+
+
+def columns(
+    setting: Setting,
+    repeats: Sequence[int],
+    seed: int,
+    estimators: Sequence[str] = ESTIMATORS,
+    rounds: int = 100,
+    draws: int = 1000,
+    points: int = 2000,
+) -> dict[str, object]:
+    """The columns of :func:`evaluate`: numbers of the setting, and arrays with an entry for each repeat."""
     _check([setting], estimators)
     run = simulate(setting, repeats, seed)
     fits = run.truth, run.anchor_fit.mixture, run.synthetic_fit.mixture
-    columns: dict[str, object] = {**dataclasses.asdict(setting), "repeat": np.asarray(repeats, dtype=np.int64)}
+    found: dict[str, object] = {**dataclasses.asdict(setting), "repeat": np.asarray(repeats, dtype=np.int64)}
     for name, fitted in (("anchors", run.anchor_fit), ("synthetic", run.synthetic_fit)):
-        columns[f"converged_{name}"] = fitted.converged
-        columns[f"empty_{name}"] = fitted.empty
+        found[f"converged_{name}"] = fitted.converged
+        found[f"empty_{name}"] = fitted.empty
     seeds = [stream.spawn(2) for stream in run.streams]
     if "released" in estimators or "shared" in estimators:
         shared = "shared" in estimators
-        found = histogram_gap(*fits, [s[0] for s in seeds], rounds, draws, shared)
+        histograms = histogram_gap(*fits, [s[0] for s in seeds], rounds, draws, shared)
         for i, name in enumerate(ESTIMATORS[:2]):
             if name in estimators:
-                columns[name], columns[f"{name}_se"] = found.gap[:, i], found.se[:, i]
-                columns[f"{name}_anchors"] = found.anchors[:, i]
-                columns[f"{name}_synthetic"] = found.synthetic[:, i]
+                found[name], found[f"{name}_se"] = histograms.gap[:, i], histograms.se[:, i]
+                found[f"{name}_anchors"] = histograms.anchors[:, i]
+                found[f"{name}_synthetic"] = histograms.synthetic[:, i]
     if "density" in estimators:
         for name, estimate in divergences(*fits, points, [s[1] for s in seeds])._asdict().items():
-            columns[name], columns[f"{name}_se"] = estimate
-    return pd.DataFrame(columns)
+            found[name], found[f"{name}_se"] = estimate
+    if "closed" in estimators:
+        for name, gap in separated_gap(run)._asdict().items():
+            found[f"{name}_closed"] = gap
+    return found
 
 
 def sweep(
@@ -93,11 +110,12 @@ def sweep(
     Columns: the setting; `repeat`; `converged_*` and `empty_*` of the two fits (`anchors`, `synthetic`); and for
     each estimate of the gap, in nats, its value, its Monte Carlo standard error (`_se`), and the two divergences
     that it is the difference of (`_anchors`, `_synthetic`): `released` and `shared` from histograms, `forward` =
-    KL(fit || truth) and `reverse` = KL(truth || fit) from densities.
+    KL(fit || truth) and `reverse` = KL(truth || fit) from densities.  With the estimator "closed" also
+    `forward_closed` and `reverse_closed`, the gaps by :func:`rbcore.gmm_theory.separated_gap`.
 
     Args:
         repeats: how many, or which.
-        estimators: some of "released", "shared" (both need d = 2) and "density".
+        estimators: some of "released", "shared" (both need d = 2), "density" and "closed".
         rounds, draws: of the histograms.  points: of each law for the densities.
         checkpoint: a folder that keeps finished batches as Parquet files; a sweep of the same kind goes on from
         it.
@@ -157,8 +175,8 @@ def sweep(
 
 def _check(grid: Sequence[Setting], estimators: Sequence[str]) -> None:
     """Refuse unknown estimators, and histograms in other than two dimensions."""
-    if isinstance(estimators, str) or not estimators or set(estimators) - set(ESTIMATORS):
-        raise ValueError(f"estimators are some of {', '.join(ESTIMATORS)}, in a tuple, got {estimators!r}")
+    if isinstance(estimators, str) or not estimators or set(estimators) - {*ESTIMATORS, "closed"}:
+        raise ValueError(f"estimators are some of {', '.join(ESTIMATORS)}, closed, in a tuple, got {estimators!r}")
     if {"released", "shared"} & set(estimators) and any(setting.d != 2 for setting in grid):
         raise ValueError("histograms are for d = 2: use estimators=('density',) in other dimensions")
 
@@ -177,16 +195,24 @@ def _finished(work: Sequence[object], jobs: int | None) -> Iterator[pd.DataFrame
 
 
 def panels(
-    seed: int, repeats: int = 100, values: Sequence[int] = range(2, 16), base: Setting | None = None, **how: object
+    seed: int,
+    repeats: int = 100,
+    values: Sequence[int] = range(2, 16),
+    base: Setting | None = None,
+    names: Sequence[str] = PANELS,
+    **how: object,
 ) -> pd.DataFrame:
     """The three panels of the paper's figure: K, J, L in turn take `values`, with `repeats` configurations each.
 
     The table of :func:`sweep`, which takes `how`, with the column `panel` ("K", "J" or "L") first.  Where panels
     meet (all at two) each has its own repeats.  A checkpoint is one folder for each panel.
+
+    Args:
+        names: of the panels that are wanted; the rows of a panel do not depend on the others.
     """
     base = Setting() if base is None else base
     tables, checkpoint = [], how.pop("checkpoint", None)
-    for i, name in enumerate(PANELS):
+    for i, name in ((PANELS.index(name), name) for name in names):
         grid = [dataclasses.replace(base, **{name: int(value)}) for value in values]
         where = None if checkpoint is None else Path(checkpoint) / name
         table = sweep(grid, range(i * repeats, (i + 1) * repeats), seed, checkpoint=where, **how)

@@ -194,13 +194,15 @@ def _ingredients(setting: Setting, rng: np.random.Generator, k: int) -> np.ndarr
 
 
 def factors(covariance: np.ndarray) -> np.ndarray:
-    """A root `R` with `R R^T` the covariance (..., d, d), also of one that is singular up to rounding.
+    """The symmetric root `R`, `R R^T` the covariance (..., d, d), also of one that is singular up to rounding.
+
+    It does not depend on the signs of eigenvectors, which another processor may choose otherwise.
 
     Raises ValueError for a covariance with a negative eigenvalue.
     """
     values, vectors = np.linalg.eigh(covariance)
     _semidefinite(values)
-    return vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
+    return (vectors * np.sqrt(np.maximum(values, 0))[..., None, :]) @ vectors.swapaxes(-1, -2)
 
 
 def simulate(setting: Setting, repeats: Sequence[int], seed: int) -> Run:

@@ -312,6 +312,10 @@ def test_agreement_holds_for_a_second_run_and_fails_for_another_estimator() -> N
     assert agreement(run(2, CELLS, 50, methods=a_method(wald)), table).holds
     other = run(2, CELLS, 50, methods=a_method(lambda rng, data: wald(rng, data, wider=0.4)))
     assert not agreement(other, table).holds
+    moved = [
+        dataclasses.replace(row, mean=row.mean + 4 * row.sd) for row in run(2, CELLS, 4, methods=a_method(wald))
+    ]
+    assert not agreement(moved, table).holds  # so few repeats, and the same hits: the means tell
     with pytest.raises(ValueError, match="the table lacks"):
         agreement([dataclasses.replace(other[0], n=41)], table)
 
