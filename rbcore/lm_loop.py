@@ -1,8 +1,9 @@
 """Training on one's own output, generation after generation, and a small world for it.
 
-In :func:`peers` base and generator have one size, and the world takes some four seconds.  Generation 0 is post-trained on real data.  Every later student is a fresh clone of the base, post-trained on
+Generation 0 is post-trained on real data.  Every later student is a fresh clone of the base, post-trained on
 what the student before it wrote.  An arm says what stands between the two: a verifier, prompts that name the
-task's tags, fresh real data, or the data of all earlier generations.
+task's tags, fresh real data, or the data of all earlier generations.  In the world of :func:`peers` base and
+generator have one size, and it takes some four seconds of one core.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from rbcore.lm_train import Job, Recipe, train
 from rbcore.lm_world import Setup, World, base_data
 
 SETUP = Setup(open=8, topic=4, generator=Setup().base, generator_recipe=Recipe(steps=600))
-STUDENT = Recipe(steps=200, batch=12, rate=6e-3)
-CHUNK = 128  # sequences that fit a processor's cache
+STUDENT = Recipe(steps=200, batch=10, rate=6e-3)
+CHUNK = 128  # sequences in one pass, so that they fit a processor's cache
 
 
 def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
@@ -36,9 +37,7 @@ def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
     if setup.generator != setup.base:
         raise ValueError(f"peers: base and generator have one size, got {setup.base} and {setup.generator}")
     language_stream, start, read, typos, order = np.random.default_rng(seed).spawn(5)
-    language = lm_language.create(
-        language_stream, setup.own + setup.open, setup.letters, setup.length, setup.skew
-    )
+    language = lm_language.create(language_stream, setup.own + setup.open, setup.letters, setup.length, setup.skew)
     skills = tuple(range(setup.own, setup.own + setup.open))
     size = setup.base._replace(context=max(setup.base.context, language.tokens))
     fresh = lm_models.create(language.vocabulary, size, [start])
@@ -50,9 +49,7 @@ def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
     generator = train([Job(base.models, data, keys[1])], setup.generator_recipe, note="generator", **how)
     losses = base.losses[:, 0], generator.losses[:, 0]
     setup = replace(setup, sequences=1)
-    return World(
-        setup, language, windows(skills, setup.topic), skills, base.models, generator.models, losses
-    )
+    return World(setup, language, windows(skills, setup.topic), skills, base.models, generator.models, losses)
 
 
 @dataclass(frozen=True)
