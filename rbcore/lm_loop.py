@@ -1,22 +1,55 @@
-"""Training on one's own output, generation after generation.
+"""Training on one's own output, generation after generation, and a small world for it.
 
 Generation 0 is post-trained on real data.  Every later student is a fresh clone of the base, post-trained on
 what the student before it wrote.  An arm says what stands between the two: a verifier, prompts that name the
-task's tags, fresh real data, or the data of all earlier generations.
+task's tags, fresh real data, or the data of all earlier generations.  In the world of :func:`peers` base and
+generator have one size, and it takes some four seconds of one core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from rbcore import lm_language, lm_models
+from rbcore.lm_language import corrupt, windows
 from rbcore.lm_models import kl, next_law
 from rbcore.lm_prompt import Curation, Prompt, generate
 from rbcore.lm_train import Job, Recipe, train
-from rbcore.lm_world import World
+from rbcore.lm_world import Setup, World, base_data
+
+SETUP = Setup(open=8, topic=4, generator=Setup().base, generator_recipe=Recipe(steps=600))
+STUDENT = Recipe(steps=200, batch=10, rate=6e-3)
+CHUNK = 128  # sequences in one pass, so that they fit a processor's cache
+
+
+def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
+    """A world whose generator has the base's size and starts from it.
+
+    It has read single sequences of all open skills, with typos in their answers, and so it answers prompts that
+    name skills and no others; `setup.generator` is the size of the base.  `how` goes to
+    :func:`rbcore.lm_train.train`.
+    """
+    setup = SETUP if setup is None else setup
+    if setup.generator != setup.base:
+        raise ValueError(f"peers: base and generator have one size, got {setup.base} and {setup.generator}")
+    language_stream, start, read, typos, order = np.random.default_rng(seed).spawn(5)
+    language = lm_language.create(language_stream, setup.own + setup.open, setup.letters, setup.length, setup.skew)
+    skills = tuple(range(setup.own, setup.own + setup.open))
+    size = setup.base._replace(context=max(setup.base.context, language.tokens))
+    fresh = lm_models.create(language.vocabulary, size, [start])
+    keys = [int(x) for x in order.integers(2**62, size=2)]
+    data = base_data(language, range(setup.own), skills, setup.base_recipe, read)
+    base = train([Job(fresh, data, keys[0])], setup.base_recipe, note="base", **how)
+    count = setup.generator_recipe.steps * setup.generator_recipe.batch
+    data = corrupt(language, language.draw(typos, skills, count), setup.typos, typos)
+    generator = train([Job(base.models, data, keys[1])], setup.generator_recipe, note="generator", **how)
+    losses = base.losses[:, 0], generator.losses[:, 0]
+    setup = replace(setup, sequences=1)
+    return World(setup, language, windows(skills, setup.topic), skills, base.models, generator.models, losses)
 
 
 @dataclass(frozen=True)
@@ -92,7 +125,7 @@ def iterate(
                 data[i] = np.concatenate([data[i], new]) if arm.accumulate else new
                 jobs.append(Job(world.base, data[i], seed + 1000 * generation))
             models = train(jobs, recipe, note=f"generation {generation}", **how).models
-        parts = kl(models, world.language, task)
+        parts = kl(models, world.language, task, CHUNK)
         for i, (arm, seed) in enumerate(runs):
             tags = next_law(models[i], np.array([[world.language.bos]]))[0, world.language.letters :]
             rows.append(

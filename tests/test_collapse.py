@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multinomial
 
-from rbcore import checks
+from rbcore import checks, lm, lm_loop
 from rbcore import collapse as c
 from rbcore.finite import kl
 from rbcore.gmm_theory import estimation_kl_reverse
+from rbcore.lm_train import Recipe
 
 LAW = np.array([0.5, 0.3, 0.15, 0.05])
 FITS = np.arange(7)
@@ -166,3 +167,18 @@ def test_fixation_has_the_outcomes_own_probability():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_peers_are_of_one_size_and_the_generator_knows_all_open_skills(one_thread):
+    size, short = lm.Size(16, 1, 2), Recipe(400, 16, 1e-2)
+    setup = lm.Setup(
+        own=2, open=4, letters=3, length=2, topic=2, typos=0.1, base=size, generator=size,
+        base_recipe=short, generator_recipe=short,
+    )  # fmt: skip
+    world, again = lm_loop.peers(3, setup), lm_loop.peers(3, setup)
+    assert world.base.size == world.generator.size and world.topics == ((2, 3), (3, 4), (4, 5), (5, 2))
+    assert (world.losses[1] == again.losses[1]).all()
+    base, generator = (lm.kl(m, world.language, world.skills).answer[0] for m in (world.base, world.generator))
+    assert generator < 0.6 < base
+    with pytest.raises(ValueError, match="one size"):
+        lm_loop.peers(3, lm.Setup())
