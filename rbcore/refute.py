@@ -235,7 +235,8 @@ def find_counterexample(
     search = _Search(read(statement), [read(g) for g in given], rng or np.random.default_rng(20250206))
     promising: list[_Model] = []
     for fair, bits in ((True, 1), (True, 2), (True, 3), (True, 4), (False, 2), (False, 3)):
-        drawn = [search.draw(models * 16 >> bits, bits, fair) for _ in range(structures if fair else 2 * structures)]
+        times = structures if fair else 2 * structures
+        drawn = [search.draw(models * 16 >> bits, bits, fair) for _ in range(times)]
         best = sorted((model for model in drawn if model), key=lambda model: model.slack)[:4]
         if found := _first(map(search.counterexample, best)):
             return found
