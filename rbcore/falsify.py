@@ -23,7 +23,7 @@ from rbcore.refute import Counterexample, Text, find_counterexample
 from rbcore.shannon import ProverError, Quantity, read
 
 BATCH = 2000  # models of one structure, at most
-STRUCTURES = 200  # at least so many structures, where the number of models allows it
+STRUCTURES = 100  # at least so many structures, where the number of models allows it
 CELLS = 2048  # of the joint table of one model, at most, unless binary variables need more
 CLEAR = 0.01  # nats that the larger side of an inequality must have for the ratio of its sides to say anything
 _EXACT = 1e-9  # nats by which an assumption may be off, which is rounding

@@ -354,7 +354,10 @@ def _plain(value: np.ndarray) -> Value:
 
 def _entropy(p: np.ndarray) -> np.ndarray:
     """-sum p log p along axis 0, where 0 log 0 = 0 as the logarithm is kept finite."""
-    return 0.0 - np.einsum("c...,c...->...", p, np.log(np.maximum(p, _TINY)))
+    total, step = 0.0, max(1, _BLOCK * len(p) // max(p.size, 1))
+    for block in (p[start : start + step] for start in range(0, len(p), step)):
+        total = total - np.einsum("c...,c...->...", block, np.log(np.maximum(block, _TINY)))
+    return total
 
 
 def _numbers(values: ArrayLike, what: str) -> np.ndarray:

@@ -29,6 +29,7 @@ Learner = Callable[[np.ndarray], np.ndarray]  # counts (T, k) to P(w | counts), 
 MOST_TYPES = 3_000_000  # beyond this an enumeration would take minutes
 _ROWS = 1 << 15  # types worked on at a time, which bounds the memory
 _TIE = 1e-9  # training risks closer than this are equal, and so are informations
+_NEVER = -1e6  # the logarithm of a probability that is zero: its exponential is zero, and zero times it is zero
 
 
 class Types(NamedTuple):
@@ -156,11 +157,10 @@ def types(k: int, n: int) -> Types:
 def type_pmf(kinds: Types, law: ArrayLike) -> np.ndarray:
     """The multinomial probability of each type of i.i.d. readings from `law` (k[, B]); shape (T[, B])."""
     law = np.asarray(law, dtype=float)
-    orders = kinds.log_orders.reshape(-1, *[1] * (law.ndim - 1))
-    if (law > 0).all():
-        return np.exp(orders + kinds.counts @ np.log(law))
-    counts = kinds.counts.reshape(*kinds.counts.shape, *[1] * (law.ndim - 1))
-    return np.exp(orders + xlogy(counts, law).sum(axis=1))
+    logs = np.log(law, out=np.full(law.shape, _NEVER), where=law > 0)
+    pmf = kinds.counts.astype(float) @ logs.reshape(len(law), -1)
+    pmf += kinds.log_orders[:, None]
+    return np.exp(pmf, out=pmf).reshape(-1, *law.shape[1:])
 
 
 def training_risks(counts: np.ndarray, losses: ArrayLike) -> np.ndarray:

@@ -219,7 +219,7 @@ def find_counterexample(
     statement: str | Statement,
     given: Iterable[str | Statement] = (),
     rng: Generator | None = None,
-    structures: int = 60,
+    structures: int = 30,
     models: int = 100,
 ) -> Counterexample | None:
     """A distribution that obeys the assumptions and violates the statement, or None if none was found.
@@ -229,13 +229,14 @@ def find_counterexample(
 
     Args:
         rng: by default a generator with a fixed seed.
-        structures: how many structures to draw for each number of bits.
+        structures: how many structures to draw for each number of fair bits, and twice as many for biased ones.
         models: how many choices of functions to try in each structure of four bits; more for fewer bits.
     """
     search = _Search(read(statement), [read(g) for g in given], rng or np.random.default_rng(20250206))
     promising: list[_Model] = []
     for fair, bits in ((True, 1), (True, 2), (True, 3), (True, 4), (False, 2), (False, 3)):
-        drawn = [search.draw(models * 16 >> bits, bits, fair) for _ in range(structures)]
+        times = structures if fair else 2 * structures
+        drawn = [search.draw(models * 16 >> bits, bits, fair) for _ in range(times)]
         best = sorted((model for model in drawn if model), key=lambda model: model.slack)[:4]
         if found := _first(map(search.counterexample, best)):
             return found
