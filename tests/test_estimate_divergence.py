@@ -41,7 +41,7 @@ def tv(shift):
 @pytest.mark.parametrize(("shift", "n", "m", "classifier"), [(0.0, 30, 40, "linear"), (0.5, 60, 30, "linear")])
 def test_tv_bound_is_valid(shift, n, m, classifier):
     rng = np.random.default_rng(SEED)
-    repeats = 150
+    repeats = 80
     found = [tv_lower(*shifted(rng, n, m, 2, shift), rng, 0.8, classifier) for _ in range(repeats)]
     assert sum(one.ci[0] > tv(shift) for one in found) <= stats.binom.isf(1e-3, repeats, 0.2)
     assert all(one.sided == "lower" and one.ci[1] == 1 and one.ci[0] <= one.value for one in found)
@@ -108,7 +108,7 @@ def test_threshold_is_the_best_cut():
 
 def test_kl_is_a_lower_estimate():
     rng = np.random.default_rng(SEED)
-    repeats = 60
+    repeats = 40
     for shift in (0.0, 1.0):
         found = [kl_ratio(*shifted(rng, 200, 300, 2, shift), rng, 0.9, "linear") for _ in range(repeats)]
         assert sum(one.ci[0] > shift**2 / 2 for one in found) <= stats.binom.isf(1e-3, repeats, 0.12)

@@ -43,7 +43,7 @@ def test_random_bits_are_xoshiro():
 
 
 def test_normal_pairs_are_independent_standard_normals():
-    n = 1_600_000
+    n = 800_000
     x, y = np.empty(n, np.float32), np.empty(n, np.float32)
     u, v = bits(1, 2 * n).reshape(2, n)
     normal_pairs(u, v, x, y)

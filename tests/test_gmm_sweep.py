@@ -102,6 +102,7 @@ def test_half_a_file_is_not_taken_for_a_batch(table, tmp_path):
     same(sweep(GRID, 6, seed=1, checkpoint=tmp_path, **QUICK), table)
 
 
+@pytest.mark.slow
 def test_two_dask_workers_give_the_same_rows(table, tmp_path):
     distributed = pytest.importorskip("distributed")
     with (
