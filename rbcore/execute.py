@@ -382,7 +382,8 @@ def _run_all(
                 wait(waiting)
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                while wait(futures, timeout=0.2).not_done:
+                running = [future for future in futures if not future.cancelled()]  # those are never done
+                while wait(running, timeout=0.2).not_done:
                     kill_kernels(str(kernels))
                 raise
             finally:

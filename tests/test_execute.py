@@ -650,6 +650,18 @@ def test_sigterm_is_answered_as_ctrl_c_is_and_leaves_no_folder(waiting: Path, tm
     assert not folder.exists()
 
 
+@pytest.mark.slow
+def test_an_interrupted_call_ends_although_notebooks_still_wait_for_their_turn(waiting: Path) -> None:
+    for name in ("03-c", "04-d", "05-e"):
+        chapter(waiting, name, "import time; time.sleep(120)")
+    process = start(waiting, "book")
+    until((waiting / "at-work").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    process.communicate()
+    assert runs(waiting, "05-e") == 0 or os.cpu_count() > 4
+
+
 def test_folders_of_killed_calls_are_removed_and_those_of_living_ones_are_not() -> None:
     place = Path(tempfile.gettempdir())
     gone = subprocess.Popen([sys.executable, "-c", ""])
