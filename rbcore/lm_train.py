@@ -9,8 +9,8 @@ bit by bit as if undisturbed.
 Training multiplies rounding errors, so that processors which round differently would soon train different models.
 Here they do not: models compute in double precision, and every `SNAP` steps, before errors of 1e-16 have grown,
 parameters and moments are rounded to a grid that is coarse beside the errors and fine beside a step of training.
-Only where a number lies within an error of the middle between two points of the grid do processors part, which
-takes some thousand trainings.
+Only where a number lies within an error of the middle between two points of the grid do processors part.  That is
+rare, and then one model of many differs, as one that was trained on a slightly other draw would.
 """
 
 from __future__ import annotations
