@@ -314,7 +314,7 @@ def worst(rows: Iterable[Row], estimator: str) -> pd.DataFrame:
 
 
 def agreement(fresh: Iterable[Row], table: Table, level: float = 0.001) -> Check:
-    """Shares of hits and means in `fresh` and `table` agree in every cell that both have, at joint `level`.
+    """Shares of hits and mean estimates in `fresh` and `table` agree in every cell of both, at joint `level`.
 
     Fisher's exact test of the shares and Student's of the means in each cell, Bonferroni over all.  The value is
     the least p-value times the number of tests.

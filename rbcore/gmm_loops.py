@@ -1,9 +1,8 @@
 """Compiled loops over points and components: k-means, expectation-maximization and log densities.
 
-Points are stored as (d, n), so that the innermost loops run over them and become vector instructions.  These
-loops call one another, and a compiler's cache looks at one file at a time, so they stand together.  Arrays are
-copied and compared element by element: a slice would be compiled for every shape that it could have, which takes
-seconds.
+Points are stored as (d, n), so that the innermost loops run over them and become vector instructions.  These loops
+call one another, and a compiler's cache looks at one file at a time, so they stand together.  Arrays are copied
+and compared element by element: slices and array expressions take seconds more to compile.
 """
 
 from __future__ import annotations
