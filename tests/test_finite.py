@@ -321,3 +321,11 @@ def test_an_expression_on_a_joint_without_its_variable():
     with pytest.raises(ExpressionError, match="no variable 'Z': its variables are A, B") as error:
         PAIR.evaluate("H(A) - H(Z)")
     assert error.value.position == 9
+
+
+def test_some_models_of_a_batch():
+    joint = random_joint(np.random.default_rng(0), "A,B", (2, 3), 5)
+    some = joint.take(np.array([3, 1]))
+    assert some.batch == 2 and some.names == joint.names
+    np.testing.assert_array_equal(some.H("A,B"), joint.H("A,B")[[3, 1]])
+    np.testing.assert_array_equal(joint.take(slice(2)).p, joint.p[..., :2])
