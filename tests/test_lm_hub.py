@@ -51,7 +51,7 @@ def experiment(one_thread, tmp_path_factory) -> Experiment:
     (folder / "empty").mkdir()
     (folder / "empty" / "notes").touch()
     return Experiment(
-        str(folder / "model"), str(folder / "data"), anchors=10, held_out=30, synthetic=12, separator=" ; ",
+        str(folder / "model"), str(folder / "data"), anchors=10, held_out=30, validation=8, synthetic=12, separator=" ; ",
         tokens=8, steps=30, batch=4, rate=1e-2,
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ def experiment(one_thread, tmp_path_factory) -> Experiment:
 def test_anchors_and_held_out_texts_are_disjoint_and_of_the_seed(experiment):
     one, again, other = texts(experiment, 1), texts(experiment, 1), texts(experiment, 2)
     assert one == again != other
-    assert (len(one.anchors), len(one.held_out)) == (10, 30)
+    assert (len(one.anchors), len(one.held_out), len(one.validation)) == (10, 30, 8)
 
 
 def test_curation_keeps_new_texts_that_the_verifier_likes(experiment):
@@ -197,7 +197,7 @@ def test_every_field_is_an_option_with_its_type_and_default(experiment):
         ({"dataset": "{}/model"}, "no data set can be read there"),
         ({"field": "body"}, "field: one of"),
         ({"field": "label"}, "field: 'label' holds int, not text"),
-        ({"held_out": 999}, "1009 texts are wanted, the data set has 80"),
+        ({"held_out": 999}, "1017 texts are wanted, the data set has 80"),
         ({"shown": 99}, "a prompt of 99 anchors from 10"),
         ({"device": "cuda"}, "device: 'cuda' is wanted, and torch finds none here"),
         ({"seeds": -1}, "seeds are not negative"),

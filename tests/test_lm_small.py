@@ -39,7 +39,7 @@ def test_what_is_saved_loads_as_the_hubs_do_and_is_made_of_its_seed(tmp_path):
     rows = datasets.load_from_disk(made[0].data)
     assert len(rows) == 60 and set(rows["place"]) == {"sea"}
     experiment = lm_hub.Experiment(
-        made[0].model, made[0].data, made[0].generator, anchors=8, held_out=20, synthetic=6, shown=2,
+        made[0].model, made[0].data, made[0].generator, anchors=8, held_out=20, validation=0, synthetic=6, shown=2,
         separator=" ; ", tokens=8, least=1, steps=5,
     )  # fmt: skip
     own = lm_hub.texts(experiment, 1)
