@@ -51,8 +51,8 @@ def experiment(one_thread, tmp_path_factory) -> Experiment:
     (folder / "empty").mkdir()
     (folder / "empty" / "notes").touch()
     return Experiment(
-        str(folder / "model"), str(folder / "data"), anchors=10, held_out=30, validation=8, synthetic=12, separator=" ; ",
-        tokens=8, steps=30, batch=4, rate=1e-2,
+        str(folder / "model"), str(folder / "data"), anchors=10, held_out=30, validation=8, synthetic=12,
+        separator=" ; ", tokens=8, steps=30, batch=4, rate=1e-2,
     )  # fmt: skip
 
 
