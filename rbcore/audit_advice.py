@@ -93,8 +93,9 @@ QUESTIONS = {
         "Do not train on the synthetic data alone. Mend what is flagged above, then ask again, and mix it with "
         "all anchors.",
         "09-language-models",
-        "lm-mix-interior",
-        "held-out loss on records of the task is what counts, and mixtures can beat both of their parts",
+        "lm-mix-parts",
+        "held-out loss on records of the task is what counts: in a mixture anchors correct the answers, and synthetic "
+        "data keeps the inputs diverse",
     ),
     "ggmi": Question(
         "What does a GGMI-style comparison say?",

@@ -95,6 +95,7 @@ def test_clean_data_are_not_accused():
     assert table.shape == (6, 8) and not table.any(axis=None)
 
 
+@pytest.mark.slow
 def test_what_the_data_sets_of_a_world_share_changes_no_answer():
     defects = [None, "wrong labels", "leakage", "low temperature"]
     table = audit_trial.trials(defects, [4], {"leakage": 0.03})
@@ -151,6 +152,7 @@ def test_two_tables_agree_up_to_chance():
         audit_trial.agreement(fresh, many.rename({"leakage": "other"}))
 
 
+@pytest.mark.slow
 def test_the_record_is_written_read_and_complete(tmp_path):
     path = tmp_path / "record.json"
     arguments = ["--trials", "1", "--clean", "2", "--seed", "5", "--out", str(path), "--record"]
@@ -249,6 +251,7 @@ def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     assert stored["seconds"].keys() >= {"embed", "near-copies", "students"}
 
 
+@pytest.mark.slow
 def test_finished_stages_are_used_again_and_give_the_same(finished, tmp_path):
     options, result = finished
     again = audit.run(options, quiet=True)
@@ -257,6 +260,7 @@ def test_finished_stages_are_used_again_and_give_the_same(finished, tmp_path):
     assert other.numbers["missing-task"] != result.numbers["missing-task"]
 
 
+@pytest.mark.slow
 def test_vectors_without_labels_are_audited(tmp_path):
     rng = np.random.default_rng(0)
     for name, n, shift in (("anchor", 300, 0.0), ("synth", 500, 0.0), ("strange", 500, 3.0)):
@@ -270,6 +274,7 @@ def test_vectors_without_labels_are_audited(tmp_path):
     assert "off-task" in strange.flagged
 
 
+@pytest.mark.slow
 def test_prompts_log_probabilities_and_losses_are_used(tmp_path):
     rng = np.random.default_rng(1)
     real, made, held = (notes(rng, n) for n in (200, 300, 120))
@@ -293,6 +298,7 @@ def test_prompts_log_probabilities_and_losses_are_used(tmp_path):
 # --- the command line --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_report_and_says_so(planted, finished, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     shutil.copytree(Path(finished[0].out) / "stages", out / "stages")  # what an audit of the same data has kept
@@ -333,6 +339,7 @@ def test_a_file_where_the_report_should_go_is_refused(planted, tmp_path, capsys)
     assert (tmp_path / "out").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_hostile_records_are_shown_and_not_run(tmp_path):
     rng = np.random.default_rng(0)
     bad = "<script>fetch('x')</script><img src=x onerror=alert(1)> {{7*7}} ${HOME} `id`"

@@ -536,6 +536,7 @@ def test_records_that_are_too_long_take_neither_memory_nor_time(tmp_path, name, 
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_parquet_texts_that_are_too_long(tmp_path):
     path = write(tmp_path / "a.parquet", {"text": [*TEXTS, "x" * (50 << 20)]})
     pool = pa.default_memory_pool()
@@ -565,6 +566,7 @@ def test_a_small_parquet_file_with_a_long_text_many_times_takes_no_memory(tmp_pa
     assert pool.max_memory() < 100 << 20  # 128 copies would be a gigabyte
 
 
+@pytest.mark.slow
 def test_long_parquet_texts_that_are_packed_well_take_no_memory(tmp_path, pool):
     texts = [f"{i:02}" * (8 << 19) for i in range(30)]
     pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", compression="zstd", use_dictionary=False)

@@ -382,6 +382,7 @@ def test_a_page_that_cannot_be_made_writes_nothing(tmp_path):
         write(result, tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_the_same_result_makes_the_same_files(tmp_path):
     for name in ("a", "b"):
         write(made(), tmp_path / name)
@@ -559,6 +560,7 @@ def test_intervals_show_trusted_shares_in_per_cent(styled):
         audit_alt.alt("pie", result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostile", [False, True])
 def test_the_page_fits_a_phone_and_loads_nothing(hostile, tmp_path):
     pytest.importorskip("playwright")

@@ -86,6 +86,7 @@ def test_a_bias_inside_of_a_wide_interval_is_caught_too() -> None:
     assert judge(dataclasses.replace(row, mean=0.45)) is None  # small
 
 
+@pytest.mark.slow
 def test_same_seed_same_rows_and_a_cell_does_not_depend_on_the_others() -> None:
     cells = grid(["vendi", "nn-entropy"], [(50, 2), (100, 2)])
     rows = run(5, cells, 3)
@@ -323,6 +324,7 @@ def test_agreement_holds_for_a_second_run_and_fails_for_another_estimator() -> N
 # --- the shipped table, and the estimators that consult it -------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_shipped_table_has_every_cell_of_the_grid() -> None:
     table = Table.load()
     assert (table.seed, table.repeats) == (calibration.SEED, calibration.REPEATS)
@@ -338,6 +340,7 @@ def test_the_shipped_table_has_every_cell_of_the_grid() -> None:
         assert row.repeats <= math.ceil(method.share * calibration.REPEATS)
 
 
+@pytest.mark.slow
 def test_the_shipped_table_is_what_the_code_measures() -> None:
     cells = grid(["vendi", "distinct-1", "overlap"], [(50, 1), (50, 5)]) + grid(["nn-entropy"], [(100, 2)])
     stored = {row.key: row for row in Table.load().rows}

@@ -169,6 +169,7 @@ def test_bad_input_is_refused(call, message):
         call()
 
 
+@pytest.mark.slow
 def test_peers_are_of_one_size_and_the_generator_knows_all_open_skills(one_thread):
     size, short = lm.Size(16, 1, 2), Recipe(400, 16, 1e-2)
     setup = lm.Setup(

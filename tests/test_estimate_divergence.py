@@ -38,6 +38,7 @@ def tv(shift):
     return 2 * stats.norm.cdf(shift / 2) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "n", "m", "classifier"), [(0.0, 30, 40, "linear"), (0.5, 60, 30, "linear")])
 def test_tv_bound_is_valid(shift, n, m, classifier):
     rng = np.random.default_rng(SEED)
@@ -106,6 +107,7 @@ def test_threshold_is_the_best_cut():
         )
 
 
+@pytest.mark.slow
 def test_kl_is_a_lower_estimate():
     rng = np.random.default_rng(SEED)
     repeats = 40
@@ -227,6 +229,7 @@ def test_overlap_sees_collapse_and_invention():
     assert same.coverage.value > 0.9 and same.coverage.n == 400
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-5, 5))
 @settings(max_examples=15, deadline=None)
 def test_units_and_origin_do_not_matter(seed, scale, shift):

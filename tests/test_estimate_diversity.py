@@ -62,6 +62,7 @@ def test_vendi_at_a_size_does_not_depend_on_how_many_there_are():
     assert whole.value > 1.2 * large.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "at", "kind", "q"), [(150, None, "cosine", 1), (400, 50, "cosine", 2), (120, None, "gaussian", 1)]
 )

@@ -109,6 +109,7 @@ def test_ksg_counts_are_those_of_all_pairs():
         np.testing.assert_array_equal(info._closer(x, radius), (apart < radius[:, None]).sum(axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "rho", "n"), [(1, 0.0, 300), (1, 0.7, 300), (2, 0.5, 400)])
 def test_ksg_is_near_and_covers(d, rho, n):
     rng = np.random.default_rng(SEED)

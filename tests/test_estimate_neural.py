@@ -18,6 +18,7 @@ def seeded(seed=SEED):
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "rho"), [(1, 0.8), (5, 0.6)])
 def test_both_come_near_the_information(d, rho):
     x, y = gaussian_pair(np.random.default_rng(SEED), 2000, d, rho)
@@ -31,6 +32,7 @@ def test_both_come_near_the_information(d, rho):
     assert near.ci[0] < near.value < near.ci[1]
 
 
+@pytest.mark.slow
 def test_they_see_what_correlation_does_not():
     rng = np.random.default_rng(SEED)
     x = rng.normal(size=2000)
@@ -39,6 +41,7 @@ def test_they_see_what_correlation_does_not():
     assert smile(x, y, seeded()).ci[0] > 0.3
 
 
+@pytest.mark.slow
 def test_lower_limit_holds_without_dependence():
     rng = np.random.default_rng(SEED)
     found = [infonce(*gaussian_pair(rng, 300, 10, 0.0), seeded(turn), steps=100) for turn in range(20)]
@@ -59,6 +62,7 @@ def test_no_row_serves_two_ends():
     )
 
 
+@pytest.mark.slow
 def test_ceiling_is_seen():
     x = np.random.default_rng(SEED).normal(size=(600, 2))
     found = infonce(x, x + 1e-3, seeded())

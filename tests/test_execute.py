@@ -348,6 +348,7 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_notebooks_run_in_parallel_once_and_again_only_when_edited(tmp_path: Path) -> None:
     """Each waits for the other to have begun, so they run at once; then one edit runs one of them again."""
     meet = "import pathlib, time\nend = time.time() + 30\nwhile not pathlib.Path('../ran-{}').exists():\n"
@@ -368,6 +369,7 @@ def test_notebooks_run_in_parallel_once_and_again_only_when_edited(tmp_path: Pat
     assert (runs(tmp_path, "01-a"), runs(tmp_path, "02-b")) == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"seed": 2}])
 def test_a_notebook_whose_prose_was_edited_gets_the_new_text_and_keeps_its_outputs(
     tmp_path: Path, parameters: dict[str, int]
@@ -392,6 +394,7 @@ def test_a_notebook_whose_prose_was_edited_gets_the_new_text_and_keeps_its_outpu
     assert facts.parameters["seed"] == parameters.get("seed", 1)
 
 
+@pytest.mark.slow
 def test_the_kernel_gets_bounded_threads_the_books_rbcore_and_the_parameters(tmp_path: Path) -> None:
     module(tmp_path, "__init__", "mark = 'the tiny one'\n")
     source = chapter(
@@ -457,6 +460,7 @@ def test_a_failing_cell_is_named_and_nothing_of_its_notebook_is_kept(tmp_path: P
     assert [p.parent.name for p in (tmp_path / "cache").glob("*/*")] == ["01-a"]
 
 
+@pytest.mark.slow
 def test_two_failing_notebooks_are_both_reported(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a", "import time; time.sleep(1)\nraise ValueError('first')")
     chapter(tmp_path, "02-b", "import time; time.sleep(1)\nraise ValueError('second')")
@@ -464,6 +468,7 @@ def test_two_failing_notebooks_are_both_reported(tmp_path: Path) -> None:
         execute(all_jobs(tmp_path), tmp_path / "cache", workers=2)
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_reported_with_its_cell(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a", "import os\nos.kill(os.getpid(), 9)")
     with pytest.raises(ExecutionError, match=r"(?s)01-a.md:\d+:\n    import os.*the kernel died"):
@@ -471,6 +476,7 @@ def test_a_kernel_that_dies_is_reported_with_its_cell(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*/*"))
 
 
+@pytest.mark.slow
 def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> None:
     """Its outputs would belong to neither text."""
     chapter(tmp_path, "01-a", EDITS)
@@ -579,6 +585,7 @@ def test_the_state_of_training_outlives_a_failure_and_not_success(failed: Path) 
     assert not (failed / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_call_that_finds_all_finished_removes_a_state_that_is_left(failed: Path) -> None:
     """A build killed after its last notebook leaves one."""
     (failed / "mended").touch()
@@ -590,11 +597,13 @@ def test_a_call_that_finds_all_finished_removes_a_state_that_is_left(failed: Pat
     assert (runs(failed, "01-a"), states(failed)) == (2, [])
 
 
+@pytest.mark.slow
 def test_a_fresh_execution_begins_training_anew(failed: Path) -> None:
     (failed / "mended").touch()
     assert printed(execute(all_jobs(failed), failed / "cache", fresh=True)["01-a"]) == "0 left\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["rbcore/unused.py", "requirements.lock"])
 def test_another_core_or_lock_never_meets_an_old_state(failed: Path, file: str) -> None:
     (before,) = states(failed)
@@ -620,6 +629,7 @@ def test_a_state_made_while_the_core_was_edited_is_not_kept(tmp_path: Path) -> N
     assert not states(tmp_path)
 
 
+@pytest.mark.slow
 def test_two_caches_side_by_side_keep_their_states_apart(failed: Path) -> None:
     """One is of the book, one of single runs, and both may be at work at once."""
     (failed / "mended").touch()
@@ -676,6 +686,7 @@ def test_folders_of_killed_calls_are_removed_and_those_of_living_ones_are_not() 
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_long_temporary_folder_and_a_long_name_are_no_hindrance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -777,6 +788,7 @@ def test_a_folder_that_is_no_book_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert "is not the book's folder: it has no notebooks/01-...md" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_refused_command_says_why_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -174,6 +174,7 @@ def combined(parts):
 EXPRESSIONS = st.recursive(quantities(), combined, max_leaves=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(EXPRESSIONS)
 def test_random_expressions_evaluate(expression):

@@ -76,6 +76,7 @@ sweep([Setting(L=l) for l in (2, 3, 4)], 40, seed=1, rounds=20, points=50, batch
 """
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_without_losing_or_repeating_a_row(tmp_path):
     folder = tmp_path / "c"
     command = [sys.executable, "-c", KILLED, str(folder)]
@@ -117,6 +118,7 @@ def test_two_dask_workers_give_the_same_rows(table, tmp_path):
     same(sweep(GRID, 6, seed=1, checkpoint=tmp_path / "c", **QUICK), table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_processes_give_the_same_rows(table, backend):
     """The second backend, and Ray's, which is made from it, hand over no result before all are there."""

@@ -82,6 +82,7 @@ def test_log_losses_are_those_of_each_text_alone(experiment):
         assert loss == pytest.approx(alone, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_whole_experiment_runs_resumes_and_finds_what_anchors_teach(experiment, tmp_path, monkeypatch):
     state, legacy = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     table = run(experiment, [1, 2], tmp_path)
@@ -226,6 +227,7 @@ def test_the_first_process_speaks_for_all_and_bars_are_for_a_terminal(monkeypatc
         assert ("note" in capsys.readouterr().err) is shown
 
 
+@pytest.mark.slow
 def test_two_processes_of_accelerate_find_what_one_finds(experiment, tmp_path):
     """No dropout, and whole batches in every epoch: all that is left is rounding."""
     whole = dataclasses.replace(experiment, anchors=8, synthetic=8, steps=12)

@@ -33,6 +33,7 @@ def test_an_unknown_place_is_refused():
         lm_small.sentences(np.random.default_rng(0), "moon", 1)
 
 
+@pytest.mark.slow
 def test_what_is_saved_loads_as_the_hubs_do_and_is_made_of_its_seed(tmp_path):
     made = [lm_small.save(tmp_path / name, 4, texts=60, steps=40) for name in ("one", "two")]
     assert lm_small.sentences(np.random.default_rng(4), "sea", 3)

@@ -108,6 +108,7 @@ train(jobs(3), LONG, stack=2, checkpoint=sys.argv[1], every=20)
 LONG = Recipe(400, 4, keep=(10,))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_undisturbed(tmp_path):
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -30,6 +30,7 @@ def world(one_thread) -> lm.World:
     return lm.build(3, SMALL)
 
 
+@pytest.mark.slow
 def test_a_world_is_made_of_its_seed(world, tmp_path):
     again = lm.build(3, SMALL, checkpoint=tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(world.generator.parameters.values(),
