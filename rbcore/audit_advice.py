@@ -94,8 +94,8 @@ QUESTIONS = {
         "all anchors.",
         "09-language-models",
         "lm-mix-parts",
-        "held-out loss on records of the task is what counts: in a mixture anchors correct the answers, and synthetic "
-        "data keeps the inputs diverse",
+        "held-out loss on records of the task is what counts: in a mixture anchors correct the answers, and the "
+        "synthetic data keeps the inputs diverse",
     ),
     "ggmi": Question(
         "What does a GGMI-style comparison say?",
