@@ -94,7 +94,7 @@ QUESTIONS = {
         "all anchors.",
         "09-language-models",
         "lm-mix-parts",
-        "held-out loss on records of the task is what counts: in a mixture anchors correct the answers, and the "
+        "held-out loss on records of the task is what counts; in a mixture anchors correct the answers, and "
         "synthetic data keeps the inputs diverse",
     ),
     "ggmi": Question(
