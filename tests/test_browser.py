@@ -27,6 +27,7 @@ NAMES = [
     "rerun",
     "holds",
     "ledger",
+    "reproduction",
     "references",
     *(f"chapters/{name}" for name in CHAPTERS),
 ]

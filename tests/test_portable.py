@@ -1,4 +1,4 @@
-"""Other arithmetic and other seeds, on tiny books: what differs is seen, what does not is not, and nothing runs twice."""
+"""Other arithmetic and other seeds, on tiny books: what differs is seen, and nothing is run twice."""
 
 import json
 import os
