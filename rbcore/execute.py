@@ -20,6 +20,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -190,9 +191,13 @@ def _meaning(code: str, where: str) -> str:
     return ast.dump(tree) + "\n".join(magics)
 
 
+_parsing = threading.Lock()  # Python 3.11 counts the depth of a tree for all threads together
+
+
 def _parse(code: str, where: str) -> ast.Module:
     try:
-        return ast.parse(code)
+        with _parsing:
+            return ast.parse(code)
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ExecutionError(f"{where}, line {error.lineno}: {error.msg}\n    {line}") from None
@@ -342,10 +347,13 @@ def attempt(
             # a share by all jobs, finished or not: numbers may depend on threads, never on what a killed call left
             threads = threads or max(1, cores // workers)
             variables = inherited(root, threads) | {"RBCORE_CHECKPOINTS": str(state)}
-            failed |= _run_all(todo, targets, cache, workers, variables, kept, keep_going)
+            failed |= _run_all(todo, targets, workers, variables, cache, keep_going)
         for job in jobs:
             if job.label in targets and targets[job.label].exists():
                 _renew_text(job, targets[job.label])
+        for folder in {targets[job.label].parent for job in todo}:
+            for old in sorted(folder.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[kept:]:
+                old.unlink()
         if failed:
             raise _Unfinished
     return Executed({label: path for label, path in targets.items() if label not in failed}, failed)
@@ -358,10 +366,9 @@ class _Unfinished(Exception):
 def _run_all(
     todo: Sequence[Job],
     targets: Mapping[str, Path],
-    cache: Path,
     workers: int,
     variables: Mapping[str, str],
-    kept: int,
+    cache: Path,
     keep_going: bool,
 ) -> dict[str, str]:
     """Run the jobs, the longest first; what failed, by label."""
@@ -371,7 +378,7 @@ def _run_all(
     with kernel_folder() as kernels:
         with environment(variables | {"IPYTHONDIR": str(kernels / "ipython")}):
             futures = {
-                pool.submit(_run, job, targets[job.label], kernels / f"k{number}.json", progress, kept): job
+                pool.submit(_run, job, targets[job.label], kernels / f"k{number}.json", progress): job
                 for number, job in enumerate(longest_first)
             }
             try:
@@ -398,7 +405,7 @@ def _run_all(
     return failed
 
 
-def _run(job: Job, target: Path, connection: Path, progress: Progress, kept: int) -> None:
+def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -446,8 +453,6 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress, kept: int
         raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
     _write(_tidy(executed, job, text), target)
     progress.finish(job.label)
-    for old in sorted(target.parent.glob("*.ipynb"), key=lambda p: -p.stat().st_mtime)[kept:]:
-        old.unlink()
 
 
 def _write(notebook: Any, target: Path) -> None:

@@ -103,7 +103,7 @@ def versions() -> str:
 
 def _write(record: Path, entries: Mapping[str, Any]) -> None:
     lines = []
-    for name in sorted(entries):
+    for name in sorted(name for name, entry in entries.items() if entry["runs"]):
         runs = ",\n   ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(entries[name]["runs"].items()))
         rest = {k: v for k, v in sorted(entries[name].items()) if k != "runs"}
         head = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in rest.items())

@@ -17,6 +17,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -245,6 +246,15 @@ def test_imports_of_every_form_are_followed(keyed: Path, line: str, modules: lis
     package = keyed / "rbcore"
     found = [path.relative_to(package).with_suffix("").as_posix() for path in imported_modules(source, keyed)]
     assert found == modules
+
+
+def test_keys_are_found_in_several_threads_at_once(tmp_path: Path) -> None:
+    """Python 3.11 fails where two threads parse at once, unless they take turns."""
+    deep = "x = " + "(" * 30 + "1" + " + 1)" * 30
+    paths = [chapter(tmp_path, f"{i:02d}-a", *[f"{deep}  # {i} {j}" for j in range(40)]) for i in range(1, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        keys = list(pool.map(lambda path: Job(path, root=tmp_path).key, paths * 2))
+    assert len(set(keys)) == 4
 
 
 def test_a_cell_that_is_not_python_is_named(keyed: Path) -> None:
