@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from rbcore.lm_language import Language, kl_parts, smooth, task_law
 from rbcore.lm_models import log_probs
-from rbcore.lm_prompt import Prompt, generate
+from rbcore.lm_prompt import Answers, Prompt, answers
 from rbcore.lm_train import Job, Recipe, train
 from rbcore.lm_world import World
 
@@ -31,17 +32,27 @@ class Pools(NamedTuple):
     anchors: np.ndarray
 
 
-def pools(world: World, seed: int, synthetic: int, anchors: int, temperature: float = 1.0) -> Pools:
-    """Verified answers to prompts that name each skill, and anchors of it.
+def by_name(world: World) -> Answers:
+    """The law of the generator's answers to a prompt that names one of the world's skills."""
+    nothing = np.zeros((1, 0), dtype=np.int64)
+    return answers(world.generator, world.language, Prompt(tags=world.skills), nothing, world.skills)
+
+
+def pools(world: World, seed: int, synthetic: int, anchors: int, found: Answers | None = None) -> Pools:
+    """Verified answers to prompts that name each skill, drawn from their enumerated law, and anchors of it.
 
     Each skill has a stream of its own, so the first sequences of a pool do not depend on its size.
+
+    Args:
+        found: :func:`by_name`, for whoever makes pools of several seeds.
     """
     streams = np.random.default_rng([seed, 1]).spawn(3)
-    none = np.zeros((1, 0), dtype=np.int64)
-    ask = {"temperature": temperature, "block": 256}
+    logs = (by_name(world) if found is None else found).log_law[0].reshape(len(world.skills), -1)
     made = [
-        generate(world.generator, world.language, Prompt(tags=(skill,)), none, synthetic, rng, **ask).tokens
-        for skill, rng in zip(world.skills, streams[0].spawn(len(world.skills)), strict=True)
+        world.language.support([skill])[rng.choice(len(law), size=synthetic, p=law)]
+        for skill, law, rng in zip(
+            world.skills, softmax(logs, axis=1), streams[0].spawn(len(world.skills)), strict=True
+        )
     ]
     real = world.language.draw_each(streams[1], world.skills, anchors)
     order = streams[2].permutation(len(world.skills))
@@ -77,7 +88,8 @@ def gap_table(
         raise ValueError(f"settings: (K, J, L) with K >= 1 and at most {len(world.skills)} skills, got {settings}")
     recipe = Recipe() if recipe is None else recipe
     fewest = min(sum(s) for s in settings)
-    made = {seed: pools(world, seed, -(-n // fewest), anchors) for seed in seeds}
+    found = by_name(world)
+    made = {seed: pools(world, seed, -(-n // fewest), anchors, found) for seed in seeds}
     known = sorted({s[0] for s in settings})
     first = [(seed, k) for seed in seeds for k in known]
     second = [(seed, s) for seed in seeds for s in settings]

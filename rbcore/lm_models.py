@@ -28,12 +28,16 @@ Parameters = dict[str, Tensor]
 
 
 class Size(NamedTuple):
-    """The architecture: width, layers, attention heads, and the longest context in tokens."""
+    """The architecture: width, layers, attention heads, and the longest context in tokens.
+
+    hidden: the width of the middle of an MLP in units of `width`; 4 in GPT-2 itself.
+    """
 
     width: int = 48
     layers: int = 1
     heads: int = 4
     context: int = 10
+    hidden: int = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +115,7 @@ def create(
         n_embd=size.width,
         n_layer=size.layers,
         n_head=size.heads,
+        n_inner=size.hidden * size.width,
         activation_function="relu",
         resid_pdrop=0.0,
         embd_pdrop=0.0,

@@ -296,13 +296,26 @@ def information_gain(
     """
     if draws < 2:
         raise ValueError(f"a standard error needs at least two draws, got {draws}")
-    rest = ask(model, language, prompt, contexts, draws, rng, temperature).entropy[:, 1:].sum(axis=1)
+    found = ask(model, language, prompt, contexts, draws, rng, temperature)
+    return gain_of(found, model, language, prompt, contexts, temperature)
+
+
+def gain_of(
+    found: Asked,
+    model: Ensemble,
+    language: Language,
+    prompt: Prompt,
+    contexts: np.ndarray,
+    temperature: float = 1.0,
+) -> Gain:
+    """:func:`information_gain` from `found`, what the model answered to `contexts`."""
+    rest = found.entropy[:, 1:].sum(axis=1)
     if prompt.tags is not None:
         tag = np.log(len(prompt.tags))
     else:
         asked = np.hstack([contexts, np.full((len(contexts), 1), language.bos)])
         tag = entr(next_law(model, asked, temperature)).sum(axis=1).mean()
-    return Gain(float(tag), float(rest.mean()), float(rest.std(ddof=1) / np.sqrt(draws)))
+    return Gain(float(tag), float(rest.mean()), float(rest.std(ddof=1) / np.sqrt(len(rest))))
 
 
 def ideal_gain(language: Language, topics: Sequence[Sequence[int]], seen: ArrayLike, typos: float) -> np.ndarray:

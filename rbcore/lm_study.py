@@ -7,7 +7,7 @@ order of the batches, so arms are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from rbcore import lm_models
 from rbcore.lm_language import documents
 from rbcore.lm_models import Ensemble, Size, join, kl
-from rbcore.lm_prompt import Curation, Prompt, generate, information_gain
+from rbcore.lm_prompt import Curation, Gain, Prompt, ask, gain_of, generate
 from rbcore.lm_train import Job, Recipe, name, train
 from rbcore.lm_world import World, base_data
 
@@ -90,36 +90,48 @@ def prompted(
     ways: Sequence[Way],
     n: int,
     contexts: int = 64,
-    draws: int = 512,
     **how: object,
 ) -> pd.DataFrame:
     """Students of what the generator answers in each of these ways: :func:`study`, and facts about the data.
 
     More columns: those of :class:`Way`; `gain_tag` and `gain`, the information gain of a raw answer, whole and
-    its tag's part, in nats; `accepted`, the share of answers that passed; `off_task`, the share of the data whose
-    tag is not of the task.
+    its tag's part, in nats; `accepted`, the share of the first `n` answers that passed; `off_task`, the share of
+    the data whose tag is not of the task.
 
     Args:
         pools: for each seed the anchors (N, T) that prompts show.  n: sequences of each data set.
-        contexts: prompts of each seed and way.  draws: for the gain.
+        contexts: prompts of each seed and way.
     """
-    language, facts, data = world.language, [], {}
+    language, facts, data, asked = world.language, [], {}, {}
     for way in ways:
-        prompt = Prompt(way.anchors, tuple(task) if way.strict else None)
         for seed, pool in pools.items():
-            # one stream for each way of asking, so that raw and verified data come from the same answers
-            rng = np.random.default_rng([seed, 5, way.anchors, way.strict, round(1000 * way.temperature)])
-            shown = prompt.contexts(pool, rng, contexts)
-            gain = information_gain(world.generator, language, prompt, shown, draws, rng, way.temperature)
-            curation = Curation(verify=way.verify)
-            made = generate(world.generator, language, prompt, shown, n, rng, curation, way.temperature)
-            data[way, seed] = made.tokens
-            off = ~np.isin(language.tags(made.tokens), list(task))
-            seen = {"gain": gain.total, "gain_tag": gain.tag, "accepted": made.accepted, "off_task": off.mean()}
-            facts.append(asdict(way) | seen)
+            key = replace(way, verify=False), seed
+            if key not in asked:
+                asked[key] = _ask(world, task, way, seed, pool, n, contexts)
+            gain, raw, verified, accepted = asked[key]
+            data[way, seed] = rows = verified if way.verify else raw
+            off = ~np.isin(language.tags(rows), list(task))
+            seen = {"gain": gain.total, "gain_tag": gain.tag, "off_task": off.mean()}
+            facts.append(asdict(way) | seen | {"accepted": accepted if way.verify else 1.0})
     arms = {way: (lambda seed, way=way: data[way, seed]) for way in ways}
     table = study(world, task, arms, list(pools), **how)
     return pd.concat([table, pd.DataFrame(facts)], axis=1)
+
+
+def _ask(
+    world: World, task: Sequence[int], way: Way, seed: int, pool: np.ndarray, n: int, contexts: int
+) -> tuple[Gain, np.ndarray, np.ndarray, float]:
+    """The gain of `n` raw answers, these answers, the first `n` right ones, and the share of right ones."""
+    rng = np.random.default_rng([seed, 5, way.anchors, way.strict, round(1000 * way.temperature)])
+    prompt = Prompt(way.anchors, tuple(task) if way.strict else None)
+    given = world.generator, world.language, prompt, prompt.contexts(pool, rng, contexts)
+    raw = ask(*given, n, rng, way.temperature)
+    right = world.language.correct(raw.tokens)
+    verified = raw.tokens[right]
+    if len(verified) < n:
+        more = generate(*given, n - len(verified), rng, Curation(verify=True), way.temperature)
+        verified = np.concatenate([verified, more.tokens])
+    return gain_of(raw, *given, way.temperature), raw.tokens, verified, float(right.mean())
 
 
 class Grown(NamedTuple):

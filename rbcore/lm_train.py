@@ -88,7 +88,7 @@ class Trained(NamedTuple):
 def train(
     jobs: Sequence[Job],
     recipe: Recipe,
-    stack: int = 16,
+    stack: int = 32,
     checkpoint: str | Path | None = None,
     every: int = 200,
     progress: bool | None = None,

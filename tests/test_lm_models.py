@@ -32,7 +32,7 @@ from rbcore.lm_train import Job, Recipe, train
 TONGUE = create(np.random.default_rng(0), skills=2, letters=2, length=1, skew=0.5)  # 7 tokens, 5 after BOS
 STRINGS = np.array([(TONGUE.bos, *s) for s in itertools.product(range(7), repeat=5)])
 NONE = np.zeros((1, 0), dtype=np.int64)
-SIZE = Size(8, 2, 2, 18)
+SIZE = Size(8, 2, 2, 18, 4)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -287,7 +287,7 @@ def test_making_models_leaves_the_global_generator_alone():
         (lambda: log_probs(ensemble(), STRINGS[:2], temperature=0), "temperature"),
         (lambda: sample(ensemble(2), NONE, 3, np.random.default_rng(0)), "one model at a time"),
         (lambda: sample(ensemble(), np.array([[4]]), 3, np.random.default_rng(0), -1.0), "temperature"),
-        (lambda: join([ensemble(), ensemble(size=Size(8, 1, 2, 18))]), "one architecture"),
+        (lambda: join([ensemble(), ensemble(size=Size(8, 1, 2, 18, 4))]), "one architecture"),
         (lambda: Prompt(3).contexts(TONGUE.support([0]), np.random.default_rng(0), 1), "3 anchors"),
         (lambda: information_gain(sharp(), TONGUE, Prompt(), NONE, 1, np.random.default_rng(0)), "two draws"),
     ],

@@ -45,7 +45,7 @@ def test_prompted_students_come_with_the_facts_about_their_data(world):
     task = world.topics[0]
     pools = {s: world.language.draw_each(np.random.default_rng(s), task[:1], 6) for s in (1, 2)}
     ways = [Way(0), Way(1), Way(0, strict=True), Way(0, strict=True, verify=False), Way(0, temperature=0.5)]
-    table = lm_study.prompted(world, task, pools, ways, 60, contexts=5, draws=40, recipe=QUICK)
+    table = lm_study.prompted(world, task, pools, ways, 60, contexts=5, recipe=QUICK)
     assert len(table) == 10 and (table["seed"] == [1, 2] * 5).all()
     strict = table[table["strict"]]
     assert (strict["off_task"] == 0).all() and np.allclose(strict["gain_tag"], np.log(2))
