@@ -7,6 +7,7 @@ round differently train the same model, unless a number lies within an error of 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -42,11 +43,16 @@ class Adam:
         if self.steps % STEPS == 0:
             self.snap()
 
-    @torch.no_grad()
     def snap(self) -> None:
         """Round parameters and moments."""
-        low = 52 - BITS
-        for value, moments in zip(self.parameters, self.moments, strict=True):
-            value.mul_(POINTS).round_().div_(POINTS)
-            for moment in moments:
-                moment.view(torch.int64).add_(1 << (low - 1)).bitwise_and_(-(1 << low))
+        snap(self.parameters, itertools.chain(*self.moments))
+
+
+@torch.no_grad()
+def snap(parameters: Iterable[Tensor], moments: Iterable[Tensor]) -> None:
+    """Round the state of training with Adam, double-precision tensors, in place."""
+    low = 52 - BITS
+    for value in parameters:
+        value.mul_(POINTS).round_().div_(POINTS).add_(0.0)  # one zero, not two
+    for moment in moments:
+        moment.view(torch.int64).add_(1 << (low - 1)).bitwise_and_(-(1 << low))

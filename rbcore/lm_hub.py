@@ -50,7 +50,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from rbcore import lm_ranks, lm_train
+from rbcore import grid, lm_ranks, lm_train
 from rbcore.lm_hub_read import check_fits, data_set, load, tokenizer_of
 
 Verifier = Callable[[str], bool]
@@ -240,8 +240,8 @@ class _Best(TrainerCallback):
     def on_step_end(self, _: object, state: TrainerState, __: object, **parts: Any) -> None:
         model, step, steps = parts["model"], state.global_step, self.experiment.steps
         eighth = any(step == round(steps * i / 8) for i in range(1, 9))
-        if step % lm_train.SNAP == 0 or eighth:
-            lm_train.snap(dict(model.named_parameters()), parts["optimizer"])
+        if step % grid.STEPS == 0 or eighth:
+            lm_train.snap(model.parameters(), parts["optimizer"])
         if self.validation and eighth:
             training = model.training
             loss = log_losses(self.experiment, model.eval(), self.validation).mean()

@@ -7,7 +7,7 @@ random, so its numbers do not depend on its companions.  With a checkpoint folde
 bit by bit as if undisturbed.
 
 Training multiplies rounding errors, so that processors which round differently would soon train different models.
-Here they do not: models compute in double precision, and every `SNAP` steps, before errors of 1e-16 have grown,
+Here they do not: models compute in double precision, and every few steps, before errors of 1e-16 have grown,
 parameters and moments are rounded to a grid that is coarse beside the errors and fine beside a step of training.
 Only where a number lies within an error of the middle between two points of the grid do processors part.  That is
 rare, and then one model of many differs, as one that was trained on a slightly other draw would.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +28,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from rbcore import grid
 from rbcore.lm_models import Ensemble, join
-
-SNAP = 20  # steps between two roundings of the state of training
-GRID, MANTISSA = 2.0**16, 16  # of parameters: points per unit; of Adam's moments: bits that are kept
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,8 @@ def _stack(group: Sequence[Job], recipe: Recipe, file: Path | None, every: int, 
         optimizer.zero_grad(set_to_none=True)
         each.sum().backward()
         optimizer.step()
-        if (step + 1) % SNAP == 0 or step + 1 == recipe.steps or step + 1 in recipe.keep:
-            snap(parameters, optimizer)
+        if (step + 1) % grid.STEPS == 0 or step + 1 == recipe.steps or step + 1 in recipe.keep:
+            snap(parameters.values(), optimizer)
         losses[step] = each.detach().cpu()
         if step + 1 in recipe.keep:
             snapshots[step + 1] = _copy(parameters)
@@ -191,16 +189,12 @@ def _stack(group: Sequence[Job], recipe: Recipe, file: Path | None, every: int, 
     return Trained(Ensemble(shared.module, _copy(parameters)), losses.numpy(), kept)
 
 
-@torch.no_grad()
-def snap(parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def snap(parameters: Iterable[Tensor], optimizer: torch.optim.Optimizer) -> None:
     """Round the state of training with Adam to its grid; a state in single precision stays as it is."""
-    if any(value.dtype != torch.float64 for value in parameters.values()):
-        return
-    low = 52 - MANTISSA
-    for value in parameters.values():
-        value.mul_(GRID).round_().div_(GRID)
-        for moment in (optimizer.state[value][name] for name in ("exp_avg", "exp_avg_sq")):
-            moment.view(torch.int64).add_(1 << (low - 1)).bitwise_and_(-(1 << low))
+    parameters = list(parameters)
+    if all(value.dtype == torch.float64 for value in parameters):
+        moments = (optimizer.state[value][name] for value in parameters for name in ("exp_avg", "exp_avg_sq"))
+        grid.snap(parameters, moments)
 
 
 def _copy(parameters: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,9 @@
 """Training on a grid: rounding errors do not grow, whatever the processor rounds."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -47,3 +51,37 @@ def test_the_state_lies_on_the_grid():
 def test_single_precision_is_refused():
     with pytest.raises(ValueError, match="double precision"):
         grid.Adam([torch.zeros(2)], 0.1)
+
+
+TRAINING = """
+import hashlib, sys
+import numpy as np, torch
+from rbcore import lm_models
+from rbcore.lm_language import create
+from rbcore.lm_train import Job, Recipe, train
+torch.set_num_threads(1)
+language = create(np.random.default_rng(1))
+starts = [lm_models.create(language.vocabulary, lm_models.Size(), [np.random.default_rng(i)]) for i in range(4)]
+data = language.draw(np.random.default_rng(2), range(8), 256)
+done = train([Job(start, data, i) for i, start in enumerate(starts)], Recipe(100, 12, 6e-3))
+digest = hashlib.sha256()
+for value in done.models.parameters.values():
+    digest.update(value.numpy().tobytes())
+print(torch.backends.cpu.get_cpu_capability(), digest.hexdigest(), hashlib.sha256(done.losses.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_language_models_come_out_bit_for_bit_alike_with_and_without_vector_instructions():
+    plain = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "NPY_DISABLE_CPU_FEATURES": ""}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRAINING], env=os.environ | extra, stdout=subprocess.PIPE, text=True
+        )
+        for extra in ({}, plain)
+    ]
+    (own, models, loss), (other, others, lost) = (run.communicate(timeout=120)[0].split() for run in runs)
+    assert other == "DEFAULT"
+    assert models == others
+    if own != other:
+        assert loss != lost  # within twenty steps the two do part: it is the grid that brings them together
