@@ -81,8 +81,8 @@ audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl 
 	  options+=("--$$(echo $$name | tr A-Z a-z)=$${!name}"); done; \
 	  $(RUN) -m rbcore.audit "$${options[@]}"
 
-calibrate: $(READY) ## measure every estimator against known truths anew (rbcore/calibration.json); half an hour
-	@$(RUN) -m rbcore.calibration
+calibrate: $(READY) ## measure every estimator against known truths anew (rbcore/estimate/calibration.json); half an hour
+	@$(RUN) -m rbcore.estimate.calibration
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

@@ -1,6 +1,6 @@
 """Machine checks for sentences: each returns what was measured, how far it may be off, and whether it holds.
 
-A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands behind the sentence:
+A check is handed to :func:`rbcore.book.ledger.claim`.  Its `kind` says what stands behind the sentence:
 
 * ``proved``: exact rational arithmetic, no floating point, for every distribution;
 * ``exact``: enumerated on finite models in float64, so only rounding is tolerated;
@@ -10,15 +10,11 @@ A check is handed to :func:`rbcore.ledger.claim`.  Its `kind` says what stands b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
-
-from rbcore.expr import parse
-from rbcore.finite import Joint
 
 Kind = Literal["proved", "exact", "numerical", "statistical"]
 
@@ -72,43 +68,6 @@ def increasing(values: ArrayLike, margin: float = 1e-9) -> Check:
         raise ValueError(f"increasing needs a sequence of at least two numbers, got shape {values.shape}")
     step = float(np.diff(values).min())
     return Check(step > margin, "exact", "smallest step", step, tolerance=margin)
-
-
-def identity(statement: str) -> Check:
-    """The two sides of `statement` are the *same* linear form over joint entropies: true of every distribution.
-
-    The comparison is between `fractions.Fraction` coefficients, so nothing is rounded.
-    """
-    parsed = parse(statement)
-    if any(c.relation != "=" for c in parsed.constraints):
-        raise ValueError(f"an identity is written with '=', got {statement!r}")
-    left_over = [c.form for c in parsed.constraints if c.form.coefficients]
-    return Check(not left_over, "proved", "terms left over", float(sum(len(f.coefficients) for f in left_over)))
-
-
-def proved(statement: str, given: Sequence[str] = ()) -> Check:
-    """The information `statement` follows from the assumptions `given` and the basic Shannon inequalities.
-
-    A certificate with exact rational multipliers is found and verified anew.  It has no value to pin: another
-    machine may find another certificate, and each is a proof.
-    """
-    from rbcore.prove import Certificate, prove
-
-    answer = prove(statement, given)
-    found = isinstance(answer, Certificate) and answer.verify()
-    return Check(found, "proved", "certificate")
-
-
-def satisfied(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
-    """The information `statement` holds in every model of the batch `joint` (an `rbcore.finite.Joint`)."""
-    slack = float(np.min(parse(statement).slack(joint)))
-    return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
-
-
-def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
-    """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands."""
-    slack = float(np.min(parse(statement).slack(joint)))
-    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
 def numerical(check: Check) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,8 +11,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rbcore.checks import Mean
-from rbcore.finite import Joint
+if TYPE_CHECKING:
+    from rbcore.checks import Mean
+    from rbcore.information.finite import Joint
 
 PALETTE = sns.color_palette("colorblind")
 TASK, MODEL, CURATED, BOUND, TRUTH = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[7], PALETTE[3]

@@ -24,8 +24,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from rbcore.audit_copies import between
-from rbcore.ngram import END, Ngram, tokenize
+from rbcore.audit.copies import between
+from rbcore.estimate.ngram import END, Ngram, tokenize
 
 SEED = 20261125
 TEXTS, TEMPLATED, MODELLED = 100_000, 1_000, 20_000

@@ -12,8 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from rbcore.__main__ import run_chapters
-from rbcore.execute import COSTS, ROOT
+from rbcore.book.cli import run_chapters
+from rbcore.book.execute import COSTS, ROOT
 
 
 def processor_name() -> str:

@@ -19,8 +19,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.feature_selection import mutual_info_regression
 
-from rbcore.estimate_divergence import mmd
-from rbcore.estimate_information import hsic, ksg, standardized
+from rbcore.estimate.divergence import mmd
+from rbcore.estimate.information import hsic, ksg, standardized
 
 SEED = 20250424
 ROWS = 5000  # for the kernel methods; KSG takes four times as many

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import dit
 import numpy as np
 
-from rbcore.finite import Joint, random_joint
+from rbcore.information.finite import Joint, random_joint
 
 SEED = 20250424
 BATCH = 2000  # pmfs, of which the first SHARED also go to dit, and to ours one by one

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from scipy import stats
 
-from rbcore import lm, lm_language, lm_models
-from rbcore.lm_train import Job, Recipe, batches, train
+from rbcore import lm
+from rbcore.lm import language as lm_language
+from rbcore.lm import models as lm_models
+from rbcore.lm.training import Job, Recipe, batches, train
 
 SEED = 20250424
 STUDENTS = 16

@@ -29,7 +29,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.expr import LinearForm, parse
+from rbcore.information.expr import LinearForm, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = {"rbcore": 5, "psitip (GLOP)": 3, "plain (scipy)": 1}
@@ -132,7 +132,7 @@ def psitip_provable(statement: str, given: Sequence[str]) -> bool:
 
 def our_provable(statement: str, given: Sequence[str]) -> bool:
     """The same by our prover, exact answer included."""
-    from rbcore.prove import Certificate, prove
+    from rbcore.information.prover import Certificate, prove
 
     return isinstance(prove(statement, given, search=False), Certificate)
 

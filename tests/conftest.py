@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rbcore import __main__ as commands
-from rbcore.execute import ROOT
+from rbcore.book import cli as commands
+from rbcore.book.execute import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbcore.agree import (
+from rbcore.book.agree import (
     Problem,
     disagreements,
     drift,
@@ -24,8 +24,8 @@ from rbcore.agree import (
     tolerance,
     write_pins,
 )
-from rbcore.ledger import MIME, Chapter, Claim, LedgerError, Value
-from rbcore.prose import Allowed
+from rbcore.book.ledger import MIME, Chapter, Claim, LedgerError, Value
+from rbcore.book.prose import Allowed
 
 EXACT = Value("gap", 0.25, ".2f", "nats", chapter="01-one")
 COUNT = Value("runs", 20, ",d", chapter="01-one")

@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from rbcore import audit, audit_checks, audit_cli, audit_planted, audit_report, audit_trial
-from rbcore.audit import Options
-from rbcore.audit_advice import QUESTIONS
-from rbcore.audit_planted import DEFECTS, SUBJECTS, notes, plant
-from rbcore.audit_read import InputError, Records
-from rbcore.execute import ROOT
+from rbcore import audit
+from rbcore.audit import Options, __main__, questions, trial
+from rbcore.audit import planted as audit_planted
+from rbcore.audit.advice import QUESTIONS
+from rbcore.audit.planted import DEFECTS, SUBJECTS, notes, plant
+from rbcore.audit.read.records import InputError, Records
+from rbcore.audit.report import write
+from rbcore.book.execute import ROOT
 
 SMALL = {"anchors": 300, "synthetic": 600, "heldout": 300}
 
@@ -84,24 +86,24 @@ def test_what_cannot_be_planted_is_named(call):
 
 @pytest.mark.parametrize("defect", list(DEFECTS))
 def test_each_defect_is_found_and_named(defect):
-    found = audit_trial.findings(defect, 5)
+    found = trial.findings(defect, 5)
     assert DEFECTS[defect][0] in [one.id for one in found if one.verdict == "flagged"]
     flagged = next(one for one in found if one.id == DEFECTS[defect][0])
     assert flagged.advice and flagged.numbers and flagged.examples
 
 
 def test_clean_data_are_not_accused():
-    table = audit_trial.trials([None], range(3, 9))
+    table = trial.trials([None], range(3, 9))
     assert table.shape == (6, 8) and not table.any(axis=None)
 
 
 @pytest.mark.slow
 def test_what_the_data_sets_of_a_world_share_changes_no_answer():
     defects = [None, "wrong labels", "leakage", "low temperature"]
-    table = audit_trial.trials(defects, [4], {"leakage": 0.03})
+    table = trial.trials(defects, [4], {"leakage": 0.03})
     assert list(table.index) == [(defect or "none", 4) for defect in defects]
     for defect in defects[1:]:
-        alone = audit_trial.findings(defect, 4, 0.03 if defect == "leakage" else None)
+        alone = trial.findings(defect, 4, 0.03 if defect == "leakage" else None)
         flags = {one.id: one.verdict == "flagged" for one in alone if one.verdict != "not checked"}
         assert table.loc[(defect, 4)].to_dict() == flags
 
@@ -132,41 +134,41 @@ def flags(hits: dict[str, list[int]], n: int = 20) -> pd.DataFrame:
 
 
 def test_counts_are_those_of_the_question_that_should_name_the_defect():
-    counts = audit_trial.counts(flags({"none": [1, 2], "leakage": [19, 3]}))
+    counts = trial.counts(flags({"none": [1, 2], "leakage": [19, 3]}))
     assert counts.loc["none", ["sets", "named", "alone"]].tolist() == [20, 18, 18]
     assert counts.loc["leakage"].tolist() == [20, 19, 17, 19, 3]
 
 
 def test_a_rate_clears_its_margin_with_the_whole_interval():
-    assert audit_trial.above([20] * 7, [20] * 7, 0.7).holds  # 0.01 / 7 = 0.72 ** 20
-    assert not audit_trial.above([20] * 7, [20] * 7, 0.73).holds
-    mixed = audit_trial.above([20, 300], [20, 300], [0.5, 0.99])
+    assert trial.above([20] * 7, [20] * 7, 0.7).holds  # 0.01 / 7 = 0.72 ** 20
+    assert not trial.above([20] * 7, [20] * 7, 0.73).holds
+    mixed = trial.above([20, 300], [20, 300], [0.5, 0.99])
     assert not mixed.holds and mixed.value == 1 and mixed.ci[0] == pytest.approx(0.005 ** (1 / 300))
 
 
 def test_two_tables_agree_up_to_chance():
-    fresh, many = (audit_trial.counts(flags({"leakage": [k, 0]}, n)) for k, n in ((18, 20), (99, 100)))
-    assert audit_trial.agreement(fresh, many).holds
-    assert not audit_trial.agreement(audit_trial.counts(flags({"leakage": [12, 0]})), many).holds
+    fresh, many = (trial.counts(flags({"leakage": [k, 0]}, n)) for k, n in ((18, 20), (99, 100)))
+    assert trial.agreement(fresh, many).holds
+    assert not trial.agreement(trial.counts(flags({"leakage": [12, 0]})), many).holds
     with pytest.raises(ValueError, match="no cell"):
-        audit_trial.agreement(fresh, many.rename({"leakage": "other"}))
+        trial.agreement(fresh, many.rename({"leakage": "other"}))
 
 
 @pytest.mark.slow
 def test_the_record_is_written_read_and_complete(tmp_path):
     path = tmp_path / "record.json"
     arguments = ["--trials", "1", "--clean", "2", "--seed", "5", "--out", str(path), "--record"]
-    assert audit_trial.main(arguments) == 0
-    made, full, half = audit_trial.recorded(path)
+    assert trial.main(arguments) == 0
+    made, full, half = trial.recorded(path)
     assert full.sets.to_dict() == {"none": 2} | dict.fromkeys(DEFECTS, 1) and made["seed"] == 5
-    assert audit_trial.main(["--trials", "0", *arguments[4:]]) == 2
-    shown = audit_trial.recorded()
-    assert [list(x.index) for x in shown[1:]] == [["none", *DEFECTS], list(audit_trial.HALVED)]
+    assert trial.main(["--trials", "0", *arguments[4:]]) == 2
+    shown = trial.recorded()
+    assert [list(x.index) for x in shown[1:]] == [["none", *DEFECTS], list(trial.HALVED)]
     assert all(list(x.columns) == list(full.columns) for x in shown[1:]) and shown[0].keys() == made.keys()
 
 
 def test_the_same_seed_finds_the_same():
-    assert audit_trial.findings("leakage", 4, **SMALL) == audit_trial.findings("leakage", 4, **SMALL)
+    assert trial.findings("leakage", 4, **SMALL) == trial.findings("leakage", 4, **SMALL)
 
 
 # --- the checks ----------------------------------------------------------------------------------------------
@@ -176,20 +178,20 @@ def test_the_same_seed_finds_the_same():
 @settings(max_examples=60, deadline=None)
 def test_exceeds_is_a_test_and_a_margin(k, j):
     hits, usual = np.arange(60) < k, np.arange(60) < j
-    found = audit_checks.exceeds(hits, usual, 0.1)
+    found = questions.exceeds(hits, usual, 0.1)
     assert not found or k - j > 6
     if found:
         p_value = stats.fisher_exact([[k, 60 - k], [j, 60 - j]], alternative="greater").pvalue
-        assert p_value < 1 - audit_checks.LEVEL
+        assert p_value < 1 - questions.LEVEL
 
 
 def test_exceeds_accuses_equal_shares_rarely_and_finds_large_differences():
     rng, wrong = np.random.default_rng(2), 0
     for _ in range(2000):
         hits, usual = rng.random(300) < 0.05, rng.random(200) < 0.05
-        wrong += audit_checks.exceeds(hits, usual, 0.0)
-    assert wrong <= stats.binom.ppf(0.9999, 2000, 1 - audit_checks.LEVEL)
-    assert audit_checks.exceeds(rng.random(300) < 0.3, rng.random(200) < 0.05, 0.01)
+        wrong += questions.exceeds(hits, usual, 0.0)
+    assert wrong <= stats.binom.ppf(0.9999, 2000, 1 - questions.LEVEL)
+    assert questions.exceeds(rng.random(300) < 0.3, rng.random(200) < 0.05, 0.01)
 
 
 def test_the_task_repeats_itself_and_so_may_synthetic_data():
@@ -203,7 +205,7 @@ def test_the_task_repeats_itself_and_so_may_synthetic_data():
     def verdict(synth: list[str]) -> str:
         anchors = [str(t) for t in rng.choice(pool, size=600)]
         data = audit.prepare({"ANCHOR": records("ANCHOR", anchors), "SYNTH": records("SYNTH", synth)}, 1)
-        return audit_checks.repeats(data, rng).finding.verdict
+        return questions.repeats(data, rng).finding.verdict
 
     fresh = [str(t) for t in rng.choice(pool, size=2400)]
     assert verdict(fresh) == "clear"
@@ -245,7 +247,7 @@ def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     for one in result.numbers.values():
         low, high = one.estimate.ci
         assert low <= one.estimate.value <= high, one.id
-    path = audit_report.write(result, options.out)
+    path = write.write(result, options.out)
     stored = json.loads(path.with_suffix(".json").read_text())
     assert stored["numbers"].keys() == result.numbers.keys()
     assert stored["seconds"].keys() >= {"embed", "near-copies", "students"}
@@ -304,11 +306,11 @@ def test_the_command_writes_a_report_and_says_so(planted, finished, tmp_path, ca
     shutil.copytree(Path(finished[0].out) / "stages", out / "stages")  # what an audit of the same data has kept
     arguments = [part for name, path in planted.items() for part in (f"--{name}", path)]
     arguments += ["--label", "label", "--out", str(out)]
-    assert audit_cli.main(arguments) == 0
+    assert __main__.main(arguments) == 0
     said = capsys.readouterr().out
     assert "FLAGGED" in said and str(out / "report.html") in said and (out / "report.html").exists()
-    monkeypatch.setattr(audit_report, "write", lambda result, folder: out / "report.html")  # it is there already
-    assert audit_cli.main([*arguments, "--strict"]) == 3
+    monkeypatch.setattr(write, "write", lambda result, folder: out / "report.html")  # it is there already
+    assert __main__.main([*arguments, "--strict"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -325,7 +327,7 @@ def test_the_command_writes_a_report_and_says_so(planted, finished, tmp_path, ca
 def test_a_bad_option_is_one_line(planted, tmp_path, capsys, monkeypatch, change, message):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     options = {f"--{name}": path for name, path in planted.items()} | {"--out": str(tmp_path / "out")} | change
-    assert audit_cli.main([part for pair in options.items() for part in pair]) == 1
+    assert __main__.main([part for pair in options.items() for part in pair]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert not (tmp_path / "out" / "report.html").exists()
@@ -334,7 +336,7 @@ def test_a_bad_option_is_one_line(planted, tmp_path, capsys, monkeypatch, change
 def test_a_file_where_the_report_should_go_is_refused(planted, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     arguments = ["--anchor", planted["anchor"], "--synth", planted["synth"], "--out", str(tmp_path / "out")]
-    assert audit_cli.main(arguments) == 1
+    assert __main__.main(arguments) == 1
     assert "name a folder" in capsys.readouterr().err
     assert (tmp_path / "out").read_text() == "mine"
 
@@ -350,7 +352,7 @@ def test_hostile_records_are_shown_and_not_run(tmp_path):
     options = Options(str(tmp_path / "a.jsonl"), str(tmp_path / "s.jsonl"), out=str(tmp_path / "<b>out"))
     result = audit.run(options, quiet=True, keep=False)
     assert "anchor-copies" in result.flagged
-    page = audit_report.write(result, options.out).read_text()
+    page = write.write(result, options.out).read_text()
     assert "&lt;script&gt;" in page and "<script" not in page and "<img src=x" not in page and "<b>out" not in page
 
 
@@ -367,7 +369,7 @@ def test_a_killed_audit_goes_on_where_it_was(planted, tmp_path):
     process.wait()
     before = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
     assert "questions.npz" in before and not (tmp_path / "out" / "report.html").exists()
-    assert audit_cli.main(call[3:]) == 0  # here, which saves the start of another process
+    assert __main__.main(call[3:]) == 0  # here, which saves the start of another process
     assert (tmp_path / "out" / "report.html").exists()
     assert all((kept / name).stat().st_mtime_ns == at for name, at in before.items())
 

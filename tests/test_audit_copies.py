@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from rbcore import audit_copies
-from rbcore.audit_copies import between, within, words
+from rbcore.audit import copies as audit_copies
+from rbcore.audit.copies import between, within, words
 
 TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=12).map(" ".join), max_size=14)
 
@@ -134,7 +134,7 @@ def test_a_search_that_is_cut_short_says_so(monkeypatch):
 
 def test_the_same_in_every_process():
     code = (
-        "import numpy as np; from rbcore.audit_copies import within; rng = np.random.default_rng(4);"
+        "import numpy as np; from rbcore.audit.copies import within; rng = np.random.default_rng(4);"
         "print(within([' '.join(rng.choice(list('abcd'), size=8)) for _ in range(300)]).of.tolist())"
     )
     shown = {

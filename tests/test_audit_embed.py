@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rbcore import lm_small
-from rbcore.audit_embed import EmbedError, embed
-from rbcore.audit_planted import notes
+from rbcore.audit.embed import EmbedError, embed
+from rbcore.audit.planted import notes
+from rbcore.lm import small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -74,7 +74,7 @@ def encoder(one_thread, tmp_path_factory) -> str:
     from transformers import BertConfig, BertModel
 
     folder = tmp_path_factory.mktemp("encoder")
-    tokenizer = lm_small.tokenizer()
+    tokenizer = small.tokenizer()
     tokenizer.pad_token = tokenizer.eos_token
     tokenizer.save_pretrained(folder / "bert")
     config = BertConfig(
@@ -90,8 +90,8 @@ def encoder(one_thread, tmp_path_factory) -> str:
 
 
 def test_a_sentence_encoder_of_ones_own_takes_its_place(encoder):
-    sea = lm_small.sentences(np.random.default_rng(0), "sea", 30)
-    farm = lm_small.sentences(np.random.default_rng(0), "farm", 20)
+    sea = small.sentences(np.random.default_rng(0), "sea", 30)
+    farm = small.sentences(np.random.default_rng(0), "farm", 20)
     points = embed({"ANCHOR": sea, "SYNTH": farm}, np.random.default_rng(0), encoder)
     assert points["ANCHOR"].shape == (30, 16) and points["SYNTH"].shape == (20, 16)
     assert np.allclose(

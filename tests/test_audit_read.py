@@ -24,9 +24,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rbcore import audit_arrow, audit_formats, audit_read
-from rbcore.audit_read import LONGEST, MIN, Fields, InputError, Records, fingerprint, read, together
-from rbcore.audit_source import shown
+from rbcore.audit.read import arrow, formats
+from rbcore.audit.read import records as audit_read
+from rbcore.audit.read.records import LONGEST, MIN, Fields, InputError, Records, fingerprint, read, together
+from rbcore.audit.read.source import shown
 
 TEXTS = [f"text {i}" for i in range(30)]
 FORMATS = (".jsonl", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".csv.gz")
@@ -662,7 +663,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
 
 
 def test_paths_that_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_arrow.DataSet, "_from_hub", lambda self: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(arrow.DataSet, "_from_hub", lambda self: pytest.fail("the hub was asked"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     for missing in ("a.jsonl", "data/a.csv", "data/a", "a/b/c", "./a", "~/no such", "/no/such", "x" * 5000, "a.b",
@@ -793,7 +794,7 @@ def test_names_of_formats_do_not_read_the_working_folder(saved, monkeypatch, nam
 @pytest.mark.parametrize("name", ["owner/name", "name", "owner/data-v1.0", "owner_1/na.me"])
 def test_names_that_the_hub_is_asked_for(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    assert audit_formats.locate("SYNTH", name) == ("hub", name)
+    assert formats.locate("SYNTH", name) == ("hub", name)
     assert fingerprint(name) != fingerprint(name, "test") != fingerprint(name, "test", "en")
 
 

@@ -18,11 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import audit_alt, audit_figures, audit_numbers, audit_page, audit_report, audit_words, figures
-from rbcore.audit_report import html as page_of
-from rbcore.audit_report import summary, write
-from rbcore.audit_result import Finding, Number, Result
-from rbcore.estimate_base import Estimate, share
+from rbcore import figures
+from rbcore.audit.report import alt, words
+from rbcore.audit.report import figures as audit_figures
+from rbcore.audit.report import numbers as audit_numbers
+from rbcore.audit.report import page as audit_page
+from rbcore.audit.report import write as audit_report
+from rbcore.audit.report.write import html as page_of
+from rbcore.audit.report.write import summary, write
+from rbcore.audit.result import Finding, Number, Result
+from rbcore.estimate.base import Estimate, share
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -254,7 +259,7 @@ def test_a_report_is_harmless_ordered_and_says_what_it_found(report):
     assert "2 of 16 numbers are not to be trusted" in text
     for finding in made().findings:
         assert finding.title in text and finding.sentence in text and finding.advice in text
-        assert audit_words.chapter(finding.chapter) in text
+        assert words.chapter(finding.chapter) in text
     assert parsed.tags.count("svg") == parsed.tags.count("figcaption") == 6
     labels = [value for tag, key, value in parsed.attributes if (tag, key) == ("svg", "aria-label")]
     assert len(labels) == 6 and all(re.search(r"\d", label) for label in labels)
@@ -464,14 +469,11 @@ def test_limits_are_rounded_to_the_safe_side(limit, side):
 
 
 def test_titles_of_chapters_are_those_of_the_notebooks():
-    for path in sorted((audit_words.ROOT / "notebooks").glob("*.md")):
-        if path.stem in audit_words.CHAPTERS:
-            assert audit_words.chapter(path.stem).endswith(f", {audit_words.CHAPTERS[path.stem]}")
-    assert (
-        audit_words.chapter("10-faithfulness-diversity-collapse")
-        == "chapter 10, Faithfulness, diversity, collapse"
-    )
-    assert audit_words.chapter("A-primer").startswith("appendix A, ")
+    for path in sorted((words.ROOT / "notebooks").glob("*.md")):
+        if path.stem in words.CHAPTERS:
+            assert words.chapter(path.stem).endswith(f", {words.CHAPTERS[path.stem]}")
+    assert words.chapter("10-faithfulness-diversity-collapse") == "chapter 10, Faithfulness, diversity, collapse"
+    assert words.chapter("A-primer").startswith("appendix A, ")
 
 
 def luminance(colour: str) -> float:
@@ -509,7 +511,7 @@ def test_a_waterfall_stands_on_the_bars_before_and_marks_the_true_steps(styled):
     assert any(line.get_linestyle() == "--" and line.get_xdata()[0] == 0.203 for line in ax.lines)
     arrows = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == ">"]
     assert np.allclose(arrows, [0.133, 0.26])
-    text = audit_alt.alt("waterfall", series)
+    text = alt.alt("waterfall", series)
     assert (
         "task divergence charges at least 0.081 for a true step of 0.041" in text and "true risk is 0.203" in text
     )
@@ -522,17 +524,17 @@ def test_a_map_draws_every_point_and_names_what_is_marked(styled):
     assert counts == [[600, 1200, 120, 100], [600, 500], [600, 200]]
     named = {text.get_text() for text in figure.legends[0].get_texts()}
     assert {"anchors", "synthetic", "off-task", "near-duplicates"} <= named
-    text = audit_alt.alt("map", series)
+    text = alt.alt("map", series)
     assert "600 anchors, 1,200 synthetic" in text and "120 by off-task" in text
 
 
 def test_students_are_judged_by_their_intervals(styled):
     series = made().series["students"]
-    assert [audit_alt.effects(one) for one in series] == ["worse", "better", "undecided"]
+    assert [alt.effects(one) for one in series] == ["worse", "better", "undecided"]
     axes = audit_figures.students(series).axes[0]
     points = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "ov^"]
     assert np.allclose(sorted(points), sorted(one["difference"][0] for one in series))
-    assert "synthetic alone 1.92 [1.42, 2.42], worse" in audit_alt.alt("students", series)
+    assert "synthetic alone 1.92 [1.42, 2.42], worse" in alt.alt("students", series)
 
 
 def test_a_curve_and_a_plane_show_their_numbers(styled):
@@ -545,19 +547,19 @@ def test_a_curve_and_a_plane_show_their_numbers(styled):
     points = {tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() in audit_figures.MARKS}
     assert points == {(one["faithfulness"][0], one["diversity"][0]) for one in series["plane"]}
     assert all(box.has_xerr and box.has_yerr for box in ax.containers)
-    assert "SYNTH (data): faithfulness 0.870 [0.840, 0.890]" in audit_alt.alt("plane", series["plane"])
+    assert "SYNTH (data): faithfulness 0.870 [0.840, 0.890]" in alt.alt("plane", series["plane"])
 
 
 def test_intervals_show_trusted_shares_in_per_cent(styled):
     result = made()
     ax = audit_figures.intervals(result).axes[0]
     shown = [box.lines[0].get_xdata()[0] for box in ax.containers]
-    keys = [key for _, ids in audit_alt.shares(result) for key in ids]
+    keys = [key for _, ids in alt.shares(result) for key in ids]
     assert keys == ["repeats", "repeats-equal", "repeats-usual", "label-disagreement", "label-usual",
                     "anchor-copies", "anchor-twins"]  # fmt: skip
     assert np.allclose(shown, [100 * result.numbers[key].estimate.value for key in keys])
     with pytest.raises(ValueError, match="no picture"):
-        audit_alt.alt("pie", result)
+        alt.alt("pie", result)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rbcore.audit_stages import Stages
+from rbcore.audit.stages import Stages
 
 
 def made(progress) -> dict:

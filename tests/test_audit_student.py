@@ -7,9 +7,9 @@ from sklearn.covariance import LedoitWolf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from rbcore import audit_student
-from rbcore.audit_student import UNIFORM, Arm, Data, arms, curve, difference, steps, train, welch
-from rbcore.ngram import Ngram
+from rbcore.audit import student as audit_student
+from rbcore.audit.student import UNIFORM, Arm, Data, arms, curve, difference, steps, train, welch
+from rbcore.estimate.ngram import Ngram
 
 
 def blobs(rng, n, shift=0.0, labels=("x", "y", "z")):

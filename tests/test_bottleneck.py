@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import bottleneck, process
-from rbcore.expr import parse
-from rbcore.finite import Joint
-from rbcore.generalization import gibbs
-from rbcore.process import World
+from rbcore.information.expr import parse
+from rbcore.information.finite import Joint
+from rbcore.theory import bottleneck, process
+from rbcore.theory.generalization import gibbs
+from rbcore.theory.process import World
 
 PRIOR = tuple(np.array([3, 2, 1, 1, 1, 1, 1, 2]) / 12)
 worlds = st.builds(

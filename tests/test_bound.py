@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import bound, process
-from rbcore.finite import Joint, random_channel, random_pmf, tv
-from rbcore.generalization import erm, gibbs
+from rbcore.information.finite import Joint, random_channel, random_pmf, tv
+from rbcore.theory import bound, process
+from rbcore.theory.generalization import erm, gibbs
 
 WORLD = process.World(strictness=2.0, noise=0.3)
 LOSS = process.loss()

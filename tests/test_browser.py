@@ -14,7 +14,7 @@ import pytest
 from browser import executable, launched, settle
 from playwright.sync_api import Browser, Page, expect
 
-from rbcore.execute import ROOT, notebooks
+from rbcore.book.execute import ROOT, notebooks
 
 pytestmark = [
     pytest.mark.book,

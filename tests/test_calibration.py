@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rbcore import calibration, calibration_table, estimate, estimate_information
-from rbcore import calibration_worlds as worlds
-from rbcore.calibration import Cell, Method, agreement, frame, grid, measure, run
-from rbcore.calibration_table import Row, Table, consult, judge, reached
-from rbcore.estimate_base import Estimate
+from rbcore import estimate
+from rbcore.estimate import calibration, information
+from rbcore.estimate import table as calibration_table
+from rbcore.estimate import worlds as worlds
+from rbcore.estimate.base import Estimate
+from rbcore.estimate.calibration import Cell, Method, agreement, frame, grid, measure, run
+from rbcore.estimate.table import Row, Table, consult, judge, reached
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -358,9 +360,9 @@ def pair(n: int, d: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
 def test_the_public_estimators_are_the_raw_ones_with_the_tables_word() -> None:
     x, y = pair(500, 1, 0.5)
     found = estimate.ksg(x, y)
-    assert found == estimate_information.ksg(x, y) and found.trusted
+    assert found == information.ksg(x, y) and found.trusted
     x, y = pair(500, 5, 2.0)
-    found, raw = estimate.ksg(x, y), estimate_information.ksg(x, y)
+    found, raw = estimate.ksg(x, y), information.ksg(x, y)
     assert (found.value, found.ci) == (raw.value, raw.ci) and raw.warning in found.warning
     assert "instead of 95% at n=500, d=5" in found.warning
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 from sklearn.metrics import mutual_info_score
 
-from rbcore import calibration_worlds as worlds
+from rbcore.estimate import worlds as worlds
 
 
 @pytest.mark.parametrize("spread", [0.7, 2.0, 4.0])

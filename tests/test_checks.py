@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbcore import checks
-from rbcore.finite import Joint
+from rbcore.information import verify
+from rbcore.information.finite import Joint
 
 NUMBERS = st.floats(-100, 100)
 ARRAYS = st.lists(NUMBERS, min_size=1, max_size=5).map(np.array)
@@ -93,14 +94,14 @@ def test_increasing_refuses_what_is_no_sequence(bad):
     ],
 )
 def test_identity_is_exact_and_for_every_distribution(statement, holds):
-    check = checks.identity(statement)
+    check = verify.identity(statement)
     assert (check.holds, check.kind, check.tolerance) == (holds, "proved", 0.0)
     assert (check.value == 0) == holds
 
 
 def test_an_inequality_is_no_identity():
     with pytest.raises(ValueError, match="written with '='"):
-        checks.identity("H(A) >= 0")
+        verify.identity("H(A) >= 0")
 
 
 @pytest.mark.parametrize(
@@ -113,25 +114,25 @@ def test_an_inequality_is_no_identity():
     ],
 )
 def test_satisfied_and_violated_are_opposites(statement, joint, slack):
-    good, broken = checks.satisfied(statement, joint), checks.violated(statement, joint)
+    good, broken = verify.satisfied(statement, joint), verify.violated(statement, joint)
     assert good.holds == (slack >= 0) == (not broken.holds)
     assert good.value == broken.value == pytest.approx(slack, abs=1e-12)
 
 
 def test_slack_is_compared_with_the_tolerance():
     for excess, holds in ((1e-9, True), (-1e-9, False)):
-        check = checks.satisfied("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess)
+        check = verify.satisfied("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess)
         assert check.holds is holds
-        assert checks.violated("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess).holds is not holds
+        assert verify.violated("I(A;B) <= 0.5 H(A)", COPY, tol=LOG2 / 2 + excess).holds is not holds
 
 
 def test_one_bad_model_of_a_batch_decides():
     noise = np.array([0.0, 0.1, 0.5])
     flip = np.stack([np.stack([1 - noise, noise]), np.stack([noise, 1 - noise])])
     batch = Joint.chain([("A", np.full((2, 3), 0.5)), ("B", flip)])
-    assert checks.satisfied("I(A;B) <= H(A)", batch).holds
-    assert not checks.satisfied("I(A;B) <= 0.9 H(A)", batch).holds
-    assert checks.violated("I(A;B) <= 0.9 H(A)", batch).holds
+    assert verify.satisfied("I(A;B) <= H(A)", batch).holds
+    assert not verify.satisfied("I(A;B) <= 0.9 H(A)", batch).holds
+    assert verify.violated("I(A;B) <= 0.9 H(A)", batch).holds
 
 
 # --- statistical checks ------------------------------------------------------------------------------
@@ -254,10 +255,10 @@ def test_a_level_is_a_probability(level):
 
 def test_proved_holds_with_its_assumption_and_not_without():
     """Data processing has a certificate given the chain, and none without it; a false constant has none either."""
-    held = checks.proved("I(S;X) <= I(S;P)", ["S -> P -> X"])
+    held = verify.proved("I(S;X) <= I(S;P)", ["S -> P -> X"])
     assert held.holds and held.kind == "proved"
-    assert not checks.proved("I(S;X) <= I(S;P)").holds
-    assert not checks.proved("I(S;X) <= 0.99 I(S;P)", ["S -> P -> X"]).holds
+    assert not verify.proved("I(S;X) <= I(S;P)").holds
+    assert not verify.proved("I(S;X) <= 0.99 I(S;P)", ["S -> P -> X"]).holds
 
 
 # --- medians ----------------------------------------------------------------------------------------

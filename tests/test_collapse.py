@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multinomial
 
-from rbcore import checks, lm, lm_loop
-from rbcore import collapse as c
-from rbcore.finite import kl
-from rbcore.gmm_theory import estimation_kl_reverse
-from rbcore.lm_train import Recipe
+from rbcore import checks, lm
+from rbcore.gmm.theory import estimation_kl_reverse
+from rbcore.information.finite import kl
+from rbcore.lm import loop as lm_loop
+from rbcore.lm.training import Recipe
+from rbcore.theory import collapse as c
 
 LAW = np.array([0.5, 0.3, 0.15, 0.05])
 FITS = np.arange(7)

@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.special import rel_entr
 
-from rbcore import contraction
-from rbcore.contraction import behind_layers, beside, eta_kl, eta_tv, gaussian_kl, gaussian_tv, le_cam, samples
-from rbcore.finite import KINDS, PmfError, random_channel, random_pmf
+from rbcore.information.finite import KINDS, PmfError, random_channel, random_pmf
+from rbcore.theory import contraction
+from rbcore.theory.contraction import (
+    behind_layers,
+    beside,
+    eta_kl,
+    eta_tv,
+    gaussian_kl,
+    gaussian_tv,
+    le_cam,
+    samples,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 rates = st.floats(0.0, 1.0)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbcore.diagram import atoms, information_diagram
-from rbcore.finite import Joint, random_joint
+from rbcore.information.diagram import atoms, information_diagram
+from rbcore.information.finite import Joint, random_joint
 
 FAIR = [0.5, 0.5]
 XOR = Joint("A", FAIR).extend("B", FAIR).extend("C", np.bitwise_xor, given="A,B")

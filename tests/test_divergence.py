@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from rbcore import divergence
-from rbcore.finite import PmfError, kl, random_pmf, tv
-from rbcore.posttrain import account, brier_risk, expected_excess, post_train
+from rbcore.information.finite import PmfError, kl, random_pmf, tv
+from rbcore.theory import divergence
+from rbcore.theory.posttrain import account, brier_risk, expected_excess, post_train
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -12,9 +12,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from rbcore import estimate_divergence as divergence
-from rbcore import estimate_kernel as kernel
-from rbcore.estimate_divergence import (
+from rbcore.estimate import divergence as divergence
+from rbcore.estimate import kernel as kernel
+from rbcore.estimate.divergence import (
     event_masses,
     expected_for_same_law,
     kl_ratio,

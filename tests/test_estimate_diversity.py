@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rbcore import estimate_kernel as kernel
-from rbcore.estimate_diversity import distinct_n, nn_entropy, tokens, vendi
+from rbcore.estimate import kernel as kernel
+from rbcore.estimate.diversity import distinct_n, nn_entropy, tokens, vendi
 
 SEED = 20250424
 

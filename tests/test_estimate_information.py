@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
 
-from rbcore import estimate_information as info
-from rbcore import estimate_kernel as kernel
-from rbcore.estimate_information import gaussian_mi, hsic, ksg
+from rbcore.estimate import information as info
+from rbcore.estimate import kernel as kernel
+from rbcore.estimate.information import gaussian_mi, hsic, ksg
 
 SEED = 20250424
 seeds = st.integers(0, 2**32 - 1)

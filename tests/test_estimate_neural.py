@@ -7,8 +7,8 @@ import pytest
 import torch
 from test_estimate_information import gaussian_pair, information
 
-from rbcore import estimate_neural as neural
-from rbcore.estimate_neural import infonce, smile
+from rbcore.estimate import neural as neural
+from rbcore.estimate.neural import infonce, smile
 
 SEED = 20250424
 pytestmark = pytest.mark.usefixtures("one_thread")

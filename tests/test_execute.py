@@ -25,8 +25,8 @@ import nbformat
 import psutil
 import pytest
 
-from rbcore.__main__ import main
-from rbcore.execute import (
+from rbcore.book.cli import main
+from rbcore.book.execute import (
     ROOT,
     ExecutionError,
     Job,
@@ -37,7 +37,7 @@ from rbcore.execute import (
     notebooks,
     parse_parameters,
 )
-from rbcore.surroundings import kernel_folder
+from rbcore.book.kernels import kernel_folder
 
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -444,7 +444,7 @@ def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Pat
     source = chapter(
         tmp_path,
         "01-a",
-        "import random\nfrom rbcore.ledger import record\nrandom.seed(seed)",
+        "import random\nfrom rbcore.book.ledger import record\nrandom.seed(seed)",
         "print({'some', 'words', 'of', 'a', 'set'})",
         "record('drawn', random.random(), fmt='.3f')",
     )

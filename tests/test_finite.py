@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cityblock
 from scipy.stats import entropy as scipy_entropy
 
-from rbcore.expr import ExpressionError, parse, parse_form
-from rbcore.finite import (
+from rbcore.information.expr import ExpressionError, parse, parse_form
+from rbcore.information.finite import (
     Joint,
     PmfError,
     check_channel,

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import generalization as gen
-from rbcore import process
-from rbcore.finite import Joint, PmfError, random_channel, random_pmf
-from rbcore.generalization import erm, gibbs, learn, xu_raginsky
+from rbcore.information.finite import Joint, PmfError, random_channel, random_pmf
+from rbcore.theory import generalization as gen
+from rbcore.theory import process
+from rbcore.theory.generalization import erm, gibbs, learn, xu_raginsky
 
 seeds = st.integers(0, 2**32 - 1)
 COIN = 1 - np.eye(2)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import ggmi, process
-from rbcore.expr import parse
-from rbcore.finite import Joint
-from rbcore.process import World
+from rbcore.information.expr import parse
+from rbcore.information.finite import Joint
+from rbcore.theory import ggmi, process
+from rbcore.theory.process import World
 
 INFORMED = tuple(0.9 * np.asarray(World().task) + 0.1 / 8)
 worlds = st.builds(

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rbcore import checks
-from rbcore.gmm_cells import Cells, box, cells, chances, compare, draw, histogram_kl, price, self_kl, stray
-from rbcore.gmm_released import histogram_gap
-from rbcore.gmm_world import Setting, mixtures, simulate
+from rbcore.gmm.cells import Cells, box, cells, chances, compare, draw, histogram_kl, price, self_kl, stray
+from rbcore.gmm.released import histogram_gap
+from rbcore.gmm.world import Setting, mixtures, simulate
 
 CLOUDS = st.integers(0, 10_000).map(
     lambda s: np.random.default_rng(s).standard_normal((2, 300, 2)) * [3, 1] + s % 7

@@ -12,8 +12,8 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 from rbcore import checks
-from rbcore.gmm_em import fit, kmeans
-from rbcore.gmm_loops import cholesky, exp
+from rbcore.gmm.em import fit, kmeans
+from rbcore.gmm.loops import cholesky, exp
 
 
 def data(seed: int, n: int, k: int, d: int) -> np.ndarray:

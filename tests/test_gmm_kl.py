@@ -12,9 +12,9 @@ from scipy.special import logsumexp, xlogy
 from scipy.stats import multivariate_normal, norm
 
 from rbcore import checks
-from rbcore.gmm_em import Mixtures
-from rbcore.gmm_kl import divergences, kl, kl_gaussians, kl_separated, label_entropy, log_density
-from rbcore.gmm_world import Setting, mixtures, simulate
+from rbcore.gmm.density import divergences, kl, kl_gaussians, kl_separated, label_entropy, log_density
+from rbcore.gmm.em import Mixtures
+from rbcore.gmm.world import Setting, mixtures, simulate
 
 
 def random_mixture(rng: np.random.Generator, k: int, d: int, B: int = 1, spread: float = 3.0) -> Mixtures:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rbcore import checks
-from rbcore import gmm_released as engine
-from rbcore.gmm_released import histogram_gap, normal_pairs, random_bits
-from rbcore.gmm_world import Setting, mixtures, simulate
+from rbcore.gmm import released as engine
+from rbcore.gmm.released import histogram_gap, normal_pairs, random_bits
+from rbcore.gmm.world import Setting, mixtures, simulate
 
 
 def fresh_state(seed: int) -> np.ndarray:

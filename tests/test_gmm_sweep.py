@@ -15,9 +15,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from rbcore import gmm_sweep
-from rbcore.gmm import Setting, panels, summarize, sweep
-from rbcore.gmm_sweep import evaluate
+from rbcore.gmm import Setting, panels, summarize, sweep, sweeps
+from rbcore.gmm.sweeps import evaluate
 
 GRID = [Setting(L=2), Setting(L=3, covariance="wishart"), Setting(K=3, concentration=2.0)]
 QUICK = {"rounds": 2, "points": 50}
@@ -60,7 +59,7 @@ def test_a_checkpoint_is_not_computed_again(table, tmp_path, monkeypatch):
         asked.extend((setting, r) for r in repeats)
         return evaluate(setting, repeats, *args, **how)
 
-    monkeypatch.setattr(gmm_sweep, "evaluate", counted)
+    monkeypatch.setattr(sweeps, "evaluate", counted)
     whole = sweep(GRID, 6, seed=1, checkpoint=tmp_path / "c", **QUICK)
     assert len(asked) == len(set(asked)) == 18 - 6
     same(whole, table)
@@ -212,5 +211,5 @@ def test_too_few_rows_have_no_interval():
 
 
 def test_documentation_shows_each_backend():
-    text = Path(gmm_sweep.__file__).read_text()
+    text = Path(sweeps.__file__).read_text()
     assert "register_ray" in text and 'parallel_config("dask")' in text

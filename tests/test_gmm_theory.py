@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from rbcore import checks
-from rbcore.finite import Joint
-from rbcore.gmm_kl import divergences, kl_gaussians, kl_separated
-from rbcore.gmm_theory import (
+from rbcore.gmm.density import divergences, kl_gaussians, kl_separated
+from rbcore.gmm.theory import (
     anchor_kl,
     estimation_kl,
     estimation_kl_reverse,
@@ -19,7 +18,8 @@ from rbcore.gmm_theory import (
     separated_gap,
     synthetic_kl,
 )
-from rbcore.gmm_world import Setting, simulate
+from rbcore.gmm.world import Setting, simulate
+from rbcore.information.finite import Joint
 
 
 @pytest.mark.parametrize(("d", "n"), [(1, 6), (2, 20), (2, 50), (5, 40)])

@@ -10,8 +10,8 @@ import pytest
 from scipy.linalg import sqrtm
 
 from rbcore import checks
-from rbcore.gmm_theory import mean_variance
-from rbcore.gmm_world import Setting, configuration_seed, covariances, factors, mixtures, simulate
+from rbcore.gmm.theory import mean_variance
+from rbcore.gmm.world import Setting, configuration_seed, covariances, factors, mixtures, simulate
 
 
 def test_released_covariance_is_what_numpy_draws_from_an_unsymmetric_product():

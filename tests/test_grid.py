@@ -57,8 +57,8 @@ TRAINING = """
 import hashlib, sys
 import numpy as np, torch
 from rbcore import lm_models
-from rbcore.lm_language import create
-from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm.language import create
+from rbcore.lm.training import Job, Recipe, train
 torch.set_num_threads(1)
 language = create(np.random.default_rng(1))
 starts = [lm_models.create(language.vocabulary, lm_models.Size(), [np.random.default_rng(i)]) for i in range(4)]
@@ -67,7 +67,8 @@ done = train([Job(start, data, i) for i, start in enumerate(starts)], Recipe(100
 digest = hashlib.sha256()
 for value in done.models.parameters.values():
     digest.update(value.numpy().tobytes())
-print(torch.backends.cpu.get_cpu_capability(), digest.hexdigest(), hashlib.sha256(done.losses.tobytes()).hexdigest())
+losses = hashlib.sha256(done.losses.tobytes())
+print(torch.backends.cpu.get_cpu_capability(), digest.hexdigest(), losses.hexdigest())
 """
 
 

@@ -11,11 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbcore import checks, ledger
+from rbcore import checks
+from rbcore.book import ledger
+from rbcore.book.ledger import MIME, Claim, LedgerError, Value, claim, collect, fill, record
 from rbcore.checks import Check
-from rbcore.estimate_base import Estimate
-from rbcore.expr import ExpressionError
-from rbcore.ledger import MIME, Claim, LedgerError, Value, claim, collect, fill, record
+from rbcore.estimate.base import Estimate
+from rbcore.information.expr import ExpressionError
 
 OK, BAD = checks.at_most(0, 1), checks.at_most(1, 0)
 

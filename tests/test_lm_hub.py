@@ -17,9 +17,10 @@ from scipy import stats
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from rbcore import lm_hub, lm_hub_cli, lm_ranks
-from rbcore.execute import ROOT
-from rbcore.lm_hub import Experiment, compare, log_losses, run, synthesize, texts
+from rbcore.book.execute import ROOT
+from rbcore.lm import hub
+from rbcore.lm.hub import __main__, ranks
+from rbcore.lm.hub.experiment import Experiment, compare, log_losses, run, synthesize, texts
 
 datasets = pytest.importorskip("datasets")
 pytest.importorskip("accelerate")
@@ -73,7 +74,7 @@ def test_curation_keeps_new_texts_that_the_verifier_likes(experiment):
 
 
 def test_log_losses_are_those_of_each_text_alone(experiment):
-    tokenizer, model = lm_hub.load(experiment.model)
+    tokenizer, model = hub.load(experiment.model)
     rows = texts(experiment, 1).held_out[:5]
     found = log_losses(experiment, model, rows)
     for row, loss in zip(rows, found, strict=True):
@@ -96,7 +97,7 @@ def test_the_whole_experiment_runs_resumes_and_finds_what_anchors_teach(experime
     assert (taught.low, taught.high) == pytest.approx((interval.low, interval.high))
     both = compare(table, "base", "anchors")
     assert both.low < both.value < both.high
-    monkeypatch.setattr(lm_hub, "train_student", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(hub, "train_student", lambda *_: pytest.fail("trained again"))
     assert run(experiment, [2], tmp_path)["loss"].tolist() == table[table["seed"] == 2]["loss"].tolist()
 
 
@@ -131,15 +132,13 @@ def test_a_folder_of_text_files_is_a_data_set(experiment):
 def test_texts_too_long_for_the_student_are_refused(experiment):
     bad = dataclasses.replace(experiment, tokens=63)
     with pytest.raises(ValueError, match="a text and its two ends need 65 tokens, the model reads 64"):
-        lm_hub.train_student(bad, ["w1 w2"], 1)
+        hub.train_student(bad, ["w1 w2"], 1)
 
 
 def test_a_run_killed_while_it_writes_leaves_finished_seeds_and_nothing_that_is_taken_for_one(
     experiment, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(
-        lm_hub, "_one_seed", lambda _, seed, __: pd.DataFrame({"seed": [seed], "loss": [seed / 2]})
-    )
+    monkeypatch.setattr(hub, "_one_seed", lambda _, seed, __: pd.DataFrame({"seed": [seed], "loss": [seed / 2]}))
     child = os.fork()
     if child == 0:  # this process writes the first seed and dies in the middle of the second
         whole = pd.DataFrame.to_parquet
@@ -177,7 +176,7 @@ def options(experiment: Experiment, **change: object) -> list[str]:
 
 
 def test_every_field_is_an_option_with_its_type_and_default(experiment):
-    parse = lm_hub_cli.parser()
+    parse = __main__.parser()
     names = {field.name for field in dataclasses.fields(Experiment)}
     given = vars(parse.parse_args(options(experiment)))
     assert set(given) == names | {"seeds", "folder", "level"}
@@ -205,24 +204,24 @@ def test_every_field_is_an_option_with_its_type_and_default(experiment):
     ],
 )
 def test_a_refused_experiment_says_why_in_one_line(experiment, change, reason, capsys, monkeypatch):
-    monkeypatch.setattr(lm_hub_cli, "_keep_libraries_quiet", lambda: None)
+    monkeypatch.setattr(__main__, "_keep_libraries_quiet", lambda: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     change = {name: str(value).format(Path(experiment.dataset).parent) for name, value in change.items()}
-    assert lm_hub_cli.main(options(experiment, **change)) == 1
+    assert __main__.main(options(experiment, **change)) == 1
     said = capsys.readouterr()
     (line,) = [line for line in said.err.splitlines() if line.startswith("error: ")]
     assert reason in line and "Traceback" not in said.err and not said.out
 
 
 def test_the_first_process_speaks_for_all_and_bars_are_for_a_terminal(monkeypatch, capsys):
-    assert lm_ranks.first(lambda: 3, "cpu") == 3 and lm_ranks.leads() and lm_ranks.count() == 1
-    with lm_ranks.bar("note", 2, "step") as bar:
+    assert ranks.first(lambda: 3, "cpu") == 3 and ranks.leads() and ranks.count() == 1
+    with ranks.bar("note", 2, "step") as bar:
         bar.update(2)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     for disabled, shown in (("1", False), ("0", True)):
         monkeypatch.setenv("TQDM_DISABLE", disabled)
-        with lm_ranks.bar("note", 2, "step") as bar:
+        with ranks.bar("note", 2, "step") as bar:
             bar.update(2)
         assert ("note" in capsys.readouterr().err) is shown
 
@@ -235,7 +234,7 @@ def test_two_processes_of_accelerate_find_what_one_finds(experiment, tmp_path):
     # without GPUs `--multi_gpu` starts processes of the CPU; `--cpu` would start one, unless MPI helps
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["--main_process_port", "0", "-m", "rbcore.lm_hub", *words]
+    launch += ["--main_process_port", "0", "-m", "rbcore.lm.hub", *words]
     variables = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
     done = subprocess.run(
         launch, env=os.environ | variables, cwd=ROOT, capture_output=True, text=True, timeout=240
@@ -246,8 +245,8 @@ def test_two_processes_of_accelerate_find_what_one_finds(experiment, tmp_path):
     assert sorted(path.suffix for path in (tmp_path / "two").iterdir()) == [".parquet"]
     assert two.drop(columns="loss").equals(alone.drop(columns="loss"))
     np.testing.assert_allclose(two["loss"], alone["loss"], rtol=2e-4)
-    assert done.stdout.splitlines() == ["2 processes shared every batch", *lm_hub_cli.report(two).splitlines()]
-    gaps = lm_hub_cli.comparisons(two)
+    assert done.stdout.splitlines() == ["2 processes shared every batch", *__main__.report(two).splitlines()]
+    gaps = __main__.comparisons(two)
     assert gaps["gap"].tolist()[:4] == [
         "base - anchors",
         "base - synthetic",

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rbcore.finite import entropy, kl
-from rbcore.lm_language import (
+from rbcore.information.finite import entropy, kl
+from rbcore.lm.language import (
     Language,
     corrupt,
     create,

@@ -11,11 +11,11 @@ import torch
 from scipy import stats
 from scipy.special import log_softmax, softmax
 
-from rbcore import lm_models
-from rbcore.finite import entropy, kl, tv
-from rbcore.lm_language import Language, create, documents, task_law
-from rbcore.lm_models import Ensemble, Size, join, log_probs, next_law, sample
-from rbcore.lm_prompt import (
+from rbcore.information.finite import entropy, kl, tv
+from rbcore.lm import models
+from rbcore.lm.language import Language, create, documents, task_law
+from rbcore.lm.models import Ensemble, Size, join, log_probs, next_law, sample
+from rbcore.lm.prompt import (
     Curation,
     Prompt,
     answers,
@@ -27,7 +27,7 @@ from rbcore.lm_prompt import (
     prompt_information,
     tag_law,
 )
-from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm.training import Job, Recipe, train
 
 TONGUE = create(np.random.default_rng(0), skills=2, letters=2, length=1, skew=0.5)  # 7 tokens, 5 after BOS
 STRINGS = np.array([(TONGUE.bos, *s) for s in itertools.product(range(7), repeat=5)])
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ensemble(n: int = 1, vocabulary: int = 7, size: Size = SIZE, seed: int = 0) -> Ensemble:
-    return lm_models.create(vocabulary, size, np.random.default_rng(seed).spawn(n))
+    return models.create(vocabulary, size, np.random.default_rng(seed).spawn(n))
 
 
 @functools.cache
@@ -82,7 +82,7 @@ def numpy_gpt2(parameters: dict[str, np.ndarray], tokens: np.ndarray, heads: int
 def brute(model: Ensemble, context: np.ndarray = NONE[0], temperature: float = 1.0) -> np.ndarray:
     """The probability of each of all STRINGS after `context`, without torch."""
     (own,) = model.unstacked()
-    own = {name: value.numpy() for name, value in own.items() if name != lm_models.HEAD}
+    own = {name: value.numpy() for name, value in own.items() if name != models.HEAD}
     c, prefixes = len(context), STRINGS[::7, :-1]
     whole = np.hstack([np.broadcast_to(context, (len(prefixes), c)), prefixes])
     logits = numpy_gpt2(own, whole, model.module.config.n_head)[:, c:] / temperature
@@ -104,7 +104,7 @@ def test_exact_kl_is_brute_force_over_all_strings_without_torch():
     assert law.sum() == pytest.approx(1) and law[TONGUE.correct(STRINGS)].sum() > 0.2
     for skills in ([0], [1, 0]):
         target = dense(TONGUE, skills, task_law(TONGUE, skills))
-        found = lm_models.kl(model, TONGUE, skills)
+        found = models.kl(model, TONGUE, skills)
         assert found.total[0] == pytest.approx(float(kl(target, law)), abs=1e-5)
         tags = np.array([law[STRINGS[:, 1] == s + 2].sum() for s in skills])
         assert found.tag[0] == pytest.approx(-np.log(tags * len(skills)).mean(), abs=1e-5)

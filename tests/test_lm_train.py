@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from rbcore import lm_models, lm_train
-from rbcore.lm_language import create
-from rbcore.lm_models import Ensemble, Size, join, log_probs
-from rbcore.lm_train import Job, Recipe, batches, checkpoints, train
+from rbcore.lm import models, training
+from rbcore.lm.language import create
+from rbcore.lm.models import Ensemble, Size, join, log_probs
+from rbcore.lm.training import Job, Recipe, batches, checkpoints, train
 
 TONGUE = create(np.random.default_rng(0), skills=3, letters=3, length=2)
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def start(seed: int = 0, heads: int = 2) -> Ensemble:
-    return lm_models.create(TONGUE.vocabulary, Size(16, 1, heads, TONGUE.tokens), [np.random.default_rng(seed)])
+    return models.create(TONGUE.vocabulary, Size(16, 1, heads, TONGUE.tokens), [np.random.default_rng(seed)])
 
 
 def jobs(n: int) -> list[Job]:
@@ -93,7 +93,7 @@ def test_snapshots_are_shorter_runs_of_the_same_schedule():
     same(found.snapshots[9], found.models)
     same(found.snapshots[0], join([start(), start()]))
     assert not torch.equal(
-        found.snapshots[4].parameters[lm_models.EMBEDDING], found.models.parameters[lm_models.EMBEDDING]
+        found.snapshots[4].parameters[models.EMBEDDING], found.models.parameters[models.EMBEDDING]
     )
 
 
@@ -102,7 +102,7 @@ import sys, torch
 torch.set_num_threads(1)
 sys.path.insert(0, "tests")
 from test_lm_train import LONG, jobs
-from rbcore.lm_train import train
+from rbcore.lm.training import train
 train(jobs(3), LONG, stack=2, checkpoint=sys.argv[1], every=20)
 """
 LONG = Recipe(400, 4, keep=(10,))
@@ -135,7 +135,7 @@ def test_a_finished_stack_is_not_trained_again(tmp_path, monkeypatch):
     files = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.pt")}
     assert len(files) == 2
     next(iter(files)).with_name(f".{next(iter(files)).name}.123").write_bytes(b"half a file")
-    monkeypatch.setattr(lm_train, "loss", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "loss", lambda *_: pytest.fail("trained again"))
     again = train(jobs(3), recipe, stack=2, checkpoint=tmp_path)
     same(again.models, first.models)
     same(again.snapshots[3], first.snapshots[3])

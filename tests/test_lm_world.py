@@ -9,10 +9,11 @@ import pytest
 import torch
 from scipy import stats
 
-from rbcore import lm, lm_bound
-from rbcore.finite import kl
-from rbcore.finite import tv as total_variation
-from rbcore.lm_train import Recipe
+from rbcore import lm
+from rbcore.information.finite import kl
+from rbcore.information.finite import tv as total_variation
+from rbcore.lm import bound as lm_bound
+from rbcore.lm.training import Recipe
 
 SMALL = lm.Setup(
     own=2, open=4, letters=3, length=2, topic=2, typos=0.1, base=lm.Size(16, 1, 2), generator=lm.Size(16, 1, 2),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore.ngram import END, Ngram, Spelling, tokenize
+from rbcore.estimate.ngram import END, Ngram, Spelling, tokenize
 
 WORDS = st.sampled_from(["a", "b", "ab", "ba", "c", ".", "é"])
 TEXTS = st.lists(st.lists(WORDS, max_size=6).map(" ".join), min_size=1, max_size=8)

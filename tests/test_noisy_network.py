@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from rbcore import noisy_network
-from rbcore.noisy_network import DTYPE, NoisyNetworks, ceiling, circle, error, information, train
+from rbcore.theory import noisy_network
+from rbcore.theory.noisy_network import DTYPE, NoisyNetworks, ceiling, circle, error, information, train
 
 
 @pytest.fixture(autouse=True)

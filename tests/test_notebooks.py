@@ -8,7 +8,7 @@ import lint_notebooks
 import nbformat
 import pytest
 
-from rbcore.execute import ROOT, Job, default_parameters, notebooks, read
+from rbcore.book.execute import ROOT, Job, default_parameters, notebooks, read
 
 CHAPTERS = notebooks(ROOT)
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from rbcore.plain import authors, plain, titles
+from rbcore.book.downloads import authors, plain, titles
 
 TEXT = textwrap.dedent(
     r"""

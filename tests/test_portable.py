@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rbcore import portable, seeds
-from rbcore.__main__ import main
-from rbcore.agree import gather, pins_of
-from rbcore.execute import ROOT, Job, execute, notebooks
+from rbcore.book.cli import main
+from rbcore.book import portable, seeds
+from rbcore.book.agree import gather, pins_of
+from rbcore.book.execute import ROOT, Job, execute, notebooks
 
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -29,7 +29,7 @@ seed = 1
 ```{code-cell} ipython3
 import os, pathlib
 from rbcore import checks
-from rbcore.ledger import claim, record
+from rbcore.book.ledger import claim, record
 with open("../ran", "a") as ran:
     print(seed, file=ran)
 """

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore import checks, process
-from rbcore.finite import entropy
-from rbcore.process import World
+from rbcore import checks
+from rbcore.information.finite import entropy
+from rbcore.theory import process
+from rbcore.theory.process import World
 
 
 def by_hand(world: World) -> dict[tuple[int, int, int, int, int], float]:
@@ -81,7 +82,7 @@ def test_simulation_is_a_function_of_its_generator():
 def test_every_world_is_a_generation_process(anchors, strictness, noise, learning):
     """Any parameters give a normalized Markov chain in which the prompt is a function of the anchors."""
     model = process.chain(World(anchors=anchors, strictness=strictness, noise=noise, learning=learning))
-    from rbcore.expr import parse
+    from rbcore.information.expr import parse
 
     assert parse("S -> P -> X -> G -> W").holds(model, tol=1e-9)
     assert model.H("P", "S") == pytest.approx(0, abs=1e-9)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbcore.ledger import LedgerError
-from rbcore.prose import Allowed, book_texts, load_allowed, prose_lines, quotes, typed_numbers
+from rbcore.book.ledger import LedgerError
+from rbcore.book.prose import Allowed, book_texts, load_allowed, prose_lines, quotes, typed_numbers
 
 
 def prose_of(text: str) -> list[tuple[int, str]]:

@@ -11,10 +11,10 @@ from bench_prove import apart, plainly_provable, python_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rbcore import shannon
-from rbcore.expr import ExpressionError, Statement, latex, parse
-from rbcore.finite import Joint, random_chain, random_channel, random_joint, random_pmf
-from rbcore.prove import (
+from rbcore.information import shannon
+from rbcore.information.expr import ExpressionError, Statement, latex, parse
+from rbcore.information.finite import Joint, random_chain, random_channel, random_joint, random_pmf
+from rbcore.information.prover import (
     Certificate,
     Step,
     Unprovable,
@@ -24,8 +24,8 @@ from rbcore.prove import (
     sharpest,
     simplest_between,
 )
-from rbcore.refute import Counterexample, find_counterexample, is_polymatroid, write
-from rbcore.shannon import Program, ProverError, Quantity, _solve
+from rbcore.information.refute import Counterexample, find_counterexample, is_polymatroid, write
+from rbcore.information.shannon import Program, ProverError, Quantity, _solve
 
 BIT = np.log(2)
 

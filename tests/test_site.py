@@ -14,11 +14,11 @@ import nbformat
 import pytest
 import yaml
 
-from rbcore import portable, site
-from rbcore.__main__ import PINS, check, jobs_of, main
-from rbcore.agree import gather, read_pins
-from rbcore.execute import ROOT, Job, default_parameters, execute, notebooks
-from rbcore.ledger import MIME, Chapter, collect
+from rbcore.book.cli import PINS, check, jobs_of, main
+from rbcore.book import portable, site
+from rbcore.book.agree import gather, read_pins
+from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks
+from rbcore.book.ledger import MIME, Chapter, collect
 
 RECORD = {"name": "half", "value": 0.5, "fmt": ".2f", "unit": "bits", "kind": "exact"}
 CLAIM = {"id": "half-is-half", "sentence": "It is {val}`half`.", "kind": "exact", "verdict": "holds"}
@@ -275,7 +275,7 @@ seed = 1
 
 ```{code-cell} ipython3
 from rbcore import checks
-from rbcore.ledger import claim, record
+from rbcore.book.ledger import claim, record
 record("half", 0.5, fmt=".2f", unit="bits")
 claim("half-is-half", "It is {val}`half`.", checks.equal(0.5, 1 / 2))
 ```

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rbcore import prose
+from rbcore.book import prose
 
 pytestmark = pytest.mark.book
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,13 +24,13 @@ PARTS = ("rbcore", "notebooks", "book", "requirements.lock", "README.md", "pypro
 AGAIN = """
 import json, sys
 from pathlib import Path
-from rbcore import __main__
+from rbcore.book import cli
 root = Path.cwd()
-assert Path(__main__.__file__).is_relative_to(root)
-chapters = __main__.run_chapters(root)[1]
-wrong, moved = __main__.compare(root, chapters)
+assert Path(cli.__file__).is_relative_to(root)
+chapters = cli.run_chapters(root)[1]
+wrong, moved = cli.compare(root, chapters)
 Path("found.json").write_text(json.dumps([p._asdict() for p in [*wrong, *moved]]))
-sys.exit(__main__.check(root, chapters))
+sys.exit(cli.check(root, chapters))
 """
 
 
@@ -137,14 +137,14 @@ def insert_line(book: Book, file: str, after: int, line: str) -> int:
 
 
 def false_predicate(book: Book) -> Expected:
-    file, name, call = a_claim(book, "checks.satisfied(")
-    book.edit(file, lambda t: t.replace(call, call.replace("checks.satisfied(", "checks.violated(")))
+    file, name, call = a_claim(book, "verify.satisfied(")
+    book.edit(file, lambda t: t.replace(call, call.replace("verify.satisfied(", "verify.violated(")))
     return "claim", name, book.pins["claims"][name]["sentence"], lambda p: p["fresh"].startswith("fails")
 
 
 def weaker_predicate(book: Book) -> Expected:
-    file, name, call = a_claim(book, "checks.satisfied(")
-    end = closing(call, call.index("checks.satisfied(")) - 1
+    file, name, call = a_claim(book, "verify.satisfied(")
+    end = closing(call, call.index("verify.satisfied(")) - 1
     book.edit(file, lambda t: t.replace(call, f"{call[:end]}, tol=0.001{call[end:]}"))
     return "claim", name, book.pins["claims"][name]["sentence"], lambda p: "tol=0.001" in p["fresh"]
 
@@ -169,7 +169,9 @@ def other_seed(book: Book) -> Expected:
 
 def other_formula(book: Book) -> Expected:
     """The expected excess risk takes the forecasts for a little less smooth than they are."""
-    book.edit("rbcore/posttrain.py", lambda t: t.replace("(n * law + smoothing)", "(n * law + 0.99 * smoothing)"))
+    book.edit(
+        "rbcore/theory/posttrain.py", lambda t: t.replace("(n * law + smoothing)", "(n * law + 0.99 * smoothing)")
+    )
     return "value", "*", "", lambda p: p["pinned"] != p["fresh"] and f"`{p['name']}`" in p["sentence"]
 
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_prove import THEORY
 
-from rbcore import falsify as falsify_module
-from rbcore.expr import parse
-from rbcore.falsify import Sides, falsify, random_models, sides, twins
-from rbcore.finite import Joint
-from rbcore.prove import prove
-from rbcore.shannon import ProverError, read
-from rbcore.theorem import SOURCES, theorem, verified
+from rbcore.information import falsify as falsify_module
+from rbcore.information.expr import parse
+from rbcore.information.falsify import Sides, falsify, random_models, sides, twins
+from rbcore.information.finite import Joint
+from rbcore.information.prover import prove
+from rbcore.information.shannon import ProverError, read
+from rbcore.information.theorems import SOURCES, theorem, verified
 
 BIT = math.log(2)
 CHAIN = "S -> P -> X -> G -> W"

@@ -27,11 +27,11 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from rbcore import seeds
-from rbcore.agree import tolerance
-from rbcore.expr import ExpressionError, parse
-from rbcore.expr import latex as expression
-from rbcore.ledger import MARK, Claim, Value
+from rbcore.book import seeds
+from rbcore.book.agree import tolerance
+from rbcore.book.ledger import MARK, Claim, Value
+from rbcore.information.expr import ExpressionError, parse
+from rbcore.information.expr import latex as expression
 
 logger = logging.getLogger(__name__)
 SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}

@@ -16,9 +16,9 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
-from rbcore.notation import NOTATION
-from rbcore.plain import MACROS
-from rbcore.site import DOWNLOADS
+from rbcore.book.downloads import MACROS
+from rbcore.book.site import DOWNLOADS
+from rbcore.information.notation import NOTATION
 
 
 def header_buttons(

@@ -1,8 +1,9 @@
 """The page "What holds, and under what": every proved statement with what stands behind it.
 
-``{theorems}`` lists what the notebooks' :class:`rbcore.theorem.Theorem` claims stored: the statement and its
-assumptions, the certificate, a counterexample for each assumption that is needed, the random models, the twin.
-Each certificate and counterexample is verified once more while the page is built, in exact arithmetic.
+``{theorems}`` lists what the notebooks' :class:`rbcore.information.theorems.Theorem` claims stored: the
+statement and its assumptions, the certificate, a counterexample for each assumption that is needed, the random
+models, the twin. Each certificate and counterexample is verified once more while the page is built, in exact
+arithmetic.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from rbcore import fulltier
-from rbcore.expr import parse
-from rbcore.ledger import Claim
-from rbcore.notation import latex_name
-from rbcore.prove import Certificate
-from rbcore.refute import Counterexample
-from rbcore.theorem import SOURCES, verified
+from rbcore.book import full_tier
+from rbcore.book.ledger import Claim
+from rbcore.information.expr import parse
+from rbcore.information.notation import latex_name
+from rbcore.information.prover import Certificate
+from rbcore.information.refute import Counterexample
+from rbcore.information.theorems import SOURCES, verified
 
 logger = logging.getLogger(__name__)
 BIT = math.log(2)
@@ -42,7 +43,7 @@ class TheoremsDirective(SphinxDirective):
         stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
         record = Path(self.env.srcdir) / "falsified.json"
         self.env.note_dependency(str(record))
-        long = fulltier.read(record)
+        long = full_tier.read(record)
         lines: list[str] = []
         chapter = ""
         for id, payload in stored.items():
@@ -84,7 +85,7 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     tight = f"; the smaller side reaches {_percent(min(ratios))} of the larger" if ratios else ""
     yield f"{payload['models']:,} random models: smallest slack {_bits(payload['slack'])}{tight}."
     certificate = payload["certificate"]
-    if entry := long.get(fulltier.key(certificate["statement"], certificate["given"])):
+    if entry := long.get(full_tier.key(certificate["statement"], certificate["given"])):
         yield f"Full tier, {entry['date']}: {entry['models']:,} models, smallest slack {_bits(entry['slack'])}."
     yield from _twins(payload)
     yield ""

@@ -10,10 +10,13 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from rbcore import audit, audit_embed, audit_read, audit_report
-from rbcore.audit import Options
-from rbcore.audit_embed import EmbedError
-from rbcore.audit_read import InputError
+from rbcore import audit
+from rbcore.audit import embed
+from rbcore.audit.embed import EmbedError
+from rbcore.audit.read import records
+from rbcore.audit.read.records import InputError
+from rbcore.audit.report import write
+from rbcore.audit.runner import Options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = Options(**given)
         _check(options)
-        if options.embed != audit_embed.DEFAULT or not all(map(os.path.isfile, options.sources().values())):
+        if options.embed != embed.DEFAULT or not all(map(os.path.isfile, options.sources().values())):
             _keep_libraries_quiet()  # an audit of files does not load them
         result = audit.run(options)
-        path = audit_report.write(result, options.out)
+        path = write.write(result, options.out)
     except (InputError, EmbedError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -61,16 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: finished stages are kept; the same command goes on from there", file=sys.stderr)
         return 130
-    print(audit_report.summary(result))
+    print(write.summary(result))
     print(f"report: {path}\nnumbers: {path.with_suffix('.json')}")
     return 3 if strict and result.flagged else 0
 
 
 def _check(options: Options) -> None:
     """Raise InputError for options that cannot be used, before anything is read."""
-    if options.seed < 0 or options.limit < audit_read.MIN:
+    if options.seed < 0 or options.limit < records.MIN:
         raise InputError(
-            f"SEED is not negative, LIMIT at least {audit_read.MIN}: got {options.seed} and {options.limit}"
+            f"SEED is not negative, LIMIT at least {records.MIN}: got {options.seed} and {options.limit}"
         )
     out = Path(options.out)
     if out.exists() and not out.is_dir():
@@ -91,3 +94,7 @@ def _keep_libraries_quiet() -> None:
     of_transformers.set_verbosity_error()
     of_transformers.disable_progress_bar()
     datasets.disable_progress_bars()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

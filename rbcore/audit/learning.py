@@ -1,7 +1,7 @@
 """What small students make of the data: held-out losses of anchors, synthetic data and mixtures, what they imply.
 
 Texts train n-gram models (of label and text, where labels exist), labelled vectors a classifier, other vectors a
-Gaussian; see :mod:`rbcore.audit_student`.  Synthetic records that nearly copy a held-out one are left out, so that
+Gaussian; see :mod:`rbcore.audit.student`.  Synthetic records that nearly copy a held-out one are left out, so that
 no student is scored on what it has read.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from rbcore import audit_student
-from rbcore.audit_advice import QUESTIONS
-from rbcore.audit_checks import LEVEL
-from rbcore.audit_measures import plain
-from rbcore.audit_prepared import Prepared
-from rbcore.audit_result import Finding, Number
-from rbcore.audit_student import Arm, Data, Kind, Step
-from rbcore.estimate_base import Estimate
+from rbcore.audit import student
+from rbcore.audit.advice import QUESTIONS
+from rbcore.audit.measures import plain
+from rbcore.audit.prepared import Prepared
+from rbcore.audit.questions import LEVEL
+from rbcore.audit.result import Finding, Number
+from rbcore.audit.student import Arm, Data, Kind, Step
+from rbcore.estimate.base import Estimate
 
 TRAINED_ON = 20_000  # records of one origin, at most
 SCORED_ON = 5000  # held-out records, at most
@@ -40,14 +40,14 @@ def learn(data: Prepared, rng: Generator) -> dict[str, Any]:
         why = f"Each part needs {LEAST} records that are no copies of held-out ones."
         finding = _finding("students", "not checked", why, ())
         return {"numbers": [], "findings": [asdict(finding)], "series": {}}
-    arms = audit_student.arms(kind, parts["anchor"], parts["synth"], parts["heldout"])
+    arms = student.arms(kind, parts["anchor"], parts["synth"], parts["heldout"])
     numbers, students = _compared(arms)
     numbers += _gain(kind, parts, rng)
     findings = [_students(arms)]
     series: dict[str, Any] = {"students": students, "curve": _curves(kind, parts, rng)}
     seen, fresh = _halves(parts["synth"], rng)
-    steps = audit_student.steps(kind, seen, fresh, parts.get("raw"), parts["heldout"], bounded=True)
-    own = audit_student.steps(kind, *_halves(parts["anchor"], rng), None, parts["heldout"], bounded=True)
+    steps = student.steps(kind, seen, fresh, parts.get("raw"), parts["heldout"], bounded=True)
+    own = student.steps(kind, *_halves(parts["anchor"], rng), None, parts["heldout"], bounded=True)
     series["steps"] = [{"name": s.name, "role": s.role, "estimate": asdict(s.estimate)} for s in steps]
     series["unit"] = "loss in [0, 1]" if kind == "vectors" else "error rate"
     more = _kept(steps, own, seen.size)
@@ -138,7 +138,7 @@ def _halves(data: Data, rng: Generator) -> tuple[Data, Data]:
 def _compared(arms: Sequence[Arm]) -> tuple[list[Number], list[dict[str, Any]]]:
     numbers, students = [], []
     for arm in arms:
-        risk, difference = arm.risk(), audit_student.difference(arm, arms[0])
+        risk, difference = arm.risk(), student.difference(arm, arms[0])
         tag = f"{round(100 * arm.ratio)}"
         numbers.append(Number(f"loss-{tag}", f"held-out loss of a student: {arm.name}", risk))
         if arm is not arms[0]:
@@ -151,9 +151,9 @@ def _compared(arms: Sequence[Arm]) -> tuple[list[Number], list[dict[str, Any]]]:
 def _students(arms: Sequence[Arm]) -> Finding:
     others = arms[1:]
     each = 1 - 2 * (1 - LEVEL)  # one side; all of them have to be worse, so the level needs no correction
-    worse = all(audit_student.difference(arm, arms[0], each).ci[0] > 0 for arm in others)
+    worse = all(student.difference(arm, arms[0], each).ci[0] > 0 for arm in others)
     best = min(others, key=lambda arm: float(arm.losses.mean()))
-    change = audit_student.difference(best, arms[0])
+    change = student.difference(best, arms[0])
     sentence = (
         f"The best student with synthetic data ({best.name}) has a held-out loss of {best.losses.mean():.3g} nats "
         f"per record, anchors alone {arms[0].losses.mean():.3g}: a change of {change.value:+.3g} "
@@ -167,11 +167,11 @@ def _students(arms: Sequence[Arm]) -> Finding:
 def _gain(kind: Kind, parts: Parts, rng: Generator) -> list[Number]:
     """What synthetic records teach about their own law beyond the anchors, on records that no student has seen."""
     seen, fresh = _halves(parts["synth"], rng)
-    labels = audit_student.all_labels(*parts.values()) if kind == "labels" else None
-    taught = audit_student.train(kind, seen, labels=labels).losses(fresh)
-    before = audit_student.train(kind, parts["anchor"], labels=labels).losses(fresh)
+    labels = student.all_labels(*parts.values()) if kind == "labels" else None
+    taught = student.train(kind, seen, labels=labels).losses(fresh)
+    before = student.train(kind, parts["anchor"], labels=labels).losses(fresh)
     arms = [Arm("before", 0.0, before), Arm("taught", 1.0, taught)]
-    gained = audit_student.difference(arms[0], arms[1])
+    gained = student.difference(arms[0], arms[1])
     numbers = [
         Number("gain-beyond", "what a student of synthetic data knows of them beyond a student of anchors", gained)
     ]
@@ -186,7 +186,7 @@ def _curves(kind: Kind, parts: Parts, rng: Generator) -> list[dict[str, Any]]:
     for name, key in (("anchors", "anchor"), ("synthetic", "synth")):
         size = parts[key].size
         sizes = sorted({*(int(size / 2**i) for i in range(6) if size / 2**i >= LEAST), size})
-        for point in audit_student.curve(kind, parts[key], parts["heldout"], sizes, rng, REPEATS):
+        for point in student.curve(kind, parts[key], parts["heldout"], sizes, rng, REPEATS):
             low, high = point.risk.ci
             rows.append({"data": name, "size": point.size, "loss": point.risk.value, "low": low, "high": high})
     return rows
@@ -224,7 +224,7 @@ def _given(data: Prepared) -> list[Number]:
     if held is None or held.losses is None:
         return []
     arms = [Arm("anchors", 0.0, held.losses[:, 0]), Arm("synthetic", 1.0, held.losses[:, 1])]
-    change = audit_student.difference(arms[1], arms[0])
+    change = student.difference(arms[1], arms[0])
     return [Number("given-losses", "your losses: the synthetic model's less the anchors' model's", change)]
 
 

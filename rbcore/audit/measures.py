@@ -15,9 +15,9 @@ from numpy.random import Generator
 from sklearn.decomposition import PCA
 
 from rbcore import checks, estimate
-from rbcore.audit_prepared import Prepared
-from rbcore.audit_result import Number
-from rbcore.estimate_base import Estimate
+from rbcore.audit.prepared import Prepared
+from rbcore.audit.result import Number
+from rbcore.estimate.base import Estimate
 
 MOST = 5000  # records of an input that an estimator sees, at most
 

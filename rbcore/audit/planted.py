@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from rbcore.audit_read import Records
-from rbcore.finite import entropy as finite_entropy
+from rbcore.audit.read.records import Records
+from rbcore.information.finite import entropy as finite_entropy
 
 SUBJECTS = {
     "garden": (

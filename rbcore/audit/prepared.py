@@ -11,9 +11,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from rbcore.audit_copies import Copies
-from rbcore.audit_read import Records
-from rbcore.ngram import Ngram
+from rbcore.audit.copies import Copies
+from rbcore.audit.read.records import Records
+from rbcore.estimate.ngram import Ngram
 
 NEIGHBOURS = 5  # of the surprise of vectors
 

@@ -17,11 +17,11 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from rbcore.audit_advice import QUESTIONS
-from rbcore.audit_prepared import Prepared
-from rbcore.audit_result import Finding, Number
-from rbcore.audit_student import welch
-from rbcore.estimate_base import Estimate, share
+from rbcore.audit.advice import QUESTIONS
+from rbcore.audit.prepared import Prepared
+from rbcore.audit.result import Finding, Number
+from rbcore.audit.student import welch
+from rbcore.estimate.base import Estimate, share
 
 LEVEL = 0.999  # of each one-sided statement
 MARGIN = 0.01  # a share of copies beyond the usual one that is worth a word

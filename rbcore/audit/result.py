@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from rbcore.estimate_base import Estimate
+from rbcore.estimate.base import Estimate
 
 Verdict = Literal["flagged", "clear", "not checked"]
 

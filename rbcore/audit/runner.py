@@ -8,7 +8,7 @@ or, in Python,
     result.flagged
 
 `run` reads the inputs, embeds all records by one map, looks for near-copies, asks the questions of
-:mod:`rbcore.audit_checks`, measures, trains small students, and writes the report.
+:mod:`rbcore.audit.questions`, measures, trains small students, and writes the report.
 """
 
 from __future__ import annotations
@@ -22,22 +22,17 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from rbcore import (
-    audit_checks,
-    audit_copies,
-    audit_embed,
-    audit_learning,
-    audit_measures,
-    audit_prepared,
-    audit_read,
-)
-from rbcore.audit_checks import Outcome
-from rbcore.audit_copies import Copies
-from rbcore.audit_measures import numbers_of, plain
-from rbcore.audit_prepared import Prepared
-from rbcore.audit_read import Fields, InputError, Records
-from rbcore.audit_result import Finding, Result
-from rbcore.audit_stages import Kept, Stages
+from rbcore.audit import copies as audit_copies
+from rbcore.audit import embed as audit_embed
+from rbcore.audit import learning, measures, prepared, questions
+from rbcore.audit.copies import Copies
+from rbcore.audit.measures import numbers_of, plain
+from rbcore.audit.prepared import Prepared
+from rbcore.audit.questions import Outcome
+from rbcore.audit.read import records as audit_read
+from rbcore.audit.read.records import Fields, InputError, Records
+from rbcore.audit.result import Finding, Result
+from rbcore.audit.stages import Kept, Stages
 
 ALIKE = 0.8  # Jaccard similarity from which texts are near-copies
 DRAWN = 1500  # points of an input in the map, at most
@@ -160,11 +155,11 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
         }
 
     answers = numbers("questions", judged)
-    apart = numbers("distances", lambda rng: {"numbers": plain(audit_measures.distances(data, rng))})
+    apart = numbers("distances", lambda rng: {"numbers": plain(measures.distances(data, rng))})
     shape = numbers("support", lambda rng: dict(zip(("numbers", "plane"), _support(data, rng), strict=True)))
-    varied = numbers("diversity", lambda rng: {"numbers": plain(audit_measures.diversity(data, rng))})
+    varied = numbers("diversity", lambda rng: {"numbers": plain(measures.diversity(data, rng))})
     told = numbers("information", lambda rng: {"numbers": plain(_information(data, rng, options))})
-    learned = numbers("students", lambda rng: audit_learning.learn(data, rng))
+    learned = numbers("students", lambda rng: learning.learn(data, rng))
     found = [
         *numbers_of(answers["numbers"]),
         *numbers_of(apart["numbers"]),
@@ -178,7 +173,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     series = {
         "map": _map(data, answers["named"], _rng(options.seed, "map")),
         "plane": shape["plane"],
-        **audit_learning.pictures(learned["series"], by_id),
+        **learning.pictures(learned["series"], by_id),
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
     inputs = [_about(one) for one in records.values()]
@@ -232,12 +227,12 @@ def prepare(
 
     kept = stages.run("near-copies", copies)
     found = {pair: Copies(*(kept["|".join([*pair, k])] for k in Copies._fields)) for pair in _pairs(records)}
-    fitted, fresh = audit_prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
+    fitted, fresh = prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
     same = "ANCHOR" in known and np.array_equal(fitted, like.fitted)
     seen = {name: like.surprise[name] for name in known} if same else {}
     new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
-    surprise = stages.run("surprise", lambda go: seen | audit_prepared.surprise(new, points, fitted))
-    families = {name: audit_prepared.families(found[name, name]) for name in records}
+    surprise = stages.run("surprise", lambda go: seen | prepared.surprise(new, points, fitted))
+    families = {name: prepared.families(found[name, name]) for name in records}
     return Prepared(records, points, families, found, fitted, fresh, surprise)
 
 
@@ -265,8 +260,8 @@ def _pairs(records: Mapping[str, Records]) -> list[tuple[str, str]]:
 
 
 def check(data: Prepared, rng: Generator) -> list[Outcome]:
-    """The answers to all questions of :mod:`rbcore.audit_checks`."""
-    return [ask(data, rng) for ask in audit_checks.CHECKS]
+    """The answers to all questions of :mod:`rbcore.audit.questions`."""
+    return [ask(data, rng) for ask in questions.CHECKS]
 
 
 def _content(one: Records) -> Any:
@@ -279,14 +274,14 @@ def _rng(seed: int, stage: str) -> Generator:
 
 
 def _support(data: Prepared, rng: Generator) -> tuple[Any, Any]:
-    numbers, plane = audit_measures.support(data, rng)
+    numbers, plane = measures.support(data, rng)
     return plain(numbers), plane
 
 
 def _information(data: Prepared, rng: Generator, options: Options) -> list[Any]:
     asked = {name: list(one.prompts) for name, one in data.records.items() if one.prompts is not None}
     prompts = {name: audit_embed.embed({name: texts}, rng)[name] for name, texts in asked.items()}
-    return audit_measures.information_gain(data) + audit_measures.dependence(data, prompts, rng, options.seed)
+    return measures.information_gain(data) + measures.dependence(data, prompts, rng, options.seed)
 
 
 def _map(data: Prepared, named: Mapping[str, list[int]], rng: Generator) -> dict[str, Any]:
@@ -321,15 +316,7 @@ def _code() -> str:
     """What the stages' results depend on besides inputs and options: the modules of this package that they use."""
     import hashlib
 
-    here = Path(__file__).parent
-    used = [here / "ngram.py", *sorted(here.glob("audit*.py")), *sorted(here.glob("estimate*.py"))]
-    used += [here / "calibration.json"]
+    core = Path(__file__).parents[1]
+    used = [p for room in ("audit", "estimate") for p in sorted((core / room).rglob("*.py"))]
+    used += [core / "estimate" / "calibration.json"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in used if path.exists())).hexdigest()
-
-
-if __name__ == "__main__":
-    import sys
-
-    from rbcore.audit_cli import main
-
-    sys.exit(main())

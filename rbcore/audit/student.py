@@ -2,7 +2,7 @@
 
 A student is post-trained in seconds, so that an audit can compare training sets by what they are for:
 
-* ``"texts"``: the n-gram model of :mod:`rbcore.ngram`; with labels it is joint in label and text;
+* ``"texts"``: the n-gram model of :mod:`rbcore.estimate.ngram`; with labels it is joint in label and text;
 * ``"labels"``: multinomial logistic regression of the label on the vector.  The law it predicts is mixed with a
   share :data:`UNIFORM` of the uniform law on all labels of the comparison, so that a label that the training set
   lacks costs a finite loss, ``-ln(UNIFORM / labels)`` at most;
@@ -27,8 +27,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from rbcore import checks
-from rbcore.estimate_base import Estimate
-from rbcore.ngram import Ngram
+from rbcore.estimate.base import Estimate
+from rbcore.estimate.ngram import Ngram
 
 Kind = Literal["texts", "labels", "vectors"]
 NAME = "student-loss"

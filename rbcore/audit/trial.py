@@ -1,7 +1,7 @@
 """How often the audit finds what was planted, names it, and accuses clean data.
 
     found = trials([None, "leakage"], range(20))       # a row for each audit
-    python -m rbcore.audit_trial --record              # all defects, a hundred times each, for the chapter
+    python -m rbcore.audit.trial --record              # all defects, a hundred times each, for the chapter
 
 The chapter audits some data sets of each kind whenever it runs.  `audit_trials.json` records many more, on other
 seeds, with the date and the versions that they were made with; :func:`agreement` compares the two.
@@ -29,14 +29,14 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from rbcore import audit
-from rbcore.audit_planted import DEFECTS, STRENGTHS, Planted, clean, spoil
-from rbcore.audit_prepared import Prepared
-from rbcore.audit_result import Finding
+from rbcore.audit.planted import DEFECTS, STRENGTHS, Planted, clean, spoil
+from rbcore.audit.prepared import Prepared
+from rbcore.audit.result import Finding
 from rbcore.checks import Check
-from rbcore.estimate_base import share
+from rbcore.estimate.base import share
 
 CONTROL = "none"
-PATH = Path(__file__).with_name("audit_trials.json")
+PATH = Path(__file__).with_name("trials.json")
 SEED, TRIALS, CLEAN = 100_000, 100, 300  # of the record: its first seed, data sets of each defect, clean ones
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
 HALVED = {
@@ -48,7 +48,7 @@ HALVED = {
 
 
 def findings(defect: str | None, seed: int, strength: float | None = None, **sizes: int) -> list[Finding]:
-    """The answers to all questions about one planted data set; `sizes` as :func:`rbcore.audit_planted.clean`."""
+    """The answers to all questions about one planted data set; `sizes` as :func:`rbcore.audit.planted.clean`."""
     return _audited(_world(seed, **sizes), defect, seed, strength, None)[0]
 
 
@@ -193,7 +193,7 @@ def write(kept: Mapping[str, Any], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit planted data many times, and print in how many data sets what was flagged; with --record, keep it."""
-    parser = argparse.ArgumentParser(prog="python -m rbcore.audit_trial", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rbcore.audit.trial", description=main.__doc__)
     parser.add_argument("--record", action="store_true", help="write the record that chapter 11 shows")
     parser.add_argument("--trials", type=int, default=TRIALS, help="data sets of each defect")
     parser.add_argument("--clean", type=int, default=CLEAN, help="clean data sets, at least as many")

@@ -28,8 +28,8 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore import prose
-from rbcore.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
+from rbcore.book import prose
+from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore import agree, fulltier, portable, prose, seeds, site
-from rbcore.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
-from rbcore.expr import ExpressionError
-from rbcore.ledger import Chapter, LedgerError, fill
-from rbcore.shannon import ProverError
-from rbcore.surroundings import alone
+from rbcore.book import agree, full_tier, portable, prose, seeds, site
+from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
+from rbcore.book.kernels import alone
+from rbcore.book.ledger import Chapter, LedgerError, fill
+from rbcore.information.expr import ExpressionError
+from rbcore.information.shannon import ProverError
 
 PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
 FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
@@ -215,8 +215,8 @@ def serve(root: Path, port: int) -> int:
 def falsify(root: Path, models: int) -> int:
     """Evaluate every theorem on many random models; the exit status is 1 if one of them breaks it."""
     _, chapters = run_chapters(root)
-    record = fulltier.run(fulltier.theorems_of(chapters), root / FALSIFIED, models)
-    print(fulltier.table(record))
+    record = full_tier.run(full_tier.theorems_of(chapters), root / FALSIFIED, models)
+    print(full_tier.table(record))
     broken = [name for name, entry in record.items() if entry["slack"] < -1e-8]
     for name in broken:
         print(f"broken by a random model: {name}", file=sys.stderr)
@@ -288,7 +288,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"\ninterrupted: finished {kept} are kept, the next call goes on from there", file=sys.stderr)
             return 130
         return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

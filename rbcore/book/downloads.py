@@ -14,8 +14,8 @@ from typing import Any
 
 import nbformat
 
-from rbcore import ledger
-from rbcore.expr import parse
+from rbcore.book import ledger
+from rbcore.information.expr import parse
 
 # the macros that formulas may use: MathJax gets them for the pages, downloads have them written out
 MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}

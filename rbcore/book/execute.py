@@ -7,7 +7,7 @@ part of it: a cached notebook gets the text that its source has now.
 
 A notebook enters the cache only when its last cell has run, by one atomic rename, so a killed build leaves only
 finished notebooks, and the next call goes on from there.  A notebook in which it was training models goes on from
-the state that training kept (:func:`rbcore.lm_train.checkpoints`).
+the state that training kept (:func:`rbcore.lm.training.checkpoints`).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.progress import Progress
-from rbcore.surroundings import alone, checkpoints, environment, inherited, kernel_folder, kill_kernels, processor
+from rbcore.book.kernels import alone, checkpoints, environment, inherited, kernel_folder, kill_kernels, processor
+from rbcore.book.progress import Progress
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KEPT = 3  # finished executions kept per notebook, newest first
 COSTS = "book/costs.json"  # what each chapter cost when that was last recorded
 LONGEST = 2000  # characters of parameters on the command line

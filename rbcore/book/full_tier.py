@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from rbcore.falsify import falsify
+from rbcore.information.falsify import falsify
 
 CHUNK = 50_000  # models per task
 

@@ -2,7 +2,7 @@
 
 :func:`record` and :func:`claim` write one output each into the cell that calls them, under a MIME type of their
 own, and nothing anywhere else.  :func:`collect` reads an executed notebook back.  So what the book says is a pure
-function of the notebooks that ran.  The comparison with the pinned values is :mod:`rbcore.agree`.
+function of the notebooks that ran.  The comparison with the pinned values is :mod:`rbcore.book.agree`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rbcore.checks import Check, Kind
-from rbcore.expr import parse
+from rbcore.information.expr import parse
 
 if TYPE_CHECKING:
-    from rbcore.theorem import Theorem
+    from rbcore.information.theorems import Theorem
 
-MIME = "application/vnd.rbcore.ledger+json"
+MIME = "application/vnd.rbcore.book.ledger+json"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
 VALUE_ROLES = ("val", "num", "ci")
@@ -183,7 +183,8 @@ def claim(
         id: lower-case words joined by hyphens, unique in the book.
         sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed, and no other claim
             stands in it.
-        check: a :class:`rbcore.checks.Check`, a :class:`rbcore.theorem.Theorem` (which is stored with all that
+        check: a :class:`rbcore.checks.Check`, a :class:`rbcore.information.theorems.Theorem` (which is stored
+        with all that
             stands behind it, and brings its statement), or a predicate; a bare truth value needs `kind`.
         kind: ``proved``, ``exact``, ``numerical`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
@@ -206,7 +207,7 @@ def claim(
         if kind is None:
             raise LedgerError(f"claim({id!r}): a bare truth value needs kind='exact' or kind='statistical'")
         if kind == "proved":
-            raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as checks.identity")
+            raise LedgerError(f"claim({id!r}): 'proved' needs a check that proves, such as verify.identity")
         outcome = Check(bool(outcome), kind, "", tolerance=tolerance)
     else:
         raise LedgerError(f"claim({id!r}): a check is a Check or a truth value, got {type(outcome).__name__}")

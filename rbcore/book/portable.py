@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rbcore.agree import Problem, disagreements, drift, gather, pins_for
-from rbcore.execute import Job, attempt, imported_modules, read
-from rbcore.surroundings import environment
+from rbcore.book.agree import Problem, disagreements, drift, gather, pins_for
+from rbcore.book.execute import Job, attempt, imported_modules, read
+from rbcore.book.kernels import environment
 
 
 class Arithmetic(NamedTuple):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import yaml
 
-from rbcore.ledger import ROLE, LedgerError
+from rbcore.book.ledger import ROLE, LedgerError
 
 # A number begins outside a word (Qwen2.5) and outside a version (the 2.3 of 1.2.3); letters may follow (0.37nats).
 _START = r"(?<![^\W_])(?<!\d\.)"

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rbcore.agree import gather
-from rbcore.execute import Job, attempt, default_parameters
+from rbcore.book.agree import gather
+from rbcore.book.execute import Job, attempt, default_parameters
 
 FIRST = 1001  # the seeds are 1001, 1002, ..
 SHARE = 0.95  # of the seeds on which a claim has to hold

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import nbformat
 import yaml
 
-from rbcore import plain
-from rbcore.agree import Problem
-from rbcore.execute import ROOT, notebooks, used_modules
-from rbcore.ledger import MIME, Chapter
+from rbcore.book import downloads as plain
+from rbcore.book.agree import Problem
+from rbcore.book.execute import ROOT, notebooks, used_modules
+from rbcore.book.ledger import MIME, Chapter
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from

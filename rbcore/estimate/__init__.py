@@ -25,8 +25,8 @@ One sample:
 * :func:`distinct_n`: distinct n-grams over all n-grams, of texts.
 * :func:`nn_entropy`: differential entropy by nearest neighbours.
 
-Signatures and errors are those of the modules ``rbcore.estimate_*``, whose functions these are.  Every estimate
-has been held against the calibration table (:mod:`rbcore.calibration_table`, appendix B of the book): where its
+Signatures and errors are those of the modules of this package, whose functions these are.  Every estimate
+has been held against the calibration table (:mod:`rbcore.estimate.table`, appendix B of the book): where its
 interval is known not to cover what it says at such a size, dimension and value, a warning says so.  The table was
 made with the default settings of each estimator; for others it is a hint.
 """
@@ -39,9 +39,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
 
-from rbcore import estimate_divergence, estimate_diversity, estimate_information
-from rbcore.calibration_table import consult
-from rbcore.estimate_base import Estimate, share
+from rbcore.estimate import divergence, diversity, information
+from rbcore.estimate.base import Estimate, share
+from rbcore.estimate.table import consult
 
 if TYPE_CHECKING:
     import torch
@@ -81,31 +81,31 @@ def consulted(estimator: Callable[P, R]) -> Callable[P, R]:
 
 
 def gaussian_mi(x: ArrayLike, y: ArrayLike, level: float = 0.95, copula: bool = True) -> Estimate:
-    """As in :mod:`rbcore.estimate_information`; with and without normal scores it has rows of its own."""
-    found = estimate_information.gaussian_mi(x, y, level, copula)
+    """As in :mod:`rbcore.estimate.information`; with and without normal scores it has rows of its own."""
+    found = information.gaussian_mi(x, y, level, copula)
     return consult(found, name="gaussian-mi" if copula else "gaussian-mi-plain")
 
 
-ksg = consulted(estimate_information.ksg)
-hsic = consulted(estimate_information.hsic)
-tv_lower = consulted(estimate_divergence.tv_lower)
-kl_ratio = consulted(estimate_divergence.kl_ratio)
-mmd = consulted(estimate_divergence.mmd)
-precision_recall_coverage = consulted(estimate_divergence.precision_recall_coverage)
-vendi = consulted(estimate_diversity.vendi)
-distinct_n = consulted(estimate_diversity.distinct_n)
-nn_entropy = consulted(estimate_diversity.nn_entropy)
+ksg = consulted(information.ksg)
+hsic = consulted(information.hsic)
+tv_lower = consulted(divergence.tv_lower)
+kl_ratio = consulted(divergence.kl_ratio)
+mmd = consulted(divergence.mmd)
+precision_recall_coverage = consulted(divergence.precision_recall_coverage)
+vendi = consulted(diversity.vendi)
+distinct_n = consulted(diversity.distinct_n)
+nn_entropy = consulted(diversity.nn_entropy)
 
 
 def infonce(x: ArrayLike, y: ArrayLike, generator: torch.Generator, **options: Any) -> Estimate:
-    """:func:`rbcore.estimate_neural.infonce`; torch is imported when it is first called."""
-    from rbcore import estimate_neural
+    """:func:`rbcore.estimate.neural.infonce`; torch is imported when it is first called."""
+    from rbcore.estimate import neural
 
-    return consult(estimate_neural.infonce(x, y, generator, **options))
+    return consult(neural.infonce(x, y, generator, **options))
 
 
 def smile(x: ArrayLike, y: ArrayLike, generator: torch.Generator, **options: Any) -> Estimate:
-    """:func:`rbcore.estimate_neural.smile`; torch is imported when it is first called."""
-    from rbcore import estimate_neural
+    """:func:`rbcore.estimate.neural.smile`; torch is imported when it is first called."""
+    from rbcore.estimate import neural
 
-    return consult(estimate_neural.smile(x, y, generator, **options))
+    return consult(neural.smile(x, y, generator, **options))

@@ -5,7 +5,7 @@
 
 A cell is an estimator in a world at one size, dimension and strength.  Its random numbers depend on the seed and
 on what the cell is, not on which other cells run; estimators of one quantity see the same samples.
-``python -m rbcore.calibration`` writes the table that :mod:`rbcore.estimate` consults.
+``python -m rbcore.estimate.calibration`` writes the table that :mod:`rbcore.estimate` consults.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from joblib import Parallel, delayed
 from scipy import stats
 from tqdm import tqdm
 
-from rbcore import calibration_worlds as worlds
-from rbcore.calibration_table import LEVEL, PATH, Kind, Row, Table, consult
 from rbcore.checks import Check
-from rbcore.estimate_base import Estimate
+from rbcore.estimate import worlds as worlds
+from rbcore.estimate.base import Estimate
+from rbcore.estimate.table import LEVEL, PATH, Kind, Row, Table, consult
 
 __all__ = ["METHODS", "Cell", "Method", "Table", "agreement", "consult", "frame", "grid", "run", "worst"]
 
@@ -71,61 +71,61 @@ def _torch(rng: np.random.Generator) -> Any:
 
 
 def _gaussian(rng: np.random.Generator, data: Sequence[Any], copula: bool = True) -> Estimate:
-    from rbcore import estimate_information as raw
+    from rbcore.estimate import information as raw
 
     return raw.gaussian_mi(*data, level=LEVEL, copula=copula)
 
 
 def _ksg(rng: np.random.Generator, data: Sequence[Any]) -> Estimate:
-    from rbcore import estimate_information as raw
+    from rbcore.estimate import information as raw
 
     return raw.ksg(*data, level=LEVEL)
 
 
 def _hsic(rng: np.random.Generator, data: Sequence[Any]) -> Estimate:
-    from rbcore import estimate_information as raw
+    from rbcore.estimate import information as raw
 
     return raw.hsic(*data, rng, permutations=PERMUTATIONS, level=LEVEL)
 
 
 def _neural(rng: np.random.Generator, data: Sequence[Any], name: str) -> Estimate:
-    from rbcore import estimate_neural as raw
+    from rbcore.estimate import neural as raw
 
     return getattr(raw, name)(*data, _torch(rng), level=LEVEL)
 
 
 def _apart(rng: np.random.Generator, data: Sequence[Any], name: str) -> Estimate:
-    from rbcore import estimate_divergence as raw
+    from rbcore.estimate import divergence as raw
 
     return getattr(raw, name)(*data, rng, level=LEVEL)
 
 
 def _mmd(rng: np.random.Generator, data: Sequence[Any]) -> Estimate:
-    from rbcore import estimate_divergence as raw
+    from rbcore.estimate import divergence as raw
 
     return raw.mmd(*data, rng, permutations=PERMUTATIONS, level=LEVEL)
 
 
 def _overlap(rng: np.random.Generator, data: Sequence[Any]) -> Sequence[Estimate]:
-    from rbcore import estimate_divergence as raw
+    from rbcore.estimate import divergence as raw
 
     return raw.precision_recall_coverage(*data, rng=rng, level=LEVEL)
 
 
 def _vendi(rng: np.random.Generator, data: Sequence[Any]) -> Estimate:
-    from rbcore import estimate_diversity as raw
+    from rbcore.estimate import diversity as raw
 
     return raw.vendi(*data, rng=rng, level=LEVEL)
 
 
 def _distinct(rng: np.random.Generator, data: Sequence[Any], order: int) -> Estimate:
-    from rbcore import estimate_diversity as raw
+    from rbcore.estimate import diversity as raw
 
     return raw.distinct_n(*data, n=order, rng=rng, level=LEVEL)
 
 
 def _entropy(rng: np.random.Generator, data: Sequence[Any]) -> Estimate:
-    from rbcore import estimate_diversity as raw
+    from rbcore.estimate import diversity as raw
 
     return raw.nn_entropy(*data, level=LEVEL)
 
@@ -351,7 +351,7 @@ def _same_mean(one: Row, two: Row) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the calibration table; with --only the named methods anew and the others as they were."""
-    parser = argparse.ArgumentParser(prog="python -m rbcore.calibration", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rbcore.estimate.calibration", description=main.__doc__)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=1)

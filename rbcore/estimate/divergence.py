@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import BaseEstimator
 
-from rbcore import estimate_classifier as classifiers
-from rbcore import estimate_kernel as kernel
-from rbcore.estimate_base import Estimate, sample, share
+from rbcore.estimate import classifier as classifiers
+from rbcore.estimate import kernel as kernel
+from rbcore.estimate.base import Estimate, sample, share
 
 HALVES = 40  # half-samples behind an interval
 PAIRS = 20_000  # rows of both samples together up to which MMD takes all pairs
@@ -23,7 +23,7 @@ def two(x: ArrayLike, y: ArrayLike, least: int) -> tuple[np.ndarray, np.ndarray]
     """Two samples with the same columns, of shapes (n, d) and (m, d).
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.sample`, or when their columns differ in number.
+        ValueError: as :func:`rbcore.estimate.base.sample`, or when their columns differ in number.
     """
     x, y = sample("x", x, least), sample("y", y, least)
     if x.shape[1] != y.shape[1]:
@@ -223,7 +223,7 @@ def mmd(
 
     Zero exactly if the laws are the same.  The columns are standardized, and the bandwidth is the median distance,
     both over the two samples together.  The estimate is unbiased for a given bandwidth, and may be negative.  The
-    interval is the jackknife's, and reaches higher near zero (:func:`rbcore.estimate_kernel.limits`).  The p-value
+    interval is the jackknife's, and reaches higher near zero (:func:`rbcore.estimate.kernel.limits`).  The p-value
     of the permutation test is valid for every method.
 
     Args:

@@ -12,10 +12,10 @@ from scipy import special, stats
 from scipy.linalg import lapack
 from scipy.spatial import cKDTree
 
-from rbcore import estimate_kernel as kernels
-from rbcore.estimate_base import Estimate, sample
-from rbcore.estimate_information import half_sampled
-from rbcore.ngram import tokenize as tokens
+from rbcore.estimate import kernel as kernels
+from rbcore.estimate.base import Estimate, sample
+from rbcore.estimate.information import half_sampled
+from rbcore.estimate.ngram import tokenize as tokens
 
 GROUPS = 20  # that a jackknife leaves out in turn
 MANY = 50  # rows for each effectively different one, from which on the infinitesimal jackknife is near
@@ -90,7 +90,7 @@ def vendi(
         width: bandwidth of the Gaussian kernel; the median distance by default.  Give it to compare two samples.
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.sample`; for `at` outside 2 to n, `q` not positive, an unknown
+        ValueError: as :func:`rbcore.estimate.base.sample`; for `at` outside 2 to n, `q` not positive, an unknown
             kernel, a width that is not positive, or a row of zeros with ``"cosine"``.
     """
     x = sample("x", x, 4)
@@ -255,7 +255,7 @@ def nn_entropy(
         norm: the norm of the distances.
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.sample`, unless ``1 <= k < n / 4``, or for an unknown norm.
+        ValueError: as :func:`rbcore.estimate.base.sample`, unless ``1 <= k < n / 4``, or for an unknown norm.
     """
     x = sample("x", x, 8)
     n, d = x.shape

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 from scipy.spatial import cKDTree
 
-from rbcore import estimate_kernel as kernel
-from rbcore.estimate_base import Estimate, pair
+from rbcore.estimate import kernel as kernel
+from rbcore.estimate.base import Estimate, pair
 
 KEPT = 2048  # rows up to which HSIC keeps both kernel matrices, 64 MiB together
 SPLITS = 10  # into halves, behind an interval; half as many above MANY rows
@@ -108,7 +108,7 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, level: float = 0.95, copula: bool = 
         x, y: shapes (n, d_x) and (n, d_y).
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.pair`.
+        ValueError: as :func:`rbcore.estimate.base.pair`.
     """
     x, y = pair(x, y, least=4)
     n, d = len(x), max(x.shape[1], y.shape[1])
@@ -211,7 +211,7 @@ def ksg(x: ArrayLike, y: ArrayLike, k: int = 3, level: float = 0.95) -> Estimate
         k: which neighbour in the joint space sets the radius.
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.pair`, or unless ``1 <= k < n / 4``.
+        ValueError: as :func:`rbcore.estimate.base.pair`, or unless ``1 <= k < n / 4``.
     """
     x, y = pair(x, y, least=8)
     n, d = len(x), max(x.shape[1], y.shape[1])
@@ -304,7 +304,7 @@ def hsic(
     Zero exactly if x and y are independent.  Its size depends on the bandwidths, which are median distances of
     the standardized columns, so compare it only between samples of the same kind.  The unbiased estimate may be
     negative.  The interval is the jackknife's, and reaches higher near independence
-    (:func:`rbcore.estimate_kernel.limits`).  The p-value of the permutation
+    (:func:`rbcore.estimate.kernel.limits`).  The p-value of the permutation
     test is valid for every method: the statistic is the estimate itself up to KEPT rows, and beyond that the
     covariance of Nystroem features.
 
@@ -316,7 +316,7 @@ def hsic(
             rows.
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.pair`, or for an unknown method.
+        ValueError: as :func:`rbcore.estimate.base.pair`, or for an unknown method.
     """
     x, y = pair(x, y, least=8)
     n, d = len(x), max(x.shape[1], y.shape[1])

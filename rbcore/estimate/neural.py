@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from torch import nn
 
-from rbcore.estimate_base import Estimate, pair
+from rbcore.estimate.base import Estimate, pair
 
 PARTS = (0.5, 0.15)  # for training and for stopping; the rest is for the estimate
 BATCH = 256  # of training
@@ -152,7 +152,7 @@ def infonce(
             learning rate.
 
     Raises:
-        ValueError: as :func:`rbcore.estimate_base.pair`, for fewer than 100 rows, or for no steps.
+        ValueError: as :func:`rbcore.estimate.base.pair`, for fewer than 100 rows, or for no steps.
     """
     x, y = _checked(x, y, steps)
     held = _train(x, y, generator, contrast, steps, hidden, width, rate)

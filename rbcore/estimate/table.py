@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from rbcore.estimate_base import Estimate, share
+from rbcore.estimate.base import Estimate, share
 
 PATH = Path(__file__).with_name("calibration.json")
 LEVEL = 0.95  # of all intervals that were calibrated, and of the tests
@@ -285,7 +285,7 @@ def blend(one: Row, two: Row, value: float) -> Row:
 
 
 def _about(world: str) -> str:
-    from rbcore.calibration_worlds import WORLDS
+    from rbcore.estimate.worlds import WORLDS
 
     return WORLDS[world].about if world in WORLDS else world
 

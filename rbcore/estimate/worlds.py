@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
-from rbcore import finite, process
+from rbcore.information import finite
+from rbcore.theory import process
 
 Draw = Callable[[np.random.Generator, int, int, float], tuple[Any, ...]]
 

@@ -6,16 +6,15 @@
     table = panels(seed=1)  # the whole figure: 4,200 configurations, four estimates of the gap each
     summarize(table, ["panel", "K", "J", "L"], ["released", "shared", "forward", "reverse"])
 
-One module per idea: :mod:`rbcore.gmm_world` (setting, truth, generator, data), :mod:`rbcore.gmm_em` (fits),
-:mod:`rbcore.gmm_released` (histogram estimates), :mod:`rbcore.gmm_kl` (estimates from densities, closed forms),
-:mod:`rbcore.gmm_theory` (separated components, information) and :mod:`rbcore.gmm_sweep`.
-:mod:`rbcore.gmm_cells` takes the histogram estimates apart.
+One module per idea: :mod:`rbcore.gmm.world` (setting, truth, generator, data), :mod:`rbcore.gmm.em` (fits),
+:mod:`rbcore.gmm.released` (histogram estimates), :mod:`rbcore.gmm.density` (estimates from densities, closed
+forms), :mod:`rbcore.gmm.theory` (separated components, information) and :mod:`rbcore.gmm.sweeps`.
+:mod:`rbcore.gmm.cells` takes the histogram estimates apart.
 """
 
 from __future__ import annotations
 
-from rbcore.gmm_em import Fit, Mixtures, fit
-from rbcore.gmm_kl import (
+from rbcore.gmm.density import (
     Divergences,
     Estimate,
     divergences,
@@ -25,9 +24,10 @@ from rbcore.gmm_kl import (
     label_entropy,
     log_density,
 )
-from rbcore.gmm_released import Histograms, histogram_gap
-from rbcore.gmm_sweep import columns, evaluate, panels, summarize, sweep
-from rbcore.gmm_theory import (
+from rbcore.gmm.em import Fit, Mixtures, fit
+from rbcore.gmm.released import Histograms, histogram_gap
+from rbcore.gmm.sweeps import columns, evaluate, panels, summarize, sweep
+from rbcore.gmm.theory import (
     anchor_kl,
     estimation_kl,
     estimation_kl_reverse,
@@ -36,7 +36,7 @@ from rbcore.gmm_theory import (
     separated_gap,
     synthetic_kl,
 )
-from rbcore.gmm_world import Run, Setting, mixtures, simulate
+from rbcore.gmm.world import Run, Setting, mixtures, simulate
 
 __all__ = [
     "Divergences",

@@ -1,6 +1,6 @@
 """Histogram estimates of KL taken apart, for one configuration at a time: boxes, cells, counts and the clip.
 
-:mod:`rbcore.gmm_released` computes these estimates fast; here the steps are separate, in plain numpy, for d = 2.
+:mod:`rbcore.gmm.released` computes these estimates fast; here the steps are separate, in plain numpy, for d = 2.
 In nats, for counts c of the first law and b of the second, n points each, clip k, and the second cell area A:
 
     KL = sum_{b > 0} (c / n) log(c / b) + sum_{b = 0} (c / n) log c + m log(1 / (k n A)),
@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import gammaln, xlog1py, xlogy
 
-from rbcore.gmm_em import Mixtures
-from rbcore.gmm_kl import log_density
-from rbcore.gmm_released import BINS
-from rbcore.gmm_world import factors
+from rbcore.gmm.density import log_density
+from rbcore.gmm.em import Mixtures
+from rbcore.gmm.released import BINS
+from rbcore.gmm.world import factors
 
 CLIP = 1e-10
 

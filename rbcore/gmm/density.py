@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbcore.gmm_em import Mixtures
-from rbcore.gmm_loops import log_density as _fill
-from rbcore.gmm_loops import log_joint
-from rbcore.gmm_world import check, factors
+from rbcore.gmm.em import Mixtures
+from rbcore.gmm.loops import log_density as _fill
+from rbcore.gmm.loops import log_joint
+from rbcore.gmm.world import check, factors
 
 
 class Estimate(NamedTuple):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbcore.gmm_loops import best_of, lloyd, plus_plus
+from rbcore.gmm.loops import best_of, lloyd, plus_plus
 
 
 class Mixtures(NamedTuple):

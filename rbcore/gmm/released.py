@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from rbcore.gmm_em import Mixtures
-from rbcore.gmm_world import check, factors
+from rbcore.gmm.em import Mixtures
+from rbcore.gmm.world import check, factors
 
 F, I, U = np.float32, np.int32, np.uint32
 LANES = 16

@@ -34,10 +34,10 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from rbcore.gmm_kl import divergences
-from rbcore.gmm_released import histogram_gap
-from rbcore.gmm_theory import separated_gap
-from rbcore.gmm_world import Setting, simulate
+from rbcore.gmm.density import divergences
+from rbcore.gmm.released import histogram_gap
+from rbcore.gmm.theory import separated_gap
+from rbcore.gmm.world import Setting, simulate
 
 ESTIMATORS = ("released", "shared", "density")  # by default; "closed" is the other one
 KEYS = [field.name for field in dataclasses.fields(Setting)] + ["repeat"]
@@ -111,7 +111,7 @@ def sweep(
     each estimate of the gap, in nats, its value, its Monte Carlo standard error (`_se`), and the two divergences
     that it is the difference of (`_anchors`, `_synthetic`): `released` and `shared` from histograms, `forward` =
     KL(fit || truth) and `reverse` = KL(truth || fit) from densities.  With the estimator "closed" also
-    `forward_closed` and `reverse_closed`, the gaps by :func:`rbcore.gmm_theory.separated_gap`.
+    `forward_closed` and `reverse_closed`, the gaps by :func:`rbcore.gmm.theory.separated_gap`.
 
     Args:
         repeats: how many, or which.
@@ -126,7 +126,7 @@ def sweep(
     Raises:
         ValueError: for an empty or repeated grid, unknown estimators, histograms in other than two dimensions, or
             a checkpoint of another kind of sweep.
-        A setting checks its own values, see :class:`rbcore.gmm_world.Setting`.
+        A setting checks its own values, see :class:`rbcore.gmm.world.Setting`.
     """
     if isinstance(grid, Setting) or not all(isinstance(setting, Setting) for setting in grid):
         raise ValueError(f"grid is a sequence of settings, as in [Setting(K=2), Setting(K=3)], got {grid!r}")

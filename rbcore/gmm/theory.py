@@ -13,8 +13,8 @@ import numpy as np
 from scipy import stats
 from scipy.special import digamma
 
-from rbcore.gmm_kl import kl_separated
-from rbcore.gmm_world import Run, Setting
+from rbcore.gmm.density import kl_separated
+from rbcore.gmm.world import Run, Setting
 
 
 def estimation_kl(d: int, n: int) -> float:
@@ -78,8 +78,8 @@ class SyntheticKL(NamedTuple):
 def synthetic_kl(run: Run) -> SyntheticKL:
     """Where the synthetic fit's divergence from the truth comes from, with the generator in place of the fit.
 
-    Of :func:`rbcore.gmm_kl.kl_separated`; the off-task part is of the order of a squared distance between means
-    over twice a truth's variance, which is what dominates.
+    Of :func:`rbcore.gmm.density.kl_separated`; the off-task part is of the order of a squared distance between
+    means over twice a truth's variance, which is what dominates.
     """
     setting, generator = run.setting, run.generator
     K, J, L = setting.K, setting.J, setting.L
@@ -104,7 +104,8 @@ class SeparatedGap(NamedTuple):
 
 
 def separated_gap(run: Run) -> SeparatedGap:
-    """The gaps if no components overlap and EM found them: :func:`rbcore.gmm_kl.kl_separated`, without densities.
+    """The gaps if no components overlap and EM found them: :func:`rbcore.gmm.density.kl_separated`, without
+    densities.
 
     The generator's own mixture stands for the synthetic fit, and its K fitted components, with weight 1/K each,
     for the anchor fit.

@@ -7,7 +7,7 @@ data.
 
 A *configuration* is a setting and the number of a repeat.  All its randomness comes from (seed, setting,
 repeat), so it does not depend on the batch, the order or the machine that it is drawn in.  Batches come first in
-every array (see :mod:`rbcore.gmm_em`).
+every array (see :mod:`rbcore.gmm.em`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbcore.gmm_em import Fit, Mixtures, fit
+from rbcore.gmm.em import Fit, Mixtures, fit
 
 LAWS = ("released", "gram", "wishart")
 
@@ -42,7 +42,7 @@ class Setting:
     concentration: the truth's weights are a draw from the Dirichlet law with this parameter; inf: equal weights.
     mean_error: standard deviation of an error that the generator makes in each coordinate of its J means.
     covariance_error: each of its J covariances is off by the factor `exp(covariance_error * N(0, 1))`.
-    restarts, reg: of the EM fits (:func:`rbcore.gmm_em.fit`).
+    restarts, reg: of the EM fits (:func:`rbcore.gmm.em.fit`).
     """
 
     K: int = 2

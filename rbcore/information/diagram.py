@@ -17,10 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Circle
 
-from rbcore.expr import LinearForm
 from rbcore.figures import GREY, MODEL, TASK
-from rbcore.finite import Joint
-from rbcore.notation import latex_name
+from rbcore.information.expr import LinearForm
+from rbcore.information.finite import Joint
+from rbcore.information.notation import latex_name
 
 CENTRES = {2: ((-0.55, 0.0), (0.55, 0.0)), 3: ((0.0, 0.62), (-0.54, -0.31), (0.54, -0.31))}
 NAMES_AT = {2: ((-1.3, 1.0), (1.3, 1.0)), 3: ((0.85, 1.55), (-1.5, -1.2), (1.5, -1.2))}

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 
-from rbcore.notation import latex_name
+from rbcore.information.notation import latex_name
 
 if TYPE_CHECKING:
-    from rbcore.finite import Joint
+    from rbcore.information.finite import Joint
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*'*"  # a variable's name: an ASCII identifier with optional trailing primes
 

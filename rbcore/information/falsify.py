@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.expr import Constraint, Statement, parse_form
-from rbcore.finite import KINDS, Joint, random_channel
-from rbcore.refute import Counterexample, Text, find_counterexample
-from rbcore.shannon import ProverError, Quantity, read
+from rbcore.information.expr import Constraint, Statement, parse_form
+from rbcore.information.finite import KINDS, Joint, random_channel
+from rbcore.information.refute import Counterexample, Text, find_counterexample
+from rbcore.information.shannon import ProverError, Quantity, read
 
 BATCH = 2000  # models of one structure, at most
 STRUCTURES = 100  # at least so many structures, where the number of models allows it
@@ -92,7 +92,7 @@ def falsify(statement: Text, given: Iterable[Text], rng: Generator, models: int)
     """Evaluate a statement on random models that satisfy its assumptions.
 
     Args:
-        statement, given: as for :func:`rbcore.prove.prove`.
+        statement, given: as for :func:`rbcore.information.prover.prove`.
         models: how many, at least one.
 
     Raises ProverError if no structure gave a model that satisfies the assumptions.

@@ -2,7 +2,8 @@ r"""A prover for information inequalities, whose answers can be checked without 
 
 A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and
 mutual informations, all at least 0) and of the assumptions is true of every distribution.  A linear
-program, :class:`rbcore.shannon.Program`, decides whether there is such a sum, and :func:`prove` returns
+program, :class:`rbcore.information.shannon.Program`, decides whether there is such a sum, and :func:`prove`
+returns
 
 * a :class:`Certificate`, the sum itself, equal to the statement coefficient by coefficient, or
 * an :class:`Unprovable`, with a polymatroid that obeys all Shannon inequalities and the assumptions but
@@ -27,9 +28,9 @@ from numpy.random import Generator
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.expr import Constraint, LinearForm, latex, parse
-from rbcore.refute import Text, Unprovable, find_counterexample, goals, write
-from rbcore.shannon import Form, Program, ProverError, Quantity, combine, differences, read, weights_of
+from rbcore.information.expr import Constraint, LinearForm, latex, parse
+from rbcore.information.refute import Text, Unprovable, find_counterexample, goals, write
+from rbcore.information.shannon import Form, Program, ProverError, Quantity, combine, differences, read, weights_of
 
 SHANNON = "Shannon"
 
@@ -131,7 +132,7 @@ def prove(
     """Decide whether the statement follows from Shannon inequalities and the assumptions.
 
     Args:
-        statement: what to prove; see :mod:`rbcore.expr` for the language.
+        statement: what to prove; see :mod:`rbcore.information.expr` for the language.
         given: the assumptions.
         search: whether to look for a counterexample if there is no proof.
         rng: for that search; by default with a fixed seed.

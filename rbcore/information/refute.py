@@ -25,9 +25,9 @@ from numpy.random import Generator
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from rbcore.expr import LinearForm, Statement, parse
-from rbcore.finite import Joint
-from rbcore.shannon import ProverError, Quantity, read
+from rbcore.information.expr import LinearForm, Statement, parse
+from rbcore.information.finite import Joint
+from rbcore.information.shannon import ProverError, Quantity, read
 
 CLEAR = 1e-6  # nats by which a counterexample must violate the statement
 _EXACT = 1e-9  # nats by which its assumptions may be off, which is rounding

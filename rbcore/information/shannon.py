@@ -32,7 +32,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.expr import Constraint, LinearForm, Statement, parse
+from rbcore.information.expr import Constraint, LinearForm, Statement, parse
 
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
 _ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding

@@ -17,10 +17,10 @@ from typing import Any
 from numpy.random import Generator
 
 from rbcore.checks import Check
-from rbcore.falsify import Falsified, falsify, twins
-from rbcore.prove import Certificate, Need, needed_assumptions, prove
-from rbcore.refute import Counterexample, Text
-from rbcore.shannon import ProverError
+from rbcore.information.falsify import Falsified, falsify, twins
+from rbcore.information.prover import Certificate, Need, needed_assumptions, prove
+from rbcore.information.refute import Counterexample, Text
+from rbcore.information.shannon import ProverError
 
 BIT = math.log(2)
 SOURCES = {

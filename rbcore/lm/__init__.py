@@ -11,18 +11,18 @@
     models = lm.students(world, [pool, data.tokens], seeds=[1, 1])
     lm.kl(models, world.language, task)  # KL(D || model), exact, in its parts: tag, input, answer
 
-One module per idea: :mod:`rbcore.lm_language` (sequences, tasks, verifier, noise, KL in parts),
-:mod:`rbcore.lm_models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm_train` (stacks, checkpoints),
-:mod:`rbcore.lm_prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm_world` (base,
-generator, students, mixtures, rules), :mod:`rbcore.lm_study` (students of different data, in pairs),
-:mod:`rbcore.lm_gap` (the KL gap), :mod:`rbcore.lm_loop` (training on its own output), :mod:`rbcore.lm_bound` (the
-post-training bound) and :mod:`rbcore.lm_hub` (the same with any model and data set of the Hugging Face hub, where
+One module per idea: :mod:`rbcore.lm.language` (sequences, tasks, verifier, noise, KL in parts),
+:mod:`rbcore.lm.models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm.training` (stacks, checkpoints),
+:mod:`rbcore.lm.prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm.world` (base,
+generator, students, mixtures, rules), :mod:`rbcore.lm.study` (students of different data, in pairs),
+:mod:`rbcore.lm.gap` (the KL gap), :mod:`rbcore.lm.loop` (training on its own output), :mod:`rbcore.lm.bound` (the
+post-training bound) and :mod:`rbcore.lm.hub` (the same with any model and data set of the Hugging Face hub, where
 nothing is known exactly).
 """
 
 from __future__ import annotations
 
-from rbcore.lm_bound import (
+from rbcore.lm.bound import (
     Difference,
     Estimated,
     Terms,
@@ -33,8 +33,8 @@ from rbcore.lm_bound import (
     perturb,
     terms,
 )
-from rbcore.lm_gap import gap_table, gaps, pools
-from rbcore.lm_language import (
+from rbcore.lm.gap import gap_table, gaps, pools
+from rbcore.lm.language import (
     Language,
     Parts,
     corrupt,
@@ -46,9 +46,9 @@ from rbcore.lm_language import (
     task_law,
     windows,
 )
-from rbcore.lm_loop import Arm, iterate
-from rbcore.lm_models import Ensemble, Sampled, Size, join, kl, log_probs, next_law, sample
-from rbcore.lm_prompt import (
+from rbcore.lm.loop import Arm, iterate
+from rbcore.lm.models import Ensemble, Sampled, Size, join, kl, log_probs, next_law, sample
+from rbcore.lm.prompt import (
     Answers,
     Curation,
     Divergences,
@@ -64,8 +64,8 @@ from rbcore.lm_prompt import (
     prompt_information,
     tag_law,
 )
-from rbcore.lm_train import Job, Recipe, Trained, checkpoints, train
-from rbcore.lm_world import Setup, World, build, duplicate, mix, rule_based, rule_law, students
+from rbcore.lm.training import Job, Recipe, Trained, checkpoints, train
+from rbcore.lm.world import Setup, World, build, duplicate, mix, rule_based, rule_law, students
 
 __all__ = [
     "Answers",

@@ -1,7 +1,7 @@
 """The post-training bound for transformer students: every term of it, exact or with the side that it errs on.
 
 The loss of a student on a datum is the probability that it gives another answer to the datum's question,
-`l(w, z) = 1 - pi_w(answer | tag, input)`, in [0, 1].  The divergences come from :mod:`rbcore.lm_prompt`.  The
+`l(w, z) = 1 - pi_w(answer | tag, input)`, in [0, 1].  The divergences come from :mod:`rbcore.lm.prompt`.  The
 information term needs `I(S_gen;W|p)`, which nobody can compute for a network; it is bounded in three ways:
 
 - by the entropy of the data, `I(S_gen;W|p) <= H(S_gen|p)`, exact and hopeless;
@@ -20,9 +20,9 @@ import torch
 from numpy.random import Generator
 from scipy.special import entr
 
-from rbcore.lm_language import Language
-from rbcore.lm_models import Ensemble, log_probs
-from rbcore.lm_prompt import Answers, Curation, divergences
+from rbcore.lm.language import Language
+from rbcore.lm.models import Ensemble, log_probs
+from rbcore.lm.prompt import Answers, Curation, divergences
 
 
 def losses(models: Ensemble, language: Language, tokens: np.ndarray) -> np.ndarray:

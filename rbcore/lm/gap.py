@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from rbcore.lm_language import Language, kl_parts, smooth, task_law
-from rbcore.lm_models import log_probs
-from rbcore.lm_prompt import Answers, Prompt, answers
-from rbcore.lm_train import Job, Recipe, train
-from rbcore.lm_world import World
+from rbcore.lm.language import Language, kl_parts, smooth, task_law
+from rbcore.lm.models import log_probs
+from rbcore.lm.prompt import Answers, Prompt, answers
+from rbcore.lm.training import Job, Recipe, train
+from rbcore.lm.world import World
 
 
 class Pools(NamedTuple):

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from rbcore import lm_language, lm_models
-from rbcore.lm_language import corrupt, windows
-from rbcore.lm_models import kl, next_law
-from rbcore.lm_prompt import Curation, Prompt, generate
-from rbcore.lm_train import Job, Recipe, train
-from rbcore.lm_world import Setup, World, base_data
+from rbcore.lm import language as lm_language
+from rbcore.lm import models as lm_models
+from rbcore.lm.language import corrupt, windows
+from rbcore.lm.models import kl, next_law
+from rbcore.lm.prompt import Curation, Prompt, generate
+from rbcore.lm.training import Job, Recipe, train
+from rbcore.lm.world import Setup, World, base_data
 
 SETUP = Setup(open=8, topic=4, generator=Setup().base, generator_recipe=Recipe(steps=600))
 STUDENT = Recipe(steps=200, batch=10, rate=6e-3)
@@ -31,7 +32,7 @@ def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
 
     It has read single sequences of all open skills, with typos in their answers, and so it answers prompts that
     name skills and no others; `setup.generator` is the size of the base.  `how` goes to
-    :func:`rbcore.lm_train.train`.
+    :func:`rbcore.lm.training.train`.
     """
     setup = SETUP if setup is None else setup
     if setup.generator != setup.base:
@@ -89,7 +90,7 @@ def iterate(
 
     Args:
         n: sequences of each generation.  recipe: of the students.  how: `stack`, `checkpoint`, `every` and
-        `progress` of :func:`rbcore.lm_train.train`.
+        `progress` of :func:`rbcore.lm.training.train`.
 
     Raises:
         ValueError: for repeated arms, or more fresh sequences than `n`.

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.func import functional_call
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 
-from rbcore.lm_language import Language, Parts, kl_parts, task_law
+from rbcore.lm.language import Language, Parts, kl_parts, task_law
 
 HEAD, EMBEDDING = "lm_head.weight", "transformer.wte.weight"  # one tensor with two names
 Parameters = dict[str, Tensor]
@@ -102,7 +102,7 @@ def create(
     """Fresh models, one for each of `rngs`, with GPT-2's initialization at the scale `1 / sqrt(width)`.
 
     GPT-2's own scale of 0.02 fits a width of 768 and leaves narrow models on a plateau for long.  Double precision
-    costs half as much again here, and lets every processor train the same models (:mod:`rbcore.lm_train`).
+    costs half as much again here, and lets every processor train the same models (:mod:`rbcore.lm.training`).
     """
     if not rngs:
         raise ValueError("rngs: one numpy generator for each model, at least one")

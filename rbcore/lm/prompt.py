@@ -20,8 +20,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.special import entr, logsumexp, rel_entr
 
-from rbcore.lm_language import Language, corrupt, posterior
-from rbcore.lm_models import Ensemble, log_probs, next_law, sample
+from rbcore.lm.language import Language, corrupt, posterior
+from rbcore.lm.models import Ensemble, log_probs, next_law, sample
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Prompt:
 class Curation:
     """What happens to answers.  verify: only right ones pass.  tags: only answers with these tags pass.
 
-    noise: then each letter of an answer is changed with this probability (:func:`rbcore.lm_language.corrupt`).
+    noise: then each letter of an answer is changed with this probability (:func:`rbcore.lm.language.corrupt`).
     """
 
     verify: bool = True
@@ -70,7 +70,7 @@ class Generated(NamedTuple):
 class Asked(NamedTuple):
     """Raw answers: sequences (n, T), the context of each (n,), and the entropy of every choice (n, T - 1), nats.
 
-    See :class:`rbcore.lm_models.Sampled`; a tag that the prompt names has the entropy of its draw.
+    See :class:`rbcore.lm.models.Sampled`; a tag that the prompt names has the entropy of its draw.
     """
 
     tokens: np.ndarray

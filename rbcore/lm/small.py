@@ -1,4 +1,4 @@
-"""A small model, generator and data set, saved as the hub's are: to try :mod:`rbcore.lm_hub` without a network.
+"""A small model, generator and data set, saved as the hub's are: to try :mod:`rbcore.lm.hub` without a network.
 
     made = save("runs/small", seed=9)
     table = lm_hub.run(Experiment(made.model, made.data, made.generator, separator=" ; "), seeds=[1, 2])
@@ -21,9 +21,9 @@ from numpy.random import Generator
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from rbcore import lm_models
-from rbcore.lm_models import Size
-from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm import models as lm_models
+from rbcore.lm.models import Size
+from rbcore.lm.training import Job, Recipe, train
 
 PLACES = {
     "farm": ("barn cow hen mill plough goat field oat", "brown muddy old warm", "feeds sees pulls finds"),

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from rbcore import lm_models
-from rbcore.lm_language import documents
-from rbcore.lm_models import Ensemble, Size, join, kl
-from rbcore.lm_prompt import Curation, Gain, Prompt, ask, gain_of, generate
-from rbcore.lm_train import Job, Recipe, name, train
-from rbcore.lm_world import World, base_data
+from rbcore.lm import models
+from rbcore.lm.language import documents
+from rbcore.lm.models import Ensemble, Size, join, kl
+from rbcore.lm.prompt import Curation, Gain, Prompt, ask, gain_of, generate
+from rbcore.lm.training import Job, Recipe, name, train
+from rbcore.lm.world import World, base_data
 
 PARTS = ["tag", "input", "answer", "total"]
 NOTHING = np.zeros((1, 0), dtype=np.int64)  # the context of a prompt that shows nothing
@@ -39,7 +39,7 @@ def study(
         task: the skills of `D`.
         arms: for each arm its data (N, T) as a function of the seed.
         known: students by what decides them; those that are there are not trained again, and the others enter.
-        how: `stack`, `checkpoint`, `every` and `progress` of :func:`rbcore.lm_train.train`.
+        how: `stack`, `checkpoint`, `every` and `progress` of :func:`rbcore.lm.training.train`.
 
     Raises:
         ValueError: for no arms or no seeds.
@@ -153,7 +153,7 @@ def grow_generator(world: World, size: Size, recipe: Recipe, seed: int, **how: o
     data = documents(
         language, rng, world.topics, recipe.steps * recipe.batch, setup.sequences, setup.typos
     )  # fmt: skip
-    start = lm_models.create(language.vocabulary, size, [fresh])
+    start = models.create(language.vocabulary, size, [fresh])
     done = train([Job(start, data, seed)], recipe, note="generator", **how)
     return Grown(done.snapshots | {recipe.steps: done.models}, start.size, done.losses[:, 0])
 
@@ -164,6 +164,6 @@ def with_base(world: World, size: Size, recipe: Recipe, seed: int, **how: object
     rng, fresh = np.random.default_rng([seed, 7]).spawn(2)
     data = base_data(language, range(setup.own), world.skills, recipe, rng)
     size = size._replace(context=max(size.context, language.tokens))
-    start = lm_models.create(language.vocabulary, size, [fresh])
+    start = models.create(language.vocabulary, size, [fresh])
     done = train([Job(start, data, seed)], recipe, note="base", **how)
     return world._replace(base=done.models)

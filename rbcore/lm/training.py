@@ -29,7 +29,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from rbcore import grid
-from rbcore.lm_models import Ensemble, join
+from rbcore.lm.models import Ensemble, join
 
 
 @dataclass(frozen=True)

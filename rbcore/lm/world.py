@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from rbcore import lm_language, lm_models
-from rbcore.lm_language import Language, documents, windows
-from rbcore.lm_models import Ensemble, Size
-from rbcore.lm_train import Job, Recipe, train
+from rbcore.lm import language as lm_language
+from rbcore.lm import models
+from rbcore.lm.language import Language, documents, windows
+from rbcore.lm.models import Ensemble, Size
+from rbcore.lm.training import Job, Recipe, train
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ def build(
     skills = tuple(range(setup.own, setup.own + setup.open))
     topics = windows(skills, setup.topic)
     size = setup.base._replace(context=max(setup.base.context, language.tokens))
-    fresh = lm_models.create(language.vocabulary, size, [streams[1]], device)
+    fresh = models.create(language.vocabulary, size, [streams[1]], device)
     data = base_data(language, range(setup.own), skills, setup.base_recipe, streams[2])
     keys = [int(s.integers(2**62)) for s in streams[3:]]
     how = {"checkpoint": checkpoint, "progress": progress}
     base = train([Job(fresh, data, keys[0])], setup.base_recipe, note="base", **how)
     size = setup.generator._replace(context=max(setup.generator.context, setup.sequences * language.tokens))
-    fresh = lm_models.create(language.vocabulary, size, [streams[3]], device)
+    fresh = models.create(language.vocabulary, size, [streams[3]], device)
     count = setup.generator_recipe.steps * setup.generator_recipe.batch
     data = documents(language, streams[4], topics, count, setup.sequences, setup.typos)
     generator = train([Job(fresh, data, keys[1])], setup.generator_recipe, note="generator", **how)

@@ -1,8 +1,8 @@
 """The running example with its factors: what the prompt gives to an answer, and what the generative model gives.
 
-The answer `X` of :mod:`rbcore.process` is a function of `h(e_p)`, what the generator reads of the prompt, and of
-`e_M`, which is the model's own.  Here the factor of the prompt is the prompt itself, `e_p = p`.  There are three
-accounts of the model's factor for the same law of (p, X); see :data:`FACTORS`.  All tables are exact.
+The answer `X` of :mod:`rbcore.theory.process` is a function of `h(e_p)`, what the generator reads of the prompt,
+and of `e_M`, which is the model's own.  Here the factor of the prompt is the prompt itself, `e_p = p`.  There
+are three accounts of the model's factor for the same law of (p, X); see :data:`FACTORS`.  All tables are exact.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-from rbcore import process
-from rbcore.finite import Joint
-from rbcore.generalization import Learner, type_pmf, types
-from rbcore.process import SECTORS, World
+from rbcore.information.finite import Joint
+from rbcore.theory import process
+from rbcore.theory.generalization import Learner, type_pmf, types
+from rbcore.theory.process import SECTORS, World
 
 FACTORS = {  # accounts of the model's factor e_M
     "turn": "the turn from what was read to the answer: X = h(e_p) + e_M modulo eight",
@@ -58,7 +58,7 @@ def read_direction(prompt: np.ndarray, reads: int) -> np.ndarray:
 def factored(world: World, reads: int = 8, factor: str = "turn") -> Joint:
     """The joint pmf of (e_p, hp, e_M, X, eps, G, W): `e_p` the prompt, `hp` what the generator reads of it.
 
-    The law of (e_p, X, eps, G, W) is that of :func:`rbcore.process.joint`, if the generator reads all eight
+    The law of (e_p, X, eps, G, W) is that of :func:`rbcore.theory.process.joint`, if the generator reads all eight
     directions.  Outcomes of `e_p` and `hp` number the sectors that occur; those of `eps` are 0, +1 and -1 sector.
 
     Args:
@@ -102,7 +102,7 @@ def shared_prompt(world: World, n: int, learner: Learner) -> Shared:
 
     Args:
         world: with a uniform prior and no noise; its own learner is not used.
-        learner: such as :func:`rbcore.generalization.gibbs`, from counts (T, 8) to models (T, k_w).
+        learner: such as :func:`rbcore.theory.generalization.gibbs`, from counts (T, 8) to models (T, k_w).
 
     Raises ValueError for a world with a prior or with noise.
     """

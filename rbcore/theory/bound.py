@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from rbcore.finite import tv
-from rbcore.generalization import Learner, learn, xu_raginsky
+from rbcore.information.finite import tv
+from rbcore.theory.generalization import Learner, learn, xu_raginsky
 
 
 class Bound(NamedTuple):
@@ -101,7 +101,7 @@ def assemble(
         task: `D`, shape (k,).  prompt_pmf: `D_p`, shape (k_p,).
         model, generated: `D_M(x|p)` and `D_gen(z|p)`, shape (k, k_p) or (k, k_p, settings).
         losses: `l(w, z)` in an interval of length `scale`, as the layers leave it; shape (k_w, k).
-        learner: see :mod:`rbcore.generalization`.  n: readings per prompt.
+        learner: see :mod:`rbcore.theory.generalization`.  n: readings per prompt.
         contraction: the Dobrushin coefficient of the layers together, the largest for any parameters; 1 without.
         scale: `C`, of the loss in front of the layers.
 
@@ -147,7 +147,7 @@ def flow(
     Args:
         prompt_pmf: `D_p`, shape (k,); here `h(e_p) = e_p = p`.
         offsets: the law of `X - p`, shape (k,).  noise: the law of `eps`, shape (k,).
-        learner: a function of the counts, see :mod:`rbcore.generalization`.
+        learner: a function of the counts, see :mod:`rbcore.theory.generalization`.
         n: readings; the ordered samples are enumerated, k^n of them, so at most 6 for eight outcomes.
         idle: nats of the generator's randomness per reading that leave no trace in the answer.
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr, erf
 
-from rbcore.finite import Joint, PmfError, Value, check_channel, kl, tv
+from rbcore.information.finite import Joint, PmfError, Value, check_channel, kl, tv
 
 _HALVINGS = 80  # of the bracket around the best mixing weight
 _TINY = 1e-280  # a probability below this is none: it would matter for mixing weights below it only

@@ -1,7 +1,7 @@
 """The two divergences, what curation does to them, and their relatives in Kullback-Leibler divergence.
 
 Distributions have their outcomes on axis 0 and any batch behind; TV is half the L1 distance, in [0, 1]; KL is in
-nats.  :func:`rbcore.finite.tv` and :func:`rbcore.finite.kl` compute them.
+nats.  :func:`rbcore.information.finite.tv` and :func:`rbcore.information.finite.kl` compute them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import lambertw
 
-from rbcore.finite import PmfError, tv
+from rbcore.information.finite import PmfError, tv
 
 
 def convolve(p: ArrayLike, noise: ArrayLike) -> np.ndarray:

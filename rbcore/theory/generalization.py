@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
-from rbcore.finite import PmfError, entropy
+from rbcore.information.finite import PmfError, entropy
 
 Learner = Callable[[np.ndarray], np.ndarray]  # counts (T, k) to P(w | counts), (T, k_w) or (T, k_w, B)
 
@@ -173,7 +173,7 @@ def training_risks(counts: np.ndarray, losses: ArrayLike) -> np.ndarray:
 def gibbs(losses: ArrayLike, learning: float) -> Learner:
     """The Gibbs learner: `P(w | s)` proportional to `exp(-learning * R_s(w))`, `R_s` the training risk (a mean).
 
-    With `learning = n * c` it is exp(-c * sum of losses); with n = 1 it is :func:`rbcore.process.learner`.
+    With `learning = n * c` it is exp(-c * sum of losses); with n = 1 it is :func:`rbcore.theory.process.learner`.
     """
     if not 0 <= learning < math.inf:
         raise ValueError(f"learning is a finite inverse temperature, at least 0, got {learning}")

@@ -3,7 +3,7 @@
 The anchors `S` are m readings from the task `D`, the synthetic data `G` n readings from `D_gen(.|p)`.  The Gibbs
 learner `P(w | s) ~ exp(-lambda R_s(w))`, with `R_s` the training risk, turns either into a model: one of the eight
 directions.  The order of readings tells it nothing, so a sample is its type (a multiset), and every expectation is
-a finite sum over types (:mod:`rbcore.generalization`).  All information is in nats.
+a finite sum over types (:mod:`rbcore.theory.generalization`).  All information is in nats.
 
     found = compare([World(strictness=2), World(strictness=8)], n=4)
     found.ggmi, found.gap_gain, found.risk_gain  # three answers to: which data is better?
@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from rbcore.divergence import additive_bound, convolve
-from rbcore.finite import Joint, entropy, tv
-from rbcore.generalization import Learned, gibbs, learn, type_pmf, types, xu_raginsky
-from rbcore.process import SECTORS, World, anchor_sets, curation, generator, loss, prompt_pmf
+from rbcore.information.finite import Joint, entropy, tv
+from rbcore.theory.divergence import additive_bound, convolve
+from rbcore.theory.generalization import Learned, gibbs, learn, type_pmf, types, xu_raginsky
+from rbcore.theory.process import SECTORS, World, anchor_sets, curation, generator, loss, prompt_pmf
 
 K = len(SECTORS)
 

@@ -16,7 +16,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from rbcore import grid
-from rbcore.contraction import gaussian_kl
+from rbcore.theory.contraction import gaussian_kl
 
 DTYPE = torch.float64
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbcore.divergence import additive_bound
-from rbcore.finite import tv
+from rbcore.information.finite import tv
+from rbcore.theory.divergence import additive_bound
 
 
 class Trained(NamedTuple):

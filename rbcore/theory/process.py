@@ -17,7 +17,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from rbcore.finite import Joint
+from rbcore.information.finite import Joint
 
 SECTORS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 SEA_BREEZE = (0.0, 0.0, 1 / 14, 2 / 14, 6 / 14, 4 / 14, 1 / 14, 0.0)

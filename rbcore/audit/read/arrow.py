@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from rbcore.audit_source import LONGEST, InputError, Kind, Source, listed, reason, shown
+from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, listed, reason, shown
 
 BATCH = 128  # rows; the columns of so many are in memory at a time
 AT_ONCE = 64 << 20  # bytes of them, on average, at most

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rbcore.audit_source import LONGEST, InputError, Kind, Source, kind, listed, many, number_of, shown
+from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind, listed, many, number_of, shown
 
 WORDS: Mapping[Kind, str] = {
     "text": "a string",

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal
 
-from rbcore.audit_arrow import DataSet, Parquet
-from rbcore.audit_source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
+from rbcore.audit.read.arrow import DataSet, Parquet
+from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
 
 LINES = (".jsonl", ".ndjson")
 TABLES = {".csv": ",", ".tsv": "\t"}

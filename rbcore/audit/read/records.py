@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.audit_formats import Folder, locate, opened
-from rbcore.audit_source import LONGEST, InputError, Source, listed, many, reason, shown
-from rbcore.audit_values import Columns, Record
+from rbcore.audit.read.columns import Columns, Record
+from rbcore.audit.read.formats import Folder, locate, opened
+from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, reason, shown
 
 __all__ = ["LONGEST", "MIN", "Fields", "InputError", "Records", "fingerprint", "read", "together"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rbcore.audit_result import Finding, Result
+from rbcore.audit.result import Finding, Result
 
 WORDS = {"ANCHOR": "anchors", "SYNTH": "synthetic", "RAW": "raw answers", "HELDOUT": "held out"}
 

@@ -3,7 +3,7 @@
     figures.style()
     audit_figures.waterfall(result.series["waterfall"])
 
-Each function takes one entry of :attr:`rbcore.audit_result.Result.series`.  Numbers that are None
+Each function takes one entry of :attr:`rbcore.audit.result.Result.series`.  Numbers that are None
 or NaN are left out.  Texts that may come from the user are never read as formulas.
 """
 
@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from rbcore import figures
-from rbcore.audit_alt import (
+from rbcore.audit.report.alt import (
     WORDS,
     alt,
     cloud,
@@ -35,7 +35,7 @@ from rbcore.audit_alt import (
     shorten,
     terms,
 )
-from rbcore.audit_result import Result
+from rbcore.audit.result import Result
 
 __all__ = ["alt", "curve", "embedding_map", "intervals", "plane", "students", "waterfall"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from rbcore.estimate_base import Estimate
+from rbcore.estimate.base import Estimate
 
 UNKNOWN, OPEN = "unknown", "not trusted"
 MOST = 6  # decimals

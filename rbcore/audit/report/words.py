@@ -6,7 +6,7 @@ import functools
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CHAPTERS = {
     "01-generation-process": "The generation process is a Markov chain",
     "02-two-divergences": "Two divergences bound the error",

@@ -3,7 +3,7 @@
     write(result, "runs/audit")     # report.html and report.json
     print(summary(result))
 
-All texts are written by :func:`rbcore.audit_page.esc`, since most of them may come from the user's files.
+All texts are written by :func:`rbcore.audit.report.page.esc`, since most of them may come from the user's files.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from rbcore import audit_figures
-from rbcore.audit_advice import QUESTIONS
-from rbcore.audit_alt import alt, compared, finite, shares, terms
-from rbcore.audit_numbers import OPEN, UNKNOWN, interval, p_value, show, written
-from rbcore.audit_page import EXAMPLE, LABEL, bdi, esc, page, picture, table, visible
-from rbcore.audit_result import Finding, Number, Result
-from rbcore.audit_words import CAPTIONS, chapter, notes, places
+from rbcore.audit.advice import QUESTIONS
+from rbcore.audit.report import figures
+from rbcore.audit.report.alt import alt, compared, finite, shares, terms
+from rbcore.audit.report.numbers import OPEN, UNKNOWN, interval, p_value, show, written
+from rbcore.audit.report.page import EXAMPLE, LABEL, bdi, esc, page, picture, table, visible
+from rbcore.audit.report.words import CAPTIONS, chapter, notes, places
+from rbcore.audit.result import Finding, Number, Result
 
 TITLE = "Audit of synthetic data"
 BADGES = {
@@ -228,7 +228,7 @@ def _pictures(result: Result) -> str:
     parts = []
     for name, series in inputs.items():
         question, how = CAPTIONS[name]
-        draw = functools.partial(getattr(audit_figures, DRAW.get(name, name)), series)
+        draw = functools.partial(getattr(figures, DRAW.get(name, name)), series)
         parts.append(picture(draw, name, alt(name, series), f"<b>{esc(question)}</b>{esc(how)}"))
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""The command line of :mod:`rbcore.lm_hub`: an option for each field of an experiment, a table of comparisons."""
+"""The command line of :mod:`rbcore.lm.hub`: an option for each field of an experiment, a table of comparisons."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from rbcore import lm_ranks
-from rbcore.lm_hub import ARMS, Experiment, compare, run
+from rbcore.lm.hub import ranks
+from rbcore.lm.hub.experiment import ARMS, Experiment, compare, run
 
 
 def parser() -> argparse.ArgumentParser:
     """Options with the names, types and defaults of the experiment's fields."""
     found = argparse.ArgumentParser(
-        prog="python -m rbcore.lm_hub",
+        prog="python -m rbcore.lm.hub",
         description="Post-train a model on anchors, synthetic texts and a mixture; compare held-out log losses.",
-        epilog="Several processes or machines: accelerate launch -m rbcore.lm_hub with the same options.",
+        epilog="Several processes or machines: accelerate launch -m rbcore.lm.hub with the same options.",
     )
     types = typing.get_type_hints(Experiment)
     for field in dataclasses.fields(Experiment):
@@ -77,17 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError("seeds are not negative, each is named once, and the level is between 0 and 1")
         table = run(Experiment(**given), seeds, folder)
     except (ValueError, OSError) as error:
-        if lm_ranks.leads():
+        if ranks.leads():
             print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        if lm_ranks.leads():
+        if ranks.leads():
             kept = "finished seeds are kept" if folder else "nothing is kept without --folder"
             print(f"\ninterrupted: {kept}", file=sys.stderr)
         return 130
-    if lm_ranks.leads():
-        if lm_ranks.count() > 1:
-            print(f"{lm_ranks.count()} processes shared every batch")
+    if ranks.leads():
+        if ranks.count() > 1:
+            print(f"{ranks.count()} processes shared every batch")
         print(report(table, level))
     return 0
 
@@ -98,6 +98,10 @@ def _keep_libraries_quiet() -> None:
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    if lm_ranks.quiet() or not sys.stderr.isatty():
+    if ranks.quiet() or not sys.stderr.isatty():
         logging.disable_progress_bar()
         datasets.disable_progress_bars()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,14 +1,14 @@
 """The same experiment with any causal language model and any data set: names or folders, nothing else to change.
 
-    from rbcore.lm_hub import Experiment, compare, run
+    from rbcore.lm.hub import Experiment, compare, run
 
     table = run(Experiment(model="distilgpt2", dataset="ag_news"), seeds=[1, 2, 3], folder="runs/hub")
     compare(table, "anchors", "synthetic")
 
-The same from a shell, by one process or by several (:mod:`rbcore.lm_hub_cli` is the command line):
+The same from a shell, by one process or by several (:mod:`rbcore.lm.hub` has a command line):
 
-    python -m rbcore.lm_hub --model distilgpt2 --dataset ag_news --seeds 1 2 3 --folder runs/hub
-    accelerate launch --multi_gpu -m rbcore.lm_hub --model distilgpt2 --dataset ag_news --device cuda
+    python -m rbcore.lm.hub --model distilgpt2 --dataset ag_news --seeds 1 2 3 --folder runs/hub
+    accelerate launch --multi_gpu -m rbcore.lm.hub --model distilgpt2 --dataset ag_news --device cuda
 
 Several processes share each step of training (data-parallel, by the Trainer).  All else, writing and evaluation
 too, is done by the first, and the others get what it found.
@@ -28,7 +28,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import random
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,8 +49,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from rbcore import grid, lm_ranks, lm_train
-from rbcore.lm_hub_read import check_fits, data_set, load, tokenizer_of
+from rbcore import grid
+from rbcore.lm import training as lm_train
+from rbcore.lm.hub import ranks as lm_ranks
+from rbcore.lm.hub.read import check_fits, data_set, load, tokenizer_of
 
 Verifier = Callable[[str], bool]
 ARMS = ("base", "anchors", "synthetic", "mixture")
@@ -165,7 +166,7 @@ def train_student(
     """A student: the start, post-trained on `rows` by transformers' Trainer.
 
     With `validation` texts it is taken after that eighth of the steps after which its loss on them was smallest.
-    A model in double precision has its state rounded as in :mod:`rbcore.lm_train`: any processor trains it.
+    A model in double precision has its state rounded as in :mod:`rbcore.lm.training`: any processor trains it.
 
     All processes of a run call it together and have the whole student in the end.  Each of them takes its part of
     every batch; the numbers are those of one process, but for rounding, dropout and the last batch of an epoch.
@@ -407,9 +408,3 @@ def _answers(
     written = tokenizer.batch_decode(found[:, longest:], skip_special_tokens=True)
     mark = experiment.separator.strip() or experiment.separator
     return [text.split(mark)[0].strip() for text in written]
-
-
-if __name__ == "__main__":
-    from rbcore.lm_hub_cli import main
-
-    sys.exit(main())

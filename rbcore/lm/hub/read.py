@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from rbcore.lm_ranks import place
+from rbcore.lm.hub.ranks import place
 
 
 def load(name: str, device: str = "cpu") -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:

@@ -1,0 +1,1 @@
+"""The report of an audit: a page with figures, and the same as JSON."""
