@@ -18,8 +18,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from rbcore.book.execute import ROOT
-from rbcore.lm import hub
 from rbcore.lm.hub import __main__, ranks
+from rbcore.lm.hub import experiment as hub
 from rbcore.lm.hub.experiment import Experiment, compare, log_losses, run, synthesize, texts
 
 datasets = pytest.importorskip("datasets")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rbcore.book.cli import main
 from rbcore.book import portable, seeds
 from rbcore.book.agree import gather, pins_of
+from rbcore.book.cli import main
 from rbcore.book.execute import ROOT, Job, execute, notebooks
 
 HEAD = """---

@@ -14,9 +14,9 @@ import nbformat
 import pytest
 import yaml
 
-from rbcore.book.cli import PINS, check, jobs_of, main
 from rbcore.book import portable, site
 from rbcore.book.agree import gather, read_pins
+from rbcore.book.cli import PINS, check, jobs_of, main
 from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks
 from rbcore.book.ledger import MIME, Chapter, collect
 

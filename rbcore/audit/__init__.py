@@ -14,6 +14,7 @@ An application on top of :mod:`rbcore.estimate`; nothing in the core depends on 
 records, :mod:`rbcore.audit.report` writes the report.
 """
 
-from rbcore.audit.runner import Options, run
+from rbcore.audit.result import Result
+from rbcore.audit.runner import ALIKE, Options, prepare, run
 
-__all__ = ["Options", "run"]
+__all__ = ["ALIKE", "Options", "Result", "prepare", "run"]

@@ -28,7 +28,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rbcore import audit
+from rbcore.audit import runner
 from rbcore.audit.planted import DEFECTS, STRENGTHS, Planted, clean, spoil
 from rbcore.audit.prepared import Prepared
 from rbcore.audit.result import Finding
@@ -62,8 +62,8 @@ def _audited(
     """Data and audit have generators of their own, which differ between defects."""
     number = list(DEFECTS).index(defect) + 1 if defect else 0
     planted = spoil(world, defect, np.random.default_rng([seed, number, 0]), strength) if defect else world
-    data = audit.prepare(planted.records(), seed, like=like)
-    return [one.finding for one in audit.check(data, np.random.default_rng([seed, number, 1]))], data
+    data = runner.prepare(planted.records(), seed, like=like)
+    return [one.finding for one in runner.check(data, np.random.default_rng([seed, number, 1]))], data
 
 
 def trials(

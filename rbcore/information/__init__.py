@@ -11,35 +11,9 @@ finite distributions (:mod:`~rbcore.information.finite`), the cone of Shannon's 
 """
 
 from rbcore.information.expr import latex, parse
-from rbcore.information.finite import (
-    Joint,
-    entropy,
-    kl,
-    random_chain,
-    random_channel,
-    random_joint,
-    random_pmf,
-    tv,
-)
-from rbcore.information.prover import Certificate, needed_assumptions, prove, sharpest
+from rbcore.information.finite import Joint
+from rbcore.information.prover import Certificate, prove
 from rbcore.information.refute import Counterexample
 from rbcore.information.theorems import theorem
 
-__all__ = [
-    "Certificate",
-    "Counterexample",
-    "Joint",
-    "entropy",
-    "kl",
-    "latex",
-    "needed_assumptions",
-    "parse",
-    "prove",
-    "random_chain",
-    "random_channel",
-    "random_joint",
-    "random_pmf",
-    "sharpest",
-    "theorem",
-    "tv",
-]
+__all__ = ["Certificate", "Counterexample", "Joint", "latex", "parse", "prove", "theorem"]
