@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from rbcore.book import prose
+from rbcore.book.execute import ROOT
 
 pytestmark = pytest.mark.book
-ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("rbcore", "notebooks", "book", "requirements.lock", "README.md", "pyproject.toml")
 AGAIN = """
 import json, sys

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import gaussian_information, gaussian_pair
 from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
 
@@ -17,22 +18,12 @@ SEED = 20250424
 seeds = st.integers(0, 2**32 - 1)
 
 
-def gaussian_pair(rng, n, d, rho):
-    """Two samples of d columns; each column of one has correlation rho with the same column of the other."""
-    x = rng.normal(size=(n, d))
-    return x, rho * x + math.sqrt(1 - rho**2) * rng.normal(size=(n, d))
-
-
-def information(d, rho):
-    return -d / 2 * math.log(1 - rho**2)
-
-
 @pytest.mark.parametrize(
     ("n", "d", "rho"), [(60, 1, 0.0), (60, 1, 0.6), (100, 3, 0.0), (100, 3, 0.5), (400, 8, 0.2)]
 )
 def test_gaussian_is_unbiased_and_covers(n, d, rho):
     rng = np.random.default_rng(SEED)
-    truth, repeats = information(d, rho), 200
+    truth, repeats = gaussian_information(d, rho), 200
     found = [gaussian_mi(*gaussian_pair(rng, n, d, rho), copula=False) for _ in range(repeats)]
     values = np.array([one.value for one in found])
     assert abs(values.mean() - truth) < 4 * values.std() / math.sqrt(repeats) + 0.01 * truth
@@ -113,7 +104,7 @@ def test_ksg_counts_are_those_of_all_pairs():
 @pytest.mark.parametrize(("d", "rho", "n"), [(1, 0.0, 300), (1, 0.7, 300), (2, 0.5, 400)])
 def test_ksg_is_near_and_covers(d, rho, n):
     rng = np.random.default_rng(SEED)
-    truth, repeats = information(d, rho), 60
+    truth, repeats = gaussian_information(d, rho), 60
     found = [ksg(*gaussian_pair(rng, n, d, rho)) for _ in range(repeats)]
     assert np.mean([one.value for one in found]) == pytest.approx(truth, abs=0.025)
     assert sum(not one.ci[0] <= truth <= one.ci[1] for one in found) <= stats.binom.isf(1e-3, repeats, 0.07)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_prove import THEORY
+from statements import THEORY
 
 from rbcore.information import falsify as falsify_module
 from rbcore.information.expr import parse

@@ -100,8 +100,8 @@ def test_snapshots_are_shorter_runs_of_the_same_schedule():
 KILLED = """
 import sys, torch
 torch.set_num_threads(1)
-sys.path.insert(0, "tests")
-from test_lm_train import LONG, jobs
+sys.path.insert(0, "tests/lm")
+from test_training import LONG, jobs
 from rbcore.lm.training import train
 train(jobs(3), LONG, stack=2, checkpoint=sys.argv[1], every=20)
 """
