@@ -5,7 +5,9 @@ import importlib.metadata
 import os
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
@@ -29,14 +31,18 @@ def locked() -> dict[str, Version]:
     return {canonicalize_name(pin[1]): Version(pin[2]) for pin in pins}
 
 
-def wanted() -> list[Requirement]:
-    """All that pyproject.toml asks for, tests included."""
-    return [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+def wanted(*extras: str) -> list[Requirement]:
+    """What pyproject.toml asks for in the core and in these extras, and in those that they name."""
+    found = [Requirement(text) for text in PROJECT["dependencies"]]
+    for extra in extras:
+        for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+            found += wanted(*requirement.extras) if requirement.name == "rbcore" else [requirement]
+    return found
 
 
 def test_the_lock_satisfies_every_requirement() -> None:
     lock = locked()
-    for requirement in wanted():
+    for requirement in wanted(*PROJECT["optional-dependencies"]):
         assert requirement.specifier.contains(lock[canonicalize_name(requirement.name)]), str(requirement)
 
 
@@ -54,6 +60,49 @@ def test_the_lock_satisfies_what_the_locked_packages_require_of_one_another() ->
             if other not in lock or not requirement.specifier.contains(lock[other], prereleases=True):
                 missing.append(f"{name} requires {requirement}, the lock has {lock.get(other)}")
     assert not missing, "\n".join(missing)
+
+
+EXTRAS = {  # what a room needs besides the core's own requirements; in theory, the network of chapter 04 does
+    "theory": ("lm",),
+    "grid": ("lm",),
+    "gmm": ("gmm",),
+    "lm": ("lm",),
+    "estimate": ("estimate",),
+    "audit": ("audit", "embeddings"),
+    "book": ("book",),
+}
+
+
+def installed(requirements: list[Requirement]) -> set[str]:
+    """The distributions that these requirements bring, directly or through one another."""
+    found, waiting = set(), [canonicalize_name(one.name) for one in requirements]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            try:
+                needs = map(Requirement, importlib.metadata.requires(name) or [])
+            except importlib.metadata.PackageNotFoundError:
+                continue  # for another platform
+            waiting += [
+                canonicalize_name(n.name) for n in needs if not n.marker or n.marker.evaluate({"extra": ""})
+            ]
+    return found
+
+
+@pytest.mark.parametrize("room", sorted({p.relative_to(ROOT / "rbcore").parts[0] for p in MODULES}))
+def test_a_room_imports_only_what_its_extra_installs(room: str) -> None:
+    """`pip install rbcore` is enough for information and theory, `rbcore[lm]` for the language models."""
+    there, owners = installed(wanted(*EXTRAS.get(room.removesuffix(".py"), ()))), packages_distributions()
+    place, missing = ROOT / "rbcore" / room, set()
+    for module in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        for node in ast.walk(ast.parse(module.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for name in {n.split(".")[0] for n in names} - sys.stdlib_module_names - {"rbcore"}:
+                if not {canonicalize_name(owner) for owner in owners[name]} & there:
+                    missing.add(f"{module.name} imports {name}")
+    assert not missing, "\n".join(sorted(missing))
 
 
 def test_torch_and_jupyter_book_have_the_versions_that_were_decided() -> None:
