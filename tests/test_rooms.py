@@ -3,11 +3,12 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
 
 import pytest
 
 from rbcore.book.execute import ROOT
+from rbcore.book.rooms import arrows, imported, levels, rooms
 
 USES = {  # what a room may import at run time, besides itself; each line rests on those above it
     "checks": set(),
@@ -24,32 +25,24 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
 }
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """The rooms that a module imports, wherever in its code, but for those that only a type checker sees."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rbcore":
-            parts = node.module.split(".")
-            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-        elif isinstance(node, ast.Import):
-            yield from [a.name.split(".")[1] for a in node.names if a.name.startswith("rbcore.")]
-        yield from imports(node)
-
-
 @pytest.mark.parametrize("room", USES)
 def test_a_room_uses_only_those_below_it(room: str) -> None:
-    place = ROOT / "rbcore" / room
-    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-    used = {name for file in files for name in imports(ast.parse(file.read_text()))} - {room}
+    used = {below for above, below in arrows(ROOT) if above == room}
     assert used <= USES[room], f"{room} may use {sorted(USES[room])}, it uses {sorted(used)}"
 
 
 def test_the_rooms_are_all_there_are_and_form_no_circle() -> None:
-    found = {p.stem for p in (ROOT / "rbcore").iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
-    assert found - {"__init__"} == set(USES)
-    names = list(USES)
-    assert all(names.index(below) < names.index(room) for room, uses in USES.items() for below in uses)
+    names = [room.name for room in rooms(ROOT)]
+    assert {*names, "__main__"} == set(USES)
+    found = levels(arrows(ROOT), [*names, "__main__"])
+    assert found["checks"] == 0 < found["information"] < found["theory"] < found["estimate"] < found["audit"]
+
+
+def test_a_circle_and_imports_for_a_type_checker() -> None:
+    with pytest.raises(ValueError, match="in a circle: \\['a', 'b'\\]"):
+        levels(Counter({("a", "b"): 1, ("b", "a"): 2, ("a", "c"): 1}), ["a", "b", "c"])
+    code = "import rbcore.a.x\nfrom rbcore import b\nif TYPE_CHECKING:\n    from rbcore import c\n"
+    assert list(imported(ast.parse(code + "def f():\n    from rbcore.d import e"))) == ["a", "b", "d"]
 
 
 @pytest.mark.parametrize("module", ["rbcore", "rbcore.information", "rbcore.theory.process", "rbcore.book.ledger"])
@@ -66,5 +59,5 @@ def test_a_chapter_imports_from_at_most_three_rooms() -> None:
     shared = {"checks", "figures", "book"}
     for source in sorted((ROOT / "notebooks").glob("*.md")):
         cells = [cell.source for cell in jupytext.read(source).cells if cell.cell_type == "code"]
-        used = {name for cell in cells for name in imports(ast.parse(cell))} - shared
+        used = {name for cell in cells for name in imported(ast.parse(cell))} - shared
         assert len(used) <= 3, f"{source.name} imports from {sorted(used)}"

@@ -211,14 +211,14 @@ class DriftDirective(SphinxDirective):
             return []
         head = ["Name", "Chapter", "Sentence", "Pinned", "This run", "May differ by"]
         rows = [self.row(problem) for problem in drift]
-        return [_table("rb-drift", head, [16, 8, 36, 16, 16, 8], rows)]
+        return [table_of("rb-drift", head, [16, 8, 36, 16, 16, 8], rows)]
 
     def row(self, problem: dict[str, str]) -> nodes.row:
         holder = nodes.Element()
         self.state.nested_parse(StringList([problem["sentence"]], source="drift"), self.content_offset, holder)
         texts = [nodes.Text(problem[name]) for name in ("pinned", "fresh", "tolerance")]
         chapter = nodes.Text(problem["where"].split("-")[0])
-        return _row(nodes.literal("", problem["name"]), chapter, nodes.entry("", *holder.children), *texts)
+        return row_of(nodes.literal("", problem["name"]), chapter, nodes.entry("", *holder.children), *texts)
 
 
 class SeedsDirective(SphinxDirective):
@@ -230,7 +230,7 @@ class SeedsDirective(SphinxDirective):
         record = seeds.read(path)
         head = ["Chapter", "Seeds", "Claims", "Hold on all", "The others", "Counted"]
         rows = [self.row(chapter, entry) for chapter, entry in record.items()]
-        return [_table("rb-seeds", head, [10, 8, 8, 10, 40, 24], rows)] if rows else []
+        return [table_of("rb-seeds", head, [10, 8, 8, 10, 40, 24], rows)] if rows else []
 
     def row(self, chapter: str, entry: dict[str, Any]) -> nodes.row:
         found, runs = seeds.counts(entry), len(entry["runs"])
@@ -239,7 +239,7 @@ class SeedsDirective(SphinxDirective):
         cells = [str(runs), str(whole), str(whole - len(found)), others, f"{entry['date']}, {entry['versions']}"]
         uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
         link = nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
-        return _row(link, *map(nodes.Text, cells))
+        return row_of(link, *map(nodes.Text, cells))
 
 
 class CostsDirective(SphinxDirective):
@@ -254,8 +254,8 @@ class CostsDirective(SphinxDirective):
         for name, spent in [*fresh.items(), ("all chapters", sum(fresh.values()))]:
             was = sum(recorded.values()) if name == "all chapters" else recorded.get(name)
             shown = ("" if x is None else f"{x:.0f}\u00a0s" for x in (spent, was))
-            rows.append(_row(nodes.Text(name), *map(nodes.Text, shown)))
-        return [_table("rb-costs", ["Chapter", "This run", record.get("on", "Recorded")], [50, 20, 30], rows)]
+            rows.append(row_of(nodes.Text(name), *map(nodes.Text, shown)))
+        return [table_of("rb-costs", ["Chapter", "This run", record.get("on", "Recorded")], [50, 20, 30], rows)]
 
 
 class LedgerDirective(SphinxDirective):
@@ -268,12 +268,12 @@ class LedgerDirective(SphinxDirective):
         if self.options.get("of") == "values":
             rows = [self.value_row(v) for v in values.values()]
             return [
-                _table(
+                table_of(
                     "rb-values", ["Name", "Chapter", "Value", "Kind", "May drift by"], [24, 10, 34, 14, 18], rows
                 )
             ]
         head = ["Sentence and check", "Chapter", "Kind", "Value", "Tolerance", "Verdict", "Cost"]
-        return [_table("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], [self.claim_row(c) for c in claims.values()])]
+        return [table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], [self.claim_row(c) for c in claims.values()])]
 
     def claim_row(self, claim: Claim) -> nodes.row:
         holder = nodes.Element()
@@ -291,7 +291,7 @@ class LedgerDirective(SphinxDirective):
         verdict = nodes.inline(
             "", f"{MARK[claim.verdict]} {claim.verdict}", classes=[f"rb-{CLASS[claim.verdict]}"]
         )
-        row = _row(
+        row = row_of(
             sentence,
             self.chapter_link(claim.chapter, f"#said-{claim.id}"),
             nodes.Text(claim.kind),
@@ -306,7 +306,7 @@ class LedgerDirective(SphinxDirective):
     def value_row(self, value: Value) -> nodes.row:
         shown = nodes.entry("", nodes.paragraph("", value.with_interval()))
         drift = tolerance(value)
-        return _row(
+        return row_of(
             nodes.literal("", value.name),
             self.chapter_link(value.chapter, ""),
             shown,
@@ -323,16 +323,16 @@ def _short(number: float) -> str:
     return f"{number + 0.0:.3g}".replace("-", "\u2212")  # + 0.0: no negative zero
 
 
-def _row(*cells: nodes.Node) -> nodes.row:
+def row_of(*cells: nodes.Node) -> nodes.row:
     row = nodes.row()
     for cell in cells:
         row += cell if isinstance(cell, nodes.entry) else nodes.entry("", nodes.paragraph("", "", cell))
     return row
 
 
-def _table(name: str, head: list[str], widths: list[int], rows: list[nodes.row]) -> nodes.Node:
+def table_of(name: str, head: list[str], widths: list[int], rows: list[nodes.row]) -> nodes.Node:
     group = nodes.tgroup("", *[nodes.colspec(colwidth=w) for w in widths], cols=len(head))
-    group += nodes.thead("", _row(*[nodes.Text(h) for h in head]))
+    group += nodes.thead("", row_of(*[nodes.Text(h) for h in head]))
     group += nodes.tbody("", *rows)
     return nodes.table("", group, classes=["rb-table", "colwidths-given", name])
 
