@@ -8,7 +8,8 @@ import lint_notebooks
 import nbformat
 import pytest
 
-from rbcore.book.execute import ROOT, Job, default_parameters, notebooks, read
+from rbcore.book.agree import disagreements, gather
+from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks, read
 
 CHAPTERS = notebooks(ROOT)
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
@@ -145,3 +146,16 @@ def test_the_linter_reports_a_cell_that_is_not_python(tmp_path: Path) -> None:
     path = tmp_path / "09-small.md"
     path.write_text(SMALL.replace("y = [1,", "y = = [1,"))
     assert any("cell 3" in text for text in lint_notebooks.problems(path))
+
+
+def test_the_chapter_in_contributing_runs_agrees_and_keeps_the_rules(tmp_path: Path) -> None:
+    (skeleton,) = re.findall(r"````markdown\n(.*?)````", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+    source = tmp_path / "notebooks" / "12-my-chapter.md"
+    source.parent.mkdir()
+    source.write_text(skeleton)
+    (tmp_path / "rbcore").symlink_to(ROOT / "rbcore")
+    done = execute([Job(source, {}, tmp_path)], tmp_path / "cache")
+    assert disagreements(gather(done), [("notebooks/12-my-chapter.md", skeleton)]) == []
+    test_code_that_a_reader_sees_is_short(source)
+    test_the_parameters_come_first_and_hold_a_seed(source)
+    assert lint_notebooks.problems(source) == []
