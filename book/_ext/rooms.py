@@ -48,8 +48,12 @@ def drawing(found: list[Room], uses: set[tuple[str, str]], level: dict[str, int]
             place[room.name] = (x, (len(rows) - 1 - i) * STEP + 4)
     parts = [f'<svg class="rb-rooms-picture" viewBox="0 0 {width} {len(rows) * STEP}" role="img">']
     parts.append(f"<title>{said}</title>")
+    reach = {name: {name} for name in place}  # what a room uses, itself and through others
+    for name in sorted(place, key=level.__getitem__):
+        reach[name] |= {far for above, below in uses if above == name for far in reach[below]}
     for above, below in sorted(uses):
-        if above in place and below in place:
+        others = {b for a, b in uses if a == above} - {below}
+        if above in place and not any(below in reach[other] for other in others):
             (x1, y1), (x2, y2) = place[above], place[below]
             ends = f'x1="{x1 + WIDE / 2:.0f}" y1="{y1 + HIGH:.0f}" x2="{x2 + WIDE / 2:.0f}" y2="{y2:.0f}"'
             parts.append(f"<line {ends} />")
