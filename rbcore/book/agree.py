@@ -298,7 +298,7 @@ def _differences(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Diffe
 def _alike(was: Any, now: float | None, factor: float) -> bool:
     if not now or type(was) not in (int, float):
         return was == now
-    return now / factor <= was <= now * factor
+    return was * now > 0 and abs(now) / factor <= abs(was) <= abs(now) * factor
 
 
 def _within(pinned: Any, fresh: Any, allowed: float) -> bool:

@@ -245,6 +245,15 @@ def test_what_a_claim_measures_may_move_by_its_tolerance(entry, limit):
         assert found([chapter(moved)], pinned) == ([("claim", entry.id)] if drifts else [])
 
 
+@pytest.mark.parametrize(("margin", "fine"), [(-math.log(2), True), (-0.75, False), (0.69, False)])
+def test_a_negative_margin_is_pinned_like_a_positive_one(margin, fine):
+    claims = [
+        Claim("a-b", "It holds.", "numerical", "holds", "excess", 2.0, tolerance=t) for t in (-math.log(2), margin)
+    ]
+    first, again = (Chapter("01-a", {}, (), (claim,), 1.0) for claim in claims)
+    assert bool(drift([again], pins_of([first]))) != fine
+
+
 def test_a_margin_is_no_licence_to_drift():
     """A claim `more than a half above` pins what it measured, and not half a unit around it."""
     assert tolerance(replace(HOLDS, value=0.75, tolerance=0.5)) == 1e-6
