@@ -46,7 +46,8 @@ class Terms(NamedTuple):
 
     task, model, generated: the risk under `D`, `D_M(.|p)` and `D_gen(.|p)`; training: on the student's own data.
     All exact but `model`: the mass of wrong answers has an estimated loss, with the standard error `model_se`.
-    to_task, to_generation: TV(D, D_M) and TV(D_M, D_gen), exact.  entropy: H(S_gen|p) / n, nats per datum, exact.
+    to_task, to_generation, direct: TV(D, D_M), TV(D_M, D_gen) and TV(D, D_gen), exact.  entropy: H(S_gen|p) / n,
+    nats per datum, exact.
     """
 
     task: np.ndarray
@@ -56,6 +57,7 @@ class Terms(NamedTuple):
     training: np.ndarray
     to_task: float
     to_generation: float
+    direct: float
     entropy: float
 
     @property
@@ -102,6 +104,7 @@ def terms(
         training=own_losses(students, language, data).mean(axis=1),
         to_task=float(split.task[0]),
         to_generation=float(split.generation[0]),
+        direct=float(split.direct[0]),
         entropy=float(split.entropy[0]),
     )
 
