@@ -95,6 +95,7 @@ nn_entropy = consulted(diversity.nn_entropy)
 
 @functools.wraps(divergence.precision_recall_coverage)
 def precision_recall_coverage(*args: Any, **options: Any) -> divergence.Overlap:
+    """As in :mod:`rbcore.estimate.divergence`, with its three estimates held against the table."""
     return divergence.Overlap(*map(consult, divergence.precision_recall_coverage(*args, **options)))
 
 
