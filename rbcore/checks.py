@@ -140,8 +140,9 @@ def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -
     if rows.ndim != 2:
         raise ValueError(f"rows has the shape (comparisons, samples), got {rows.shape}")
     each = 1 - (1 - level) / len(rows)
-    lowest = min((positive_mean(row, margin, each) for row in rows), key=lambda check: check.ci[0])
-    return lowest._replace(measure=f"lowest of {len(rows)} means, joint {level:.1%} interval")
+    lowest = min((mean(row, each) for row in rows), key=lambda one: one.ci[0])
+    name = f"lowest of {len(rows)} means, joint {level:.1%} interval"
+    return Check(lowest.ci[0] > margin, "statistical", name, lowest.value, lowest.ci, margin)
 
 
 class Median(NamedTuple):

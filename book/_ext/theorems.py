@@ -22,7 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from rbcore.book import full_tier
+from rbcore.book import falsified
 from rbcore.book.ledger import Claim
 from rbcore.information.expr import parse
 from rbcore.information.notation import latex_name
@@ -43,7 +43,7 @@ class TheoremsDirective(SphinxDirective):
         stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
         record = Path(self.env.srcdir) / "falsified.json"
         self.env.note_dependency(str(record))
-        long = full_tier.read(record)
+        long = falsified.read(record)
         lines: list[str] = []
         chapter = ""
         for id, payload in stored.items():
@@ -85,7 +85,7 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     tight = f"; the smaller side reaches {_percent(min(ratios))} of the larger" if ratios else ""
     yield f"{payload['models']:,} random models: smallest slack {_bits(payload['slack'])}{tight}."
     certificate = payload["certificate"]
-    if entry := long.get(full_tier.key(certificate["statement"], certificate["given"])):
+    if entry := long.get(falsified.key(certificate["statement"], certificate["given"])):
         yield f"Full tier, {entry['date']}: {entry['models']:,} models, smallest slack {_bits(entry['slack'])}."
     yield from _twins(payload)
     yield ""

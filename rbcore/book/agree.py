@@ -1,4 +1,4 @@
-"""Agreement, the book's side: two questions about a run, kept apart.
+"""Agreement, the book's side: two separate questions about a run.
 
 1. Does the run agree with its own text?  Roles are bound, claims hold, nothing is typed: :func:`disagreements`.
 2. Does the run reproduce the pinned results?  That guards against regression: :func:`drift`.
@@ -19,7 +19,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import os
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,12 +29,13 @@ import nbformat
 
 from rbcore.book import prose
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
+from rbcore.files import replace_file
 
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
-ALIKE = 1.5  # standard errors, and tolerances that are estimated, may differ by this factor
+SPREAD = 1.5  # standard errors, and tolerances that are estimated, may differ by this factor
 
 
 class Problem(NamedTuple):
@@ -80,22 +80,23 @@ VALUE_FIELDS = ("fmt", "unit", "kind", "chapter")
 
 def tolerance(entry: Value | Claim | Mapping[str, Any]) -> float:
     """How far `entry.value` may be from its pin, in its unit; also of an entry of the pins."""
-    get = entry.get if isinstance(entry, Mapping) else lambda name: getattr(entry, name, None)
-    value, kind, ci = get("value"), get("kind"), get("ci")
+    fields = entry if isinstance(entry, Mapping) else vars(entry)
+    value, kind, ci = fields.get("value"), fields.get("kind"), fields.get("ci")
     if not isinstance(value, float) or not math.isfinite(value):
         return 0.0
-    if get("sentence") is not None:  # a claim
+    if fields.get("sentence") is not None:  # a claim
         if kind == "statistical" and ci is not None:
             return (ci[1] - ci[0]) / 8
-        return max(MARGIN[kind] * abs(value), min(get("tolerance") or 0.0, STATED), FLOOR)
+        return max(MARGIN[fields["kind"]] * abs(value), min(fields.get("tolerance") or 0.0, STATED), FLOOR)
     if kind == "exact":
         return max(ROUNDING * abs(value), FLOOR)
-    return max(shown_unit(value, get("fmt") or ""), (get("se") or 0.0) / 2)
+    return max(shown_unit(value, fields.get("fmt") or ""), (fields.get("se") or 0.0) / 2)
 
 
 def shown_unit(value: float, fmt: str) -> float:
     """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``."""
-    digits, style = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt).groups()
+    match = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt)
+    digits, style = match.groups() if match else (None, "")
     places = 6 if digits is None else int(digits)
     if style in ("f", "F"):
         return 10.0**-places
@@ -105,7 +106,7 @@ def shown_unit(value: float, fmt: str) -> float:
     return 10.0 ** (leading - places + (style not in ("e", "E")))
 
 
-def _kept(number: Any, allowed: float) -> Any:
+def _round(number: Any, allowed: float) -> Any:
     """A float with the digits that count: rounded to less than a tenth of what it may move by."""
     if not isinstance(number, float) or not allowed:
         return number
@@ -120,7 +121,7 @@ def _pin(entry: Value | Claim) -> dict[str, Any]:
     for name in ("se", "tolerance"):
         if kept.get(name):
             kept[name] = float(f"{kept[name]:.2g}")
-    kept |= {"value": _kept(entry.value, allowed), "ci": entry.ci and [_kept(end, allowed) for end in entry.ci]}
+    kept |= {"value": _round(entry.value, allowed), "ci": entry.ci and [_round(end, allowed) for end in entry.ci]}
     return {name: x for name, x in kept.items() if x not in (None, "") and (name, x) != ("tolerance", 0.0)}
 
 
@@ -159,12 +160,10 @@ def read_pins(path: Path) -> dict[str, Any]:
 def write_pins(path: Path, chapters: Iterable[Chapter]) -> None:
     """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change."""
     pins = pins_of(chapters, read_pins(path))
-    partial = path.with_suffix(".partial")
-    partial.write_text(_written(pins), "utf8")
-    os.replace(partial, path)
+    replace_file(path, _as_json(pins))
 
 
-def _written(pins: Mapping[str, Any]) -> str:
+def _as_json(pins: Mapping[str, Any]) -> str:
     """The pins as JSON: a line for each value, and for each part of a claim, so that a difference is readable."""
     parts = []
     for part in ("parameters", "values", "claims"):
@@ -228,7 +227,7 @@ def _quotes(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]]) -> li
     return quotes
 
 
-PIN_REMEDY = "if the new result is right, `make pin` accepts it; else mend what changed it"
+PIN_REMEDY = "if the new result is right, `make pin` accepts it; else fix what changed it"
 
 
 def _parameter_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
@@ -249,25 +248,25 @@ def _parameter_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> li
 
 def _result_drift(
     kind: Literal["value", "claim"],
-    fresh: Mapping[str, Value] | Mapping[str, Claim],
+    fresh: Mapping[str, Value | Claim],
     pins: Mapping[str, Any],
     quotes: Sequence[prose.Quote],
 ) -> list[Problem]:
     found = []
     for name in sorted(pins.keys() | fresh.keys()):
-        pin, entry = pins.get(name), fresh.get(name)
-        said = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
+        pin, entry = pins.get(name, {}), fresh.get(name)
+        sentence = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
         if kind == "claim":
-            said = entry.sentence if entry else pin.get("sentence", "?")
-        if pin is None:
+            sentence = entry.sentence if isinstance(entry, Claim) else pin.get("sentence", "?")
+        if entry is None:
+            differences = iter([(str(pin.get("value" if kind == "value" else "verdict")), "not stored", "-")])
+        elif name not in pins:
             shown = entry.with_interval() if isinstance(entry, Value) else entry.verdict
             differences = iter([("not pinned", shown, "-")])
-        elif entry is None:
-            differences = iter([(str(pin.get("value" if kind == "value" else "verdict")), "not stored", "-")])
         else:
             differences = _differences(pin, entry)
         chapter = entry.chapter if entry else pin.get("chapter", "?")
-        found += [Problem(kind, name, chapter, said, *difference, PIN_REMEDY) for difference in differences]
+        found += [Problem(kind, name, chapter, sentence, *difference, PIN_REMEDY) for difference in differences]
     return found
 
 
@@ -282,12 +281,12 @@ def _differences(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Diffe
         allowed = math.nan  # not the pin of any result: nothing is within it
     pinned, fresh = _numbers(pin), _numbers(vars(entry))
     if len(pinned) != len(fresh) or not all(_within(a, b, allowed) for a, b in zip(pinned, fresh, strict=True)):
-        yield _ends(pinned), _ends(fresh), f"{allowed:.2g}"
+        yield _shown(pinned), _shown(fresh), f"{allowed:.2g}"
     name, was, now = "se", pin.get("se"), getattr(entry, "se", None)
     if isinstance(entry, Claim):
         name, was, now = "tolerance", pin.get("tolerance", 0.0), entry.tolerance
-    factor = ALIKE if entry.kind == "statistical" else 1.05  # the pin has two digits
-    if not _alike(was, now, factor):
+    factor = SPREAD if entry.kind == "statistical" else 1.05  # the pin has two digits
+    if not _within_factor(was, now, factor):
         yield f"{name} {was}", f"{name} {now}", f"factor {factor}"
     for part in VALUE_FIELDS if isinstance(entry, Value) else CLAIM_FIELDS:
         # a claim that fails is no drift: the run disagrees with its text
@@ -295,7 +294,7 @@ def _differences(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Diffe
             yield f"{part}: {pin.get(part, '')}", f"{part}: {getattr(entry, part)}", "none"
 
 
-def _alike(was: Any, now: float | None, factor: float) -> bool:
+def _within_factor(was: Any, now: float | None, factor: float) -> bool:
     if not now or type(was) not in (int, float):
         return was == now
     return was * now > 0 and abs(now) / factor <= abs(was) <= abs(now) * factor
@@ -312,8 +311,8 @@ def _numbers(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     return (entry.get("value"), *(ci if isinstance(ci, list | tuple) else () if ci is None else (ci,)))
 
 
-def _ends(numbers: Sequence[Any]) -> str:
-    """The value, and its interval where it has one, to twelve digits; a float is told from an integer."""
+def _shown(numbers: Sequence[Any]) -> str:
+    """The value, and its interval where it has one, to twelve digits; a float does not look like an integer."""
     value, *ci = (str(float(f"{x:.12g}")) if isinstance(x, float) else str(x) for x in numbers)
     return f"{value} [{', '.join(ci)}]" if ci else value
 
@@ -324,7 +323,7 @@ def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
         measured = "no number" if entry.value is None else f"{entry.measure} {entry.value + 0.0:.6g}"
         found.append(
             Problem("claim", entry.id, entry.chapter, entry.sentence, "-", f"fails ({measured})",
-                    f"{entry.tolerance:.3g}", f"the check is `{entry.check}`: mend the sentence or what it checks")
+                    f"{entry.tolerance:.3g}", f"the check is `{entry.check}`: fix the sentence or what it checks")
         )  # fmt: skip
     return found
 
@@ -363,8 +362,8 @@ TYPED_REMEDY = (
 
 def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]],
                     allowed: Sequence[prose.Allowed]) -> list[Problem]:  # fmt: skip
-    spoken = [(k.chapter, text) for c in chapters for k in c.claims for text in (k.sentence, k.departs)]
-    sentences = [(f"notebooks/{chapter}.md", text) for chapter, text in spoken]
+    claimed = [(k.chapter, text) for c in chapters for k in c.claims for text in (k.sentence, k.departs)]
+    sentences = [(f"notebooks/{chapter}.md", text) for chapter, text in claimed]
     used: set[prose.Allowed] = set()
     found = []
     for file, text in [*texts, *sentences]:

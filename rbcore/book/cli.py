@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import agree, full_tier, portable, prose, seeds, site
+from rbcore.book import agree, falsified, portable, prose, seeds, site
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
-from rbcore.book.kernels import alone
+from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
 from rbcore.information.expr import ExpressionError
 from rbcore.information.shannon import ProverError
@@ -83,7 +83,7 @@ def book(root: Path, *, fresh: bool = False) -> int:
         pins = agree.pins_for(agree.read_pins(root / PINS), ran)
         moved = agree.drift(chapters, pins, prose.book_texts(root))
     built = root / "book" / "_build"
-    with alone(built):
+    with locked(built):
         site.assemble(root, executed, chapters, built / "source", moved, failed)
         page, warnings = site.build(built / "source", built / "html")
     if wrong or moved:
@@ -125,7 +125,7 @@ def pin(root: Path) -> int:
     for claim in failing:
         print(f"{claim.chapter}: the claim {claim.id!r} fails: {claim.sentence}", file=sys.stderr)
     if failing:
-        print("nothing was pinned: mend the sentences or what they check", file=sys.stderr)
+        print("nothing was pinned: fix the sentences or what they check", file=sys.stderr)
         return 1
     agree.write_pins(root / PINS, chapters)
     print(f"pinned {PINS}; `git diff {PINS}` shows what changed")
@@ -177,7 +177,7 @@ def run_one(root: Path, number: str, text: str) -> int:
     chapters = agree.gather(executed)
     values = {v.name: v for c in chapters for v in c.values}
     work = root / "book" / "_build" / "run"
-    with alone(root / "book" / "_build"):
+    with locked(root / "book" / "_build"):
         shutil.rmtree(work, ignore_errors=True)
         site.assemble(root, executed, chapters, work / "source")
         site.one_chapter(work / "source", job.name, job.parameters)
@@ -215,8 +215,8 @@ def serve(root: Path, port: int) -> int:
 def falsify(root: Path, models: int) -> int:
     """Evaluate every theorem on many random models; the exit status is 1 if one of them breaks it."""
     _, chapters = run_chapters(root)
-    record = full_tier.run(full_tier.theorems_of(chapters), root / FALSIFIED, models)
-    print(full_tier.table(record))
+    record = falsified.run(falsified.theorems_of(chapters), root / FALSIFIED, models)
+    print(falsified.table(record))
     broken = [name for name, entry in record.items() if entry["slack"] < -1e-8]
     for name in broken:
         print(f"broken by a random model: {name}", file=sys.stderr)
@@ -280,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # no room, no permission: what was finished is kept
         print(f"error: {error.strerror or error}: {error.filename or root}", file=sys.stderr)
-        print("finished notebooks are kept; mend this and call again", file=sys.stderr)
+        print("finished notebooks are kept; fix this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if given.command != "serve":

@@ -75,7 +75,7 @@ def download(
         return match.group(0)
 
     def written(text: str) -> str:
-        return plain(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
+        return plain_markdown(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
 
     cells = []
     for cell in notebook.cells:
@@ -89,7 +89,7 @@ def download(
     return notebook
 
 
-def plain(text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]) -> str:
+def plain_markdown(text: str, labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]) -> str:
     """One Markdown cell without MyST directives and roles."""
     while BOX.search(text):
         changed = BOX.sub(lambda match: _box(match, labels), text)

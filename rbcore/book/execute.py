@@ -30,8 +30,9 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book.kernels import alone, checkpoints, environment, inherited, kernel_folder, kill_kernels, processor
+from rbcore.book.kernels import checkpoints, environment, inherited, kernel_folder, kill_kernels, locked, processor
 from rbcore.book.progress import Progress
+from rbcore.files import replace_file
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = 3  # finished executions kept per notebook, newest first
@@ -67,11 +68,11 @@ class Job:
         digest = hashlib.sha256()
         for number, cell in enumerate(_code_cells(self.source), 1):
             tags = sorted(cell.metadata.get("tags", []))
-            digest.update(f"{tags}\0{_meaning(cell.source, f'{self.source.name}, code cell {number}')}\0".encode())
+            digest.update(f"{tags}\0{_syntax(cell.source, f'{self.source.name}, code cell {number}')}\0".encode())
         for path in imported_modules(self.source, self.root):
             where = path.relative_to(self.root).as_posix()
             content = (
-                _meaning(path.read_text(encoding="utf8"), where).encode()
+                _syntax(path.read_text(encoding="utf8"), where).encode()
                 if path.suffix == ".py"
                 else path.read_bytes()
             )
@@ -153,7 +154,7 @@ def used_modules(files: Iterable[Path], root: Path = ROOT) -> list[Path]:
 
 
 def _imports(code: str, package: str, root: Path, where: str) -> set[Path]:
-    """The files of rbcore that `code`, which stands in `package`, imports; with the packages that they lie in."""
+    """The files of rbcore that `code` in `package` imports, with the packages that these belong to."""
     names: set[str] = set()
     for node in ast.walk(_parse(code, where)):
         if isinstance(node, ast.Import):
@@ -179,7 +180,7 @@ def _without_magics(code: str) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _meaning(code: str, where: str) -> str:
+def _syntax(code: str, where: str) -> str:
     """What of a module or a cell can change a result: its syntax tree without docstrings; magics stay as text."""
     magics = re.findall(r"(?m)^\s*[%!].*$", code)
     tree = _parse(_without_magics(code), where)
@@ -251,10 +252,9 @@ def parse_parameters(text: str, source: Path) -> dict[str, Any]:
             raise ExecutionError(f"{name!r} is given twice; write it once")
         if name not in defaults:
             raise ExecutionError(f"{source.stem} has no parameter {name!r}; it has {_listed(defaults)}")
-        try:
+        value: Any = raw  # a word, unless it is a literal
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             value = ast.literal_eval(raw)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            value = raw
         default = defaults[name]
         if isinstance(default, float) and type(value) is int:
             value = float(value)
@@ -288,28 +288,14 @@ class Executed(NamedTuple):
     failed: dict[str, str]
 
 
-def execute(
-    jobs: Sequence[Job],
-    cache: Path,
-    *,
-    fresh: bool = False,
-    workers: int | None = None,
-    threads: int | None = None,
-    kept: int = KEPT,
-) -> dict[str, Path]:
-    """Execute what is not in `cache` yet, in parallel, and return the executed notebook of each job by its label.
-
-    Args:
-        fresh: run everything, whatever the cache holds.
-        workers: notebooks at a time; by default one per core.
-        threads: of the numerical libraries in each kernel; by default an equal share of the cores.
-        kept: finished executions that stay in the cache for each notebook.
+def execute(jobs: Sequence[Job], cache: Path, **how: Any) -> dict[str, Path]:
+    """:func:`attempt`, which takes `how`, for a caller that needs the executed notebook of every job, by label.
 
     Raises:
-        ExecutionError: when a cell fails.  Notebooks that had finished stay in the cache, and the state of
-            training stays beside it, for the next call.
+        ExecutionError: when a cell fails.  No further notebook starts then.  Those that had finished stay in the
+            cache, and the state of training stays beside it, for the next call.
     """
-    done = attempt(jobs, cache, fresh=fresh, workers=workers, threads=threads, kept=kept, keep_going=False)
+    done = attempt(jobs, cache, keep_going=False, **how)
     if done.failed:
         raise ExecutionError("\n\n".join(done.failed.values()))
     return done.paths
@@ -325,7 +311,15 @@ def attempt(
     kept: int = KEPT,
     keep_going: bool = True,
 ) -> Executed:
-    """What :func:`execute` does, but a notebook that fails does not keep the others from running."""
+    """Execute what is not in `cache` yet, in parallel.
+
+    Args:
+        fresh: run everything, whatever the cache holds.
+        workers: notebooks at a time; by default one per core.
+        threads: of the numerical libraries in each kernel; by default an equal share of the cores.
+        kept: finished executions that stay in the cache for each notebook.
+        keep_going: when a notebook fails, start the others nevertheless.
+    """
     root = jobs[0].root if jobs else ROOT
     failed: dict[str, str] = {}
     for job in jobs:
@@ -337,7 +331,7 @@ def attempt(
     if failed and not keep_going:
         return Executed({}, failed)
     targets = {job.label: job.target(cache) for job in jobs if job.label not in failed}
-    with suppress(_Unfinished), alone(cache), checkpoints(cache, root, fresh) as state:
+    with suppress(_Unfinished), locked(cache), checkpoints(cache, root, fresh) as state:
         for stale in cache.glob("*/*.partial"):
             stale.unlink()
         todo = [job for job in jobs if job.label in targets and (fresh or not targets[job.label].exists())]
@@ -367,7 +361,7 @@ def _run_all(
     todo: Sequence[Job],
     targets: Mapping[str, Path],
     workers: int,
-    variables: Mapping[str, str],
+    variables: dict[str, str],
     cache: Path,
     keep_going: bool,
 ) -> dict[str, str]:
@@ -417,7 +411,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
     logging.getLogger("papermill").setLevel(logging.ERROR)
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     progress.start(job.label)
-    at_work: dict[str, Any] = {}  # the cell that runs now
+    current: dict[str, Any] = {}  # the cell that runs now
     spent = [0.0]  # processor seconds of the kernel after each cell
 
     def executed_cell(cell: Any, cell_index: int, execute_reply: Any) -> None:
@@ -436,7 +430,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
             # sockets in a folder of their own: two kernels that start at once cannot ask for one port
             config=Config(KernelManager={"transport": "ipc", "connection_file": str(connection)}),
             resources={"metadata": {"path": str(job.source.parent)}},
-            on_cell_execute=lambda cell, cell_index: at_work.update(cell=cell),
+            on_cell_execute=lambda cell, cell_index: current.update(cell=cell),
             on_cell_executed=executed_cell,
         )
     except PapermillExecutionError as error:
@@ -447,7 +441,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
             "a shorter TMPDIR, such as TMPDIR=/tmp, may help"
         ) from None
     except (DeadKernelError, RuntimeError) as error:
-        where = _describe(job, at_work["cell"].source, None, []) if at_work else job.source.name
+        where = _describe(job, current["cell"].source, None, []) if current else job.source.name
         raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}") from None
     if job.target(target.parent.parent) != target:
         raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
@@ -457,9 +451,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
 
 def _write(notebook: Any, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    partial.write_text(nbformat.writes(notebook) + "\n", encoding="utf8")
-    os.replace(partial, target)
+    replace_file(target, nbformat.writes(notebook) + "\n")
 
 
 def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str]) -> str:
@@ -476,7 +468,7 @@ def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str
 
 
 def _tidy(notebook: Any, job: Job, text: str) -> Any:
-    """Drop all that differs between equal runs, but for the seconds of each cell, kept apart in the metadata.
+    """Drop all that differs between equal runs, but for the seconds of each cell, which the metadata keep.
 
     `text` is the digest of the source that ran.
     """

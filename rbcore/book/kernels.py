@@ -1,4 +1,4 @@
-"""What the kernels of an execution find around them: one caller at a time, an environment, a place for training.
+"""The environment of kernels: a lock on the cache, variables, and folders for sockets and the state of training.
 
 Training keeps its state in a folder beside the cache, `checkpoints/<name of the cache>/<digest>`.  The digest is
 over the whole core, the lock file and the Python version, so that other code never meets an old state.
@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,8 +24,8 @@ BOUND = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process: another call waits here until this one has ended, however it ends."""
+def locked(folder: Path) -> Generator[None]:
+    """Lock `folder` for this process: another call waits here until this one has ended, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -37,12 +37,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def checkpoints(cache: Path, root: Path, fresh: bool = False) -> Iterator[Path]:
+def checkpoints(cache: Path, root: Path, fresh: bool = False) -> Generator[Path]:
     """The folder where kernels keep the state of training, for the next call if this one does not end well.
 
     It goes when the block ends without error, and when the core or the lock file changed meanwhile.  Folders of
-    other digests go at once, and with `fresh` this one too, so that training begins anew.  The caller holds
-    `cache` alone.
+    other digests go at once, and with `fresh` this one too, so that training begins anew.  The caller has
+    locked `cache`.
     """
     digest = _digest(root)
     every = cache.parent / "checkpoints" / cache.name
@@ -85,7 +85,7 @@ def inherited(root: Path, threads: int) -> dict[str, str]:
 
 
 @contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Generator[None]:
     """Set environment variables, and put them back as they were."""
     saved = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -97,7 +97,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def kernel_folder() -> Iterator[Path]:
+def kernel_folder() -> Generator[Path]:
     """A folder for the sockets of kernels; those of calls that were killed are removed.
 
     The path is short, since a socket's may have some hundred bytes only (103 on macOS), and what users set as

@@ -14,13 +14,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from rbcore.checks import Check, Kind
 from rbcore.information.expr import parse
-
-if TYPE_CHECKING:
-    from rbcore.information.theorems import Theorem
+from rbcore.information.theorems import Theorem
 
 MIME = "application/vnd.rbcore.book.ledger+json"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -184,8 +182,8 @@ def claim(
         sentence: one MyST sentence.  A number in it is a role, ``{val}`name```, never typed, and no other claim
             stands in it.
         check: a :class:`rbcore.checks.Check`, a :class:`rbcore.information.theorems.Theorem` (which is stored
-        with all that
-            stands behind it, and brings its statement), or a predicate; a bare truth value needs `kind`.
+            with all that stands behind it, and brings its statement), or a predicate; a bare truth value needs
+            `kind`.
         kind: ``proved``, ``exact``, ``numerical`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
         statement: the expression-language string behind the sentence; the role ``{statement}`id``` renders it.
@@ -194,7 +192,7 @@ def claim(
     A check that fails is stored as such: the notebook goes on, and the page shows the sentence as failing.
     """
     _check_name("claim", id)
-    theorem = check if hasattr(check, "payload") and hasattr(check, "statement") else None
+    theorem = check if isinstance(check, Theorem) else None
     if theorem is not None:
         if statement:
             raise LedgerError(f"claim({id!r}): a theorem brings its own statement; do not give another")
@@ -282,7 +280,7 @@ def _plain(name: str, value: Any) -> int | float | str | bool:
         return str(value)
     if isinstance(value, numbers.Real):
         if not math.isfinite(value):
-            raise LedgerError(f"record({name!r}): {value} is not a finite number; mend it, or record a word")
+            raise LedgerError(f"record({name!r}): {value} is not a finite number; fix it, or record a word")
         return float(value)
     raise LedgerError(f"record({name!r}): a value is a number or a word, got {type(value).__name__}")
 
@@ -330,10 +328,10 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
         theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
         sources = _check_sources(_joined(cell["source"])) if here else {}
         for payload in (p["record"] for p in payloads if "record" in p):
-            _once(values, payload["name"], chapter)
+            _check_new(values, payload["name"], chapter)
             values[payload["name"]] = Value(**_tupled(payload), chapter=chapter)
         for payload in here:
-            _once(claims, payload["id"], chapter)
+            _check_new(claims, payload["id"], chapter)
             check = sources.get(payload["id"]) or sources.get("")
             if check is None:
                 raise LedgerError(f"{chapter}: the cell of claim {payload['id']!r} must call claim(...) itself")
@@ -362,7 +360,7 @@ def _check_sources(source: str) -> dict[str, str]:
     for node in ast.walk(ast.parse(TransformerManager().transform_cell(source))):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "claim":
             given = dict(zip(("id", "sentence", "check"), node.args, strict=False))
-            given |= {keyword.arg: keyword.value for keyword in node.keywords}
+            given |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
             if "id" in given and "check" in given:
                 name = str(given["id"].value) if isinstance(given["id"], ast.Constant) else ""
                 found[name] = "; ".join(filter(None, [found.get(name), ast.unparse(given["check"])]))
@@ -377,6 +375,6 @@ def _tupled(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in payload.items()}
 
 
-def _once(seen: Mapping[str, Value | Claim], name: str, chapter: str) -> None:
+def _check_new(seen: Mapping[str, Value | Claim], name: str, chapter: str) -> None:
     if name in seen:
         raise LedgerError(f"{chapter}: {name!r} is stored twice; each name stands for one result")

@@ -18,6 +18,7 @@ from typing import Any
 
 from rbcore.book.agree import gather
 from rbcore.book.execute import Job, attempt, default_parameters
+from rbcore.files import replace_file
 
 FIRST = 1001  # the seeds are 1001, 1002, ..
 SHARE = 0.95  # of the seeds on which a claim has to hold
@@ -108,6 +109,4 @@ def _write(record: Path, entries: Mapping[str, Any]) -> None:
         rest = {k: v for k, v in sorted(entries[name].items()) if k != "runs"}
         head = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in rest.items())
         lines.append(f' {json.dumps(name)}: {{\n{head}  "runs": {{\n   {runs}\n  }}\n }}')
-    partial = record.with_suffix(".partial")
-    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf8")
-    os.replace(partial, record)
+    replace_file(record, "{\n" + ",\n".join(lines) + "\n}\n")

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import nbformat
 import yaml
 
-from rbcore.book import downloads as plain
 from rbcore.book.agree import Problem
+from rbcore.book.downloads import authors, download, titles
 from rbcore.book.execute import ROOT, notebooks, used_modules
 from rbcore.book.ledger import MIME, Chapter
 
@@ -82,7 +82,7 @@ def assemble(
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook))
         wanted[target / DOWNLOADS / f"{name}.md"] = (root / "notebooks" / f"{name}.md").read_bytes()
     for name, reason in (failed or {}).items():
-        wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(_missing(root / "notebooks" / f"{name}.md", reason))
+        wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(_failed(root / "notebooks" / f"{name}.md", reason))
     for path in target.rglob("*"):
         if path.is_file() and path not in wanted:
             path.unlink()
@@ -92,7 +92,7 @@ def assemble(
             path.write_bytes(content)
 
 
-def _missing(source: Path, reason: str) -> Any:
+def _failed(source: Path, reason: str) -> Any:
     """The page of a notebook that did not run to its end."""
     heading = re.search(r"(?m)^# .*$", source.read_text(encoding="utf8"))
     title = heading[0] if heading else f"# {source.stem}"
@@ -117,11 +117,11 @@ def page(notebook: Any) -> Any:
 
 def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
     """The executed notebooks as readers download them, by name: readable in any Jupyter, numbers filled in."""
-    labels = plain.titles(path.read_text(encoding="utf8") for path in notebooks(root))
+    labels = titles(path.read_text(encoding="utf8") for path in notebooks(root))
     bibliography = root / "book" / "references.bib"
-    cited = plain.authors(bibliography) if bibliography.exists() else {}
+    cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
-    return {name: _bytes(plain.download(notebook, chapters, labels, cited)) for name, notebook in read.items()}
+    return {name: _bytes(download(notebook, chapters, labels, cited)) for name, notebook in read.items()}
 
 
 def _bytes(notebook: Any) -> bytes:
@@ -184,10 +184,10 @@ def _relevant(log: str, source: Path) -> str:
     """The warnings of Sphinx's log, each with the file and the line that its author can edit."""
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     found = re.findall(r"(?m)^.*(?:WARNING|ERROR).*(?:\n[ \t]+\S.*|\n[ \t]+\^)*", log)
-    return "\n".join(_as_written(warning, source) for warning in found or log.splitlines()[-40:])
+    return "\n".join(_located(warning, source) for warning in found or log.splitlines()[-40:])
 
 
-def _as_written(warning: str, source: Path) -> str:
+def _located(warning: str, source: Path) -> str:
     def chapter(match: re.Match[str]) -> str:
         name, number = match[1], int(match[2] or 0)
         path = source / "chapters" / f"{name}.ipynb"

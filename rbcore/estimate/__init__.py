@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from numpy.typing import ArrayLike
 
@@ -64,18 +64,15 @@ __all__ = [
 ]
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
 
 
-def consulted(estimator: Callable[P, R]) -> Callable[P, R]:
-    """The estimator, with its estimate (or each of the estimates that it returns) held against the table."""
+def consulted(estimator: Callable[P, Estimate]) -> Callable[P, Estimate]:
+    """The estimator, with its estimate held against the table."""
 
     @functools.wraps(estimator)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        found = estimator(*args, **kwargs)
-        if isinstance(found, Estimate):
-            return consult(found)
-        return type(found)(*map(consult, found))
+    def call(*args: P.args, **kwargs: P.kwargs) -> Estimate:
+        return consult(estimator(*args, **kwargs))
 
     return call
 
@@ -91,10 +88,15 @@ hsic = consulted(information.hsic)
 tv_lower = consulted(divergence.tv_lower)
 kl_ratio = consulted(divergence.kl_ratio)
 mmd = consulted(divergence.mmd)
-precision_recall_coverage = consulted(divergence.precision_recall_coverage)
 vendi = consulted(diversity.vendi)
 distinct_n = consulted(diversity.distinct_n)
 nn_entropy = consulted(diversity.nn_entropy)
+
+
+@functools.wraps(divergence.precision_recall_coverage)
+def precision_recall_coverage(*args: Any, **options: Any) -> divergence.Overlap:
+    """As in :mod:`rbcore.estimate.divergence`, with its three estimates held against the table."""
+    return divergence.Overlap(*map(consult, divergence.precision_recall_coverage(*args, **options)))
 
 
 def infonce(x: ArrayLike, y: ArrayLike, generator: torch.Generator, **options: Any) -> Estimate:

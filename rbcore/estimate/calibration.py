@@ -254,6 +254,8 @@ def summary(name: str, cell: Cell, kind: Kind, truth: float | None, estimates: S
         hits = sum(one.p_value is not None and one.p_value <= 1 - LEVEL + slack for one in estimates)
     elif kind == "size":
         hits = own
+    elif truth is None:
+        raise ValueError(f"{name}: an estimate of kind {kind!r} is held against a truth, got none")
     else:
         hits = int(((low <= truth + slack) & ((high >= truth - slack) | (kind == "lower"))).sum())
     wide = float((high - low).mean())

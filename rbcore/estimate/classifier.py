@@ -87,11 +87,11 @@ def choose(
     labels: np.ndarray,
     rng: np.random.Generator,
     scored: bool = True,
-) -> tuple[str, Any, np.ndarray | None]:
+) -> tuple[str, Any, np.ndarray]:
     """The classifier's name, itself fitted to `rows`, and its cross-validated scores of `rows`.
 
     ``"auto"`` takes the built-in one with the least cross-validated log loss.  Without `scored` a single
-    classifier is not cross-validated.
+    classifier is not cross-validated, and the scores are empty.
 
     Raises:
         ValueError: for an unknown name, something that is no classifier, or fewer than FOLDS rows of a class.
@@ -105,9 +105,10 @@ def choose(
     with _threads(rows):
         if len(models) == 1:
             ((name, model),) = models.items()
-            scores = _held_out_scores(model, rows, labels, folds) if scored else None
+            scores = _held_out_scores(model, rows, labels, folds) if scored else np.empty(0)
         else:
             all_scores = {one: _held_out_scores(model, rows, labels, folds) for one, model in models.items()}
             name = min(models, key=lambda one: log_loss(labels, special.expit(all_scores[one])))
             scores = all_scores[name]
-        return name, models[name].fit(rows, labels), scores
+        rule = models[name].fit(rows, labels)  # ty: ignore[missing-attribute]  # of all estimators but their base
+        return name, rule, scores

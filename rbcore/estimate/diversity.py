@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 from scipy.linalg import lapack
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from rbcore.estimate import kernel as kernels
 from rbcore.estimate.base import Estimate, sample
@@ -58,7 +58,7 @@ def _spectrum(rows: np.ndarray, q: float) -> tuple[float, float]:
 
 def _root(gram: np.ndarray) -> np.ndarray:
     """Rows, (n, rank), whose inner products are `gram` to 1e-6, by a Cholesky factorization with pivots."""
-    factor, pivots, rank, _ = lapack.dpstrf(gram, tol=1e-6, lower=1)
+    factor, pivots, rank, _ = lapack.dpstrf(gram, tol=1e-6, lower=1)  # ty: ignore[missing-attribute]  # compiled
     out = np.empty((len(gram), rank))
     out[pivots - 1] = np.tril(factor)[:, :rank]
     return out
@@ -273,7 +273,7 @@ def nn_entropy(
 
     def entropy(rows: np.ndarray) -> float:
         z = x[rows]
-        distance = cKDTree(z).query(z, [k + 1], p=2 if norm == "euclid" else np.inf)[0][:, 0]
+        distance = KDTree(z).query(z, [k + 1], p=2 if norm == "euclid" else np.inf)[0][:, 0]
         positive = distance[distance > 0]
         logs = np.log(positive).mean() if len(positive) else -math.inf
         return float(special.psi(len(z)) - special.psi(k) + volume + d * logs)

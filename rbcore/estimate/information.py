@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from rbcore.estimate import kernel as kernel
 from rbcore.estimate.base import Estimate, pair
@@ -156,7 +157,7 @@ def standardized(x: np.ndarray) -> np.ndarray:
 def _closer(x: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """How many other rows lie strictly closer to each row than its radius, in the maximum norm."""
     if x.shape[1] > 1:
-        return cKDTree(x).query_ball_point(x, np.nextafter(radius, 0), p=np.inf, return_length=True) - 1
+        return KDTree(x).query_ball_point(x, np.nextafter(radius, 0), p=np.inf, return_length=True) - 1
     column, n = x[:, 0], len(x)
     ordered = np.sort(column)
     high = np.searchsorted(ordered, column + radius)
@@ -172,7 +173,7 @@ def _closer(x: np.ndarray, radius: np.ndarray) -> np.ndarray:
 def _ksg(x: np.ndarray, y: np.ndarray, k: int) -> float:
     """The KSG estimate in nats of standardized samples."""
     both = np.concatenate([x, y], axis=1)
-    radius = cKDTree(both).query(both, [k + 1], p=np.inf)[0][:, 0]
+    radius = KDTree(both).query(both, [k + 1], p=np.inf)[0][:, 0]
     counts = _closer(x, radius), _closer(y, radius)
     local = special.psi(counts[0] + 1) + special.psi(counts[1] + 1)
     return float(special.psi(k) + special.psi(len(x)) - local.mean())
@@ -245,15 +246,18 @@ def _exact(x: np.ndarray, y: np.ndarray, widths: tuple[float, float]) -> tuple[f
     r, s, both = np.empty(n), np.empty(n), np.empty(n)
     ks, lr = np.empty(n), np.empty(n)
     parts = list(kernel.slices(n, n))
-    blocks = None
-    for part in parts:
-        blocks = kernel.hollow(x, part, widths[0]), kernel.hollow(y, part, widths[1])
-        r[part], s[part] = blocks[0].sum(axis=1), blocks[1].sum(axis=1)
-        both[part] = np.einsum("ij,ij->i", *blocks)
-    for part in parts:
-        if len(parts) > 1:
-            blocks = kernel.hollow(x, part, widths[0]), kernel.hollow(y, part, widths[1])
-        ks[part], lr[part] = blocks[0] @ s, blocks[1] @ r
+
+    @functools.lru_cache(maxsize=1)  # a single block serves both passes
+    def blocks(index: int) -> tuple[np.ndarray, np.ndarray]:
+        return kernel.hollow(x, parts[index], widths[0]), kernel.hollow(y, parts[index], widths[1])
+
+    for index, part in enumerate(parts):
+        k, l = blocks(index)
+        r[part], s[part] = k.sum(axis=1), l.sum(axis=1)
+        both[part] = np.einsum("ij,ij->i", k, l)
+    for index, part in enumerate(parts):
+        k, l = blocks(index)
+        ks[part], lr[part] = k @ s, l @ r
     value = _hsic(both.sum(), r @ s, r.sum(), s.sum(), n)
     without = _hsic(both.sum() - 2 * both, r @ s - r * s - ks - lr + both, r.sum() - 2 * r, s.sum() - 2 * s, n - 1)
     return float(value), without

@@ -71,14 +71,14 @@ def jensen_shannon(scores: torch.Tensor) -> torch.Tensor:
 
 
 def _split(
-    x: ArrayLike, y: ArrayLike, generator: torch.Generator
+    x: np.ndarray, y: np.ndarray, generator: torch.Generator
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Training, validation and test parts, standardized by the training part."""
     order = torch.randperm(len(x), generator=generator).numpy()
     cuts = np.cumsum([int(share * len(x)) for share in PARTS])
     pieces = []
     for z in (x, y):
-        parts = np.split(np.asarray(z)[order], cuts)
+        parts = np.split(z[order], cuts)
         centre, spread = parts[0].mean(axis=0), parts[0].std(axis=0)
         spread = np.where(spread > 0, spread, 1)
         pieces.append(

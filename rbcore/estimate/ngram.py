@@ -119,12 +119,12 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Stream:
-    """The events of all texts in a row: number of token, text, place in it, label; and ln P of the spelling."""
+    """The events of all texts in a row: token, text, place in it, label (0 for none), ln P of the spelling."""
 
     ids: np.ndarray
     text: np.ndarray
     place: np.ndarray
-    label: np.ndarray | None
+    label: np.ndarray
     spelled: np.ndarray
 
     def before(self, distance: int) -> np.ndarray:
@@ -145,6 +145,10 @@ class Ngram:
     labelled: bool
     vocabulary: list[str]
     spelling: Spelling
+    _number: dict[str, int]  # of each word of the vocabulary
+    _label_number: dict[str, int]
+    _base: int  # of the numbers that stand for contexts
+    _levels: list[_Level]
 
     @classmethod
     def fit(
@@ -294,10 +298,11 @@ class Ngram:
             code, kinds = pd.factorize(np.array([flat[i] for i in new], dtype=object))
             spelled[np.flatnonzero(inner)[new]] = (np.log1p(-END) + self.spelling.log_prob(list(kinds)))[code]
         text = np.repeat(np.arange(sizes.size), sizes)
-        label = None
-        if names is not None:
-            label = np.array([self._label_number.get(name, UNKNOWN) for name in names], dtype=np.int64)[text]
-        return _Stream(ids, text, np.arange(ids.size) - (ends - sizes)[text], label, spelled)
+        label = np.zeros(sizes.size, dtype=np.int64) if names is None else self._label_numbers(names)
+        return _Stream(ids, text, np.arange(ids.size) - (ends - sizes)[text], label[text], spelled)
+
+    def _label_numbers(self, names: Sequence[str]) -> np.ndarray:
+        return np.array([self._label_number.get(name, UNKNOWN) for name in names], dtype=np.int64)
 
     def _keys(self, kind: tuple[int, bool], stream: _Stream) -> np.ndarray:
         """A number for the context of each event; -1 where it holds a token or a label that was never seen."""
@@ -312,7 +317,7 @@ class Ngram:
 
     def _label_log_prob(self, names: Sequence[str]) -> np.ndarray:
         """ln P of each label: Witten-Bell's interpolation with the law of spellings."""
-        number = np.array([self._label_number.get(name, UNKNOWN) for name in names], dtype=np.int64)
+        number = self._label_numbers(names)
         kinds = _kinds(np.minimum(self._label_counts, 1.0).sum())
         with np.errstate(divide="ignore"):
             counted = np.log(np.where(number >= 0, self._label_counts[number], 0.0))

@@ -13,13 +13,13 @@ import functools
 import itertools
 import json
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from rbcore.estimate.base import Estimate, share
+from rbcore.files import replace_file
 
 PATH = Path(__file__).with_name("calibration.json")
 LEVEL = 0.95  # of all intervals that were calibrated, and of the tests
@@ -173,9 +173,7 @@ class Table:
         rows = [json.dumps(_rounded(row)) for row in sorted(self.rows, key=lambda row: row.key)]
         names = json.dumps([field.name for field in fields(Row)])
         head = f'{{"repeats": {self.repeats}, "seed": {self.seed}, "fields": {names},\n"rows": [\n'
-        partial = path.with_suffix(".partial")
-        partial.write_text(head + ",\n".join(rows) + "\n]}\n", encoding="utf8")
-        os.replace(partial, path)
+        replace_file(path, head + ",\n".join(rows) + "\n]}\n")
 
     def near(self, name: str, n: int, d: int, value: float) -> list[Row]:
         """The rows that speak about an estimate: at least as hard, and of strengths that give such values.
@@ -271,12 +269,13 @@ def blend(one: Row, two: Row, value: float) -> Row:
     weight = (value - one.mean) / (two.mean - one.mean) if two.mean != one.mean else 0.5
     repeats = min(one.repeats, two.repeats)
 
-    def mixed(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else (1 - weight) * a + weight * b
+    def mixed(a: float, b: float) -> float:
+        return (1 - weight) * a + weight * b
 
-    numbers = {
-        name: mixed(getattr(one, name), getattr(two, name)) for name in ("strength", "truth", "sd", "low", "width")
+    pairs = {
+        name: (getattr(one, name), getattr(two, name)) for name in ("strength", "truth", "sd", "low", "width")
     }
+    numbers = {name: None if None in pair else mixed(*pair) for name, pair in pairs.items()}
     counts = {
         name: round(repeats * mixed(getattr(one, name) / one.repeats, getattr(two, name) / two.repeats))
         for name in ("hits", "own")

@@ -142,7 +142,7 @@ def chain_joint(information: float) -> np.ndarray:
         return process.prompt_pmf(world)[:, None] * process.generator(world)
 
     def excess(strictness: float) -> float:
-        return finite.Joint("P,X", joint(strictness)).I("P", "X") - information
+        return float(finite.Joint("P,X", joint(strictness)).I("P", "X")) - information
 
     return joint(float(optimize.brentq(excess, 0.0, 200.0, xtol=1e-12)) if information else 0.0)
 

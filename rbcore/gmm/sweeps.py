@@ -24,9 +24,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -34,6 +34,7 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
+from rbcore.files import replace_file
 from rbcore.gmm.density import divergences
 from rbcore.gmm.released import histogram_gap
 from rbcore.gmm.theory import separated_gap
@@ -200,7 +201,7 @@ def panels(
     values: Sequence[int] = range(2, 16),
     base: Setting | None = None,
     names: Sequence[str] = PANELS,
-    **how: object,
+    **how: Any,
 ) -> pd.DataFrame:
     """The three panels of the paper's figure: K, J, L in turn take `values`, with `repeats` configurations each.
 
@@ -237,7 +238,8 @@ def summarize(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str], le
     rows = []
     for group, part in table.groupby(list(by), sort=False):
         for column in columns:
-            row = dict(zip(by, group, strict=True)) | {"estimate": column}
+            names = zip(by, group, strict=True)  # ty: ignore[invalid-argument-type]  # a tuple, since `by` is a list
+            row = dict(names) | {"estimate": column}
             rows.append(row | _locations(np.sort(part[column].to_numpy(float)), level))
     return pd.DataFrame(rows)
 
@@ -279,12 +281,12 @@ def _ordered(table: pd.DataFrame, grid: Sequence[Setting], numbers: Sequence[int
     return table.iloc[wanted].reset_index(drop=True)
 
 
-def _folder(folder: Path, kind: dict[str, object]) -> Path:
+def _folder(folder: Path, kind: Mapping[str, object]) -> Path:
     """The checkpoint's folder, made or found to be of this kind of sweep."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "sweep.json"
     if not note.exists():
-        _replace(note, lambda file: file.write_text(json.dumps(kind, indent=1)))
+        replace_file(note, json.dumps(kind, indent=1))
     found = json.loads(note.read_text())
     differs = [name for name in kind if found.get(name) != kind[name]]
     if differs:
@@ -295,11 +297,4 @@ def _folder(folder: Path, kind: dict[str, object]) -> Path:
 def _save(part: pd.DataFrame, folder: Path) -> None:
     """Keep a finished batch, whole or not at all."""
     name = hashlib.blake2b(repr(_keys(part)).encode(), digest_size=12).hexdigest()
-    _replace(folder / f"part-{name}.parquet", lambda file: part.to_parquet(file, index=False))
-
-
-def _replace(target: Path, write: object) -> None:
-    """Write a file beside `target`, then put it in its place in one step."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    write(beside)
-    os.replace(beside, target)
+    replace_file(folder / f"part-{name}.parquet", part.to_parquet(index=False))

@@ -249,14 +249,13 @@ def simulate(setting: Setting, repeats: Sequence[int], seed: int) -> Run:
 
     anchors = anchors.reshape(B, -1, d)
     starts = [np.random.Generator(np.random.SFC64(s[1])) for s in seeds]
-    how = {"restarts": setting.restarts, "reg": setting.reg}
     return Run(
         setting,
         truth,
         generator,
         anchors,
         synthetic,
-        fit(anchors, K, starts, **how),
-        fit(synthetic, k, starts, **how),
+        fit(anchors, K, starts, setting.restarts, reg=setting.reg),
+        fit(synthetic, k, starts, setting.restarts, reg=setting.reg),
         tuple(s[2] for s in seeds),
     )

@@ -8,7 +8,7 @@ other on what the generator wrote.  The gap is KL(D || anchor student) - KL(D ||
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ def gap_table(
     anchors: int = 32,
     share: float = 0.01,
     early: Sequence[int] = (0, 20, 60, 120),
-    **how: object,
+    **how: Any,
 ) -> pd.DataFrame:
     """KL(D || student) of students on anchors and on synthetic data, for each (K, J, L) and seed.
 
@@ -83,7 +83,7 @@ def gap_table(
     Args:
         recipe: of the students.  how: `stack`, `checkpoint`, `every` and `progress` of :func:`train`.
     """
-    settings = [tuple(int(v) for v in s) for s in settings]
+    settings = [(int(k), int(j), int(l)) for k, j, l in settings]
     if any(k < 1 or min(j, l) < 0 or k + j + l > len(world.skills) for k, j, l in settings):
         raise ValueError(f"settings: (K, J, L) with K >= 1 and at most {len(world.skills)} skills, got {settings}")
     recipe = Recipe() if recipe is None else recipe

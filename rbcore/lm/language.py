@@ -108,19 +108,19 @@ class Language:
         parts = [np.full(n, self.bos), skills + self.letters, inputs, np.full(n, self.equals), answers]
         return np.column_stack([*parts, np.full(n, self.eos)]).astype(np.int64)
 
-    def support(self, skills: Sequence[int]) -> np.ndarray:
+    def support(self, skills: ArrayLike) -> np.ndarray:
         """All right sequences of these skills, skill by skill, shape (|skills| letters^length, T)."""
         inputs, skills = self.inputs(), np.asarray(skills)
         return self.encode(np.repeat(skills, len(inputs)), np.tile(inputs, (len(skills), 1)))
 
-    def draw(self, rng: Generator, skills: Sequence[int], n: int, weights: ArrayLike | None = None) -> np.ndarray:
+    def draw(self, rng: Generator, skills: ArrayLike, n: int, weights: ArrayLike | None = None) -> np.ndarray:
         """`n` draws from the task with these skills, uniform or with these `weights`, shape (n, T)."""
         skills = np.asarray(skills)
         self.check_skills(skills)
         chosen = rng.choice(skills, size=n, p=None if weights is None else np.asarray(weights, dtype=float))
         return self.encode(chosen, rng.choice(self.letters, size=(n, self.length), p=self.law))
 
-    def draw_each(self, rng: Generator, skills: Sequence[int], n: int) -> np.ndarray:
+    def draw_each(self, rng: Generator, skills: ArrayLike, n: int) -> np.ndarray:
         """`n` draws for each of these skills, shape (n |skills|, T): an anchor set with `n` anchors per skill."""
         repeated = np.repeat(np.asarray(skills), n)
         return self.encode(repeated, rng.choice(self.letters, size=(len(repeated), self.length), p=self.law))
@@ -177,7 +177,9 @@ def create(rng: Generator, skills: int = 28, letters: int = 8, length: int = 3, 
     return Language(np.array([rng.permutation(letters) for _ in range(skills)]), law / law.sum(), length)
 
 
-def task_law(language: Language, skills: Sequence[int], weights: ArrayLike | None = None) -> np.ndarray:
+def task_law(
+    language: Language, skills: Sequence[int] | np.ndarray, weights: ArrayLike | None = None
+) -> np.ndarray:
     """`D` on `language.support(skills)`, shape (|skills| letters^length,); uniform over skills without weights."""
     weights = np.full(len(skills), 1 / len(skills)) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != (len(skills),) or (weights < 0).any() or abs(weights.sum() - 1) > 1e-9:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ STUDENT = Recipe(steps=200, batch=10, rate=6e-3)
 CHUNK = 128  # sequences in one pass, so that they fit a processor's cache
 
 
-def peers(seed: int, setup: Setup | None = None, **how: object) -> World:
+def peers(seed: int, setup: Setup | None = None, **how: Any) -> World:
     """A world whose generator has the base's size and starts from it.
 
     It has read single sequences of all open skills, with typos in their answers, and so it answers prompts that
@@ -77,7 +78,7 @@ def iterate(
     generations: int = 5,
     n: int = 1024,
     recipe: Recipe | None = None,
-    **how: object,
+    **how: Any,
 ) -> pd.DataFrame:
     """One row for each arm, seed and generation 0..generations.
 

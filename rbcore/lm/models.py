@@ -52,10 +52,9 @@ class Ensemble:
 
     def __getitem__(self, which: int | slice | Sequence[int]) -> Ensemble:
         """The ensemble of some of the models."""
-        if isinstance(which, int | np.integer):
-            which = [int(which)]
-        which = which if isinstance(which, slice) else torch.as_tensor(which)
-        return Ensemble(self.module, {name: value[which] for name, value in self.parameters.items()})
+        which = [int(which)] if isinstance(which, int | np.integer) else which
+        rows = which if isinstance(which, slice) else torch.as_tensor(which)
+        return Ensemble(self.module, {name: value[rows] for name, value in self.parameters.items()})
 
     @property
     def device(self) -> torch.device:
@@ -123,7 +122,7 @@ def create(
         initializer_range=scale,
         bos_token_id=vocabulary - 3,
         eos_token_id=vocabulary - 1,
-        attn_implementation="eager",
+        attn_implementation="eager",  # ty: ignore[unknown-argument]  # the base class takes it
     )
     module = _module(config)
     parameters = {}

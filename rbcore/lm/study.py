@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def study(
     seeds: Sequence[int],
     recipe: Recipe | None = None,
     known: dict[Hashable, Ensemble] | None = None,
-    **how: object,
+    **how: Any,
 ) -> pd.DataFrame:
     """KL(D || student), in parts and in nats, for each arm and seed; columns arm, seed, tag, input, answer, total.
 
@@ -90,7 +90,7 @@ def prompted(
     ways: Sequence[Way],
     n: int,
     contexts: int = 64,
-    **how: object,
+    **how: Any,
 ) -> pd.DataFrame:
     """Students of what the generator answers in each of these ways: :func:`study`, and facts about the data.
 
@@ -113,7 +113,9 @@ def prompted(
             off = ~np.isin(language.tags(rows), list(task))
             seen = {"gain": gain.total, "gain_tag": gain.tag, "off_task": off.mean()}
             facts.append(asdict(way) | seen | {"accepted": accepted if way.verify else 1.0})
-    arms = {way: (lambda seed, way=way: data[way, seed]) for way in ways}
+    arms: dict[Hashable, Callable[[int], np.ndarray]] = {
+        way: (lambda seed, way=way: data[way, seed]) for way in ways
+    }
     table = study(world, task, arms, list(pools), **how)
     return pd.concat([table, pd.DataFrame(facts)], axis=1)
 
@@ -142,7 +144,7 @@ class Grown(NamedTuple):
     losses: np.ndarray
 
 
-def grow_generator(world: World, size: Size, recipe: Recipe, seed: int, **how: object) -> Grown:
+def grow_generator(world: World, size: Size, recipe: Recipe, seed: int, **how: Any) -> Grown:
     """Another generator for the same language and topics, with fresh documents; `recipe.keep` keeps snapshots.
 
     The generator after the last step is among the snapshots.
@@ -158,7 +160,7 @@ def grow_generator(world: World, size: Size, recipe: Recipe, seed: int, **how: o
     return Grown(done.snapshots | {recipe.steps: done.models}, start.size, done.losses[:, 0])
 
 
-def with_base(world: World, size: Size, recipe: Recipe, seed: int, **how: object) -> World:
+def with_base(world: World, size: Size, recipe: Recipe, seed: int, **how: Any) -> World:
     """The same world with a base model of another size, so that students have that size."""
     language, setup = world.language, world.setup
     rng, fresh = np.random.default_rng([seed, 7]).spawn(2)

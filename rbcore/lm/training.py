@@ -16,6 +16,7 @@ rare, and then one model of many differs, as one that was trained on a slightly 
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from rbcore import grid
+from rbcore.files import replace_file
 from rbcore.lm.models import Ensemble, join
 
 
@@ -232,7 +234,6 @@ def _name(group: Sequence[Job], recipe: Recipe) -> str:
 
 
 def _save(state: dict[str, object], target: Path) -> None:
-    """Write beside the target, then put it in its place in one step."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    torch.save(state, beside)
-    os.replace(beside, target)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    replace_file(target, buffer.getvalue())

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -81,13 +82,13 @@ def build(
     fresh = models.create(language.vocabulary, size, [streams[1]], device)
     data = base_data(language, range(setup.own), skills, setup.base_recipe, streams[2])
     keys = [int(s.integers(2**62)) for s in streams[3:]]
-    how = {"checkpoint": checkpoint, "progress": progress}
-    base = train([Job(fresh, data, keys[0])], setup.base_recipe, note="base", **how)
+    fit = partial(train, checkpoint=checkpoint, progress=progress)
+    base = fit([Job(fresh, data, keys[0])], setup.base_recipe, note="base")
     size = setup.generator._replace(context=max(setup.generator.context, setup.sequences * language.tokens))
     fresh = models.create(language.vocabulary, size, [streams[3]], device)
     count = setup.generator_recipe.steps * setup.generator_recipe.batch
     data = documents(language, streams[4], topics, count, setup.sequences, setup.typos)
-    generator = train([Job(fresh, data, keys[1])], setup.generator_recipe, note="generator", **how)
+    generator = fit([Job(fresh, data, keys[1])], setup.generator_recipe, note="generator")
     losses = base.losses[:, 0], generator.losses[:, 0]
     return World(setup, language, topics, skills, base.models, generator.models, losses, generator.snapshots)
 
@@ -144,7 +145,7 @@ def rule_based(language: Language, skills: Sequence[int], law: np.ndarray, n: in
 
 
 def students(
-    world: World, data: Sequence[np.ndarray], seeds: Sequence[int], recipe: Recipe | None = None, **how: object
+    world: World, data: Sequence[np.ndarray], seeds: Sequence[int], recipe: Recipe | None = None, **how: Any
 ) -> Ensemble:
     """Clones of the base, post-trained on each of `data` with its seed; `how` goes to :func:`train`."""
     if len(data) != len(seeds):

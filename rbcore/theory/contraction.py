@@ -58,7 +58,7 @@ def eta_tv(channel: ArrayLike) -> Value:
     """
     rows = _rows(channel)
     pairs = [tv(rows[i], rows[j]) for i, j in combinations(range(len(rows)), 2)]
-    return _plain(np.max(pairs, axis=0) if pairs else np.zeros(rows.shape[2:]))
+    return _plain(np.array(pairs).max(axis=0) if pairs else np.zeros(rows.shape[2:]))
 
 
 def eta_kl(channel: ArrayLike, tol: float = 1e-12) -> Value:
@@ -106,7 +106,7 @@ def _largest_le_cam(p: np.ndarray, q: np.ndarray, tol: float) -> np.ndarray:
     raise ArithmeticError(f"the tangents do not certify {len(todo)} pairs of rows to {tol:.1e}")
 
 
-def weak_ratio(channel: ArrayLike, b: ArrayLike, step: float = 1e-3) -> np.ndarray:
+def weak_ratio(channel: ArrayLike, b: ArrayLike, step: float = 1e-3) -> Value:
     """`KL(PK || QK) / KL(P || Q)` for two nearly equal laws on two inputs, `P = (b + step, ..)`, `Q = (b, ..)`.
 
     A lower bound on `eta_kl`, from its definition: as `step` goes to zero it tends to the Le Cam divergence.
@@ -124,7 +124,7 @@ def weak_ratio(channel: ArrayLike, b: ArrayLike, step: float = 1e-3) -> np.ndarr
     found = []
     for first, second in combinations(rows[:, :, None], 2):
         laws = [weight * first + (1 - weight) * second for weight in (b + step, b)]
-        found.append((kl(*laws) / spent).max(axis=0))
+        found.append(np.max(kl(*laws) / spent, axis=0))
     return _plain(np.max(found, axis=0))
 
 
@@ -216,12 +216,12 @@ class Depth(NamedTuple):
     All bounds are for losses in [0, 1].
     """
 
-    risk: np.ndarray
-    training: np.ndarray
+    risk: Value
+    training: Value
     information: np.ndarray
     individual: np.ndarray
-    tv: np.ndarray
-    kl: np.ndarray
+    tv: Value
+    kl: Value
     flat: np.ndarray
 
     @property

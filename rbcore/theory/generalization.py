@@ -230,14 +230,15 @@ def learn(law: ArrayLike, learner: Learner, n: int) -> Learned:
     entropy(law)  # raises if it is no pmf
     columns = law.reshape(len(law), -1)
     supports, group = np.unique(columns > 0, axis=1, return_inverse=True)
-    pair = uncertainty = None
+    parts = []
     for index, support in enumerate(supports.T):
         # one law may serve a learner with a batch of its own
         members = np.flatnonzero(group.ravel() == index) if columns.shape[1] > 1 else slice(None)
-        part = _learn(columns[:, members], support, members, learner, n)
-        if pair is None:
-            size = max(part.pair.shape[2], columns.shape[1])
-            pair, uncertainty = np.empty((*part.pair.shape[:2], size)), np.empty(size)
+        parts.append((members, _learn(columns[:, members], support, members, learner, n)))
+    shape = parts[0][1].pair.shape
+    size = max(shape[2], columns.shape[1])
+    pair, uncertainty = np.empty((*shape[:2], size)), np.empty(size)
+    for members, part in parts:
         pair[..., members], uncertainty[members] = part
     single = law.ndim == 1 and pair.shape[2] == 1
     return Learned(pair[..., 0], uncertainty[0]) if single else Learned(pair, uncertainty)
@@ -247,7 +248,7 @@ def _learn(laws: np.ndarray, support: np.ndarray, those: np.ndarray | slice, lea
     """:func:`learn` for laws (k, B) on one support."""
     kinds = types(int(support.sum()), n)
     pmf = type_pmf(kinds, laws[support])
-    pair, uncertainty = 0.0, 0.0
+    pair = uncertainty = np.zeros(())
     counts = np.zeros((len(kinds.counts), len(support)), dtype=np.int64)
     counts[:, support] = kinds.counts
     for start in range(0, len(counts), _ROWS):

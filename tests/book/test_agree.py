@@ -387,7 +387,7 @@ def test_the_report_shows_what_where_and_what_to_do():
         assert part in words
     columns = [line[65:109].strip() for line in text.splitlines()]
     assert "In {num}`runs` runs the gap is {val}`gap`." in " ".join(filter(None, columns))
-    assert text.endswith("else mend what changed it\n1 problem")
+    assert text.endswith("else fix what changed it\n1 problem")
     assert max(map(len, text.splitlines())) <= 173
 
 

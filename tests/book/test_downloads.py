@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from rbcore.book.downloads import authors, plain, titles
+from rbcore.book.downloads import authors, plain_markdown, titles
 
 TEXT = textwrap.dedent(
     r"""
@@ -43,7 +43,7 @@ def shown(tmp_path):
         "@article{gan2025synthetic, author={Gan, Zeyu and Liu, Yong}, title={T}, year={2025}}\n"
         "@book{cover2006elements, author={Cover, Thomas M. and Thomas, Joy A.}, title={E}, year={2006}}\n"
     )
-    return plain(TEXT, titles([TEXT]), authors(tmp_path / "r.bib"))
+    return plain_markdown(TEXT, titles([TEXT]), authors(tmp_path / "r.bib"))
 
 
 def test_references_become_names(shown):
@@ -59,9 +59,9 @@ def test_boxes_become_quotations(shown):
 
 def test_code_blocks_and_unknown_roles_stay(shown):
     assert '```python\n{"kept": 1}\n```' in shown
-    assert plain("{unknown}`x`", {}, {}) == "{unknown}`x`"
+    assert plain_markdown("{unknown}`x`", {}, {}) == "{unknown}`x`"
 
 
 def test_macros_end_where_they_end():
     r"""`\E` is a macro and `\Eta` another word."""
-    assert plain(r"$\E X + \Eta + \Rightarrow$", {}, {}) == r"$\mathbb{E} X + \Eta + \Rightarrow$"
+    assert plain_markdown(r"$\E X + \Eta + \Rightarrow$", {}, {}) == r"$\mathbb{E} X + \Eta + \Rightarrow$"

@@ -66,7 +66,7 @@ assert pathlib.Path("../mended").exists(), 'not mended'"""
 # Trains a small model; the first run waits at its twentieth step of forty.  ../kept lists the steps kept.
 TRAIN = """import os, pathlib, time
 import numpy as np
-from rbcore import lm_language, lm_models, lm_train
+from rbcore.lm import language as lm_language, models as lm_models, training as lm_train
 
 def save(state, target, plain=lm_train._save):
     plain(state, target)

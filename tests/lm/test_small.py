@@ -6,7 +6,8 @@ import datasets
 import numpy as np
 import pytest
 
-from rbcore.lm import hub, small
+from rbcore.lm import small
+from rbcore.lm.hub import experiment as hub
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -29,7 +29,7 @@ import contextlib
 import dataclasses
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
@@ -209,7 +210,11 @@ def train_student(
         how._n_gpu = min(1, how.n_gpu)  # one process has one device, whatever else the machine has
         best = _Best(experiment, validation)
         trainer = Trainer(
-            model=model, args=how, train_dataset=data, data_collator=collate, callbacks=[_Shown(bar.update), best]
+            model=model,
+            args=how,
+            train_dataset=data,  # ty: ignore[invalid-argument-type]  # any sequence of examples will do
+            data_collator=collate,
+            callbacks=[_Shown(bar.update), best],
         )
         trainer.remove_callback(PrinterCallback)  # what it prints would stand among the results
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -238,11 +243,13 @@ class _Best(TrainerCallback):
         self.experiment, self.validation = experiment, list(validation)
         self.loss, self.state = float("inf"), None
 
-    def on_step_end(self, _: object, state: TrainerState, __: object, **parts: Any) -> None:
-        model, step, steps = parts["model"], state.global_step, self.experiment.steps
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        model, step, steps = kwargs["model"], state.global_step, self.experiment.steps
         eighth = any(step == round(steps * i / 8) for i in range(1, 9))
         if step % grid.STEPS == 0 or eighth:
-            lm_train.snap(model.parameters(), parts["optimizer"])
+            lm_train.snap(model.parameters(), kwargs["optimizer"])
         if self.validation and eighth:
             training = model.training
             loss = log_losses(self.experiment, model.eval(), self.validation).mean()
@@ -281,7 +288,8 @@ def run(
     A seed that is finished is kept in `folder`, in a file named for the experiment and the seed, and not run
     again. The name does not know the verifier: give each a folder of its own.
     """
-    key = pd.util.hash_array(np.array([repr(dataclasses.astuple(experiment))], dtype=object))[0]
+    name = np.array([repr(dataclasses.astuple(experiment))], dtype=object)
+    key = pd.util.hash_array(name)[0]  # ty: ignore[not-callable]  # pandas.util loads it lazily, as an object
     if folder is not None and lm_ranks.leads():
         Path(folder).mkdir(parents=True, exist_ok=True)
     parts = []
@@ -302,7 +310,7 @@ def _finished(file: Path | None) -> pd.DataFrame | None:
 
 
 def _keep(part: pd.DataFrame, file: Path | None) -> None:
-    """Write beside the file, then put it in its place in one step."""
+    """Write beside the file, then rename; the next run overwrites what a killed one has left beside it."""
     if file is not None:
         part.to_parquet(file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)
@@ -331,7 +339,7 @@ def compare(table: pd.DataFrame, first: str, second: str, level: float = 0.95) -
 
 
 @contextlib.contextmanager
-def _unseeded() -> Iterator[None]:
+def _unseeded() -> Generator[None]:
     """Leave the global generators as they were: the Trainer seeds all of them."""
     plain, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
@@ -395,7 +403,7 @@ def _answers(
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        found = model.generate(
+        found = model.generate(  # ty: ignore[not-callable]  # of a mixin that every causal language model has
             input_ids=inputs,
             attention_mask=mask,
             do_sample=True,

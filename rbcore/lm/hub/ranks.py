@@ -6,10 +6,10 @@ What must be the same in all of them is done by the first and sent to the others
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -41,8 +41,8 @@ def place(device: str) -> torch.device:
     from accelerate import PartialState
 
     found = PartialState(cpu=device == "cpu", timeout=PATIENCE).device
-    if found.type != device:
-        raise ValueError(f"device: {device!r} is wanted, and accelerate was told to use {found.type!r}")
+    if found is None or found.type != device:
+        raise ValueError(f"device: {device!r} is wanted, and accelerate was told to use {found and found.type!r}")
     return found
 
 
@@ -53,7 +53,7 @@ def first(work: Callable[[], T], device: str) -> T:
     place(device)  # the processes meet
     from accelerate.utils import broadcast_object_list
 
-    sent: list[object] = [None, None]
+    sent: list[Any] = [None, None]
     if leads():
         try:
             sent[0] = work()
@@ -63,7 +63,7 @@ def first(work: Callable[[], T], device: str) -> T:
     broadcast_object_list(sent)
     if sent[1] is not None:
         raise ValueError(sent[1])
-    return sent[0]  # type: ignore[return-value]
+    return sent[0]
 
 
 def quiet() -> bool:
@@ -72,7 +72,7 @@ def quiet() -> bool:
 
 
 @contextmanager
-def bar(note: str, total: int, unit: str) -> Iterator[tqdm]:
+def bar(note: str, total: int, unit: str) -> Generator[tqdm]:
     """A bar that only a terminal sees, gone when it is full."""
     with tqdm(total=total, desc=note, unit=unit, leave=False, disable=True if quiet() else None) as shown:
         yield shown

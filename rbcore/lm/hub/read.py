@@ -6,7 +6,7 @@ Nothing here runs code that comes with a model.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
     """
     with _named(f"{name}: no tokenizer can be read there"):
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    if tokenizer.eos_token_id is None:
+    if tokenizer is None or tokenizer.eos_token_id is None:
         raise ValueError(f"{name}: its tokenizer has no token that ends a text")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -70,7 +70,7 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
 
 
 @contextlib.contextmanager
-def _named(what: str) -> Iterator[None]:
+def _named(what: str) -> Generator[None]:
     """Say in one line what failed: the libraries raise whatever their readers do."""
     try:
         yield

@@ -1,9 +1,8 @@
-"""The second tier of falsification: every theorem of the book on a million random models, and the record of it.
+"""The long falsification: every theorem of the book on a million random models, and the record of it.
 
 The chapters evaluate each theorem on as many models as a build has time for.  This takes minutes on each, so it is
 run by hand (`make falsify`), and `book/falsified.json` keeps what it found, with the date, for the page that lists
-the theorems.
-A theorem whose statement or assumptions changed since then has no entry any more.
+the theorems.  A theorem whose statement or assumptions changed since then has no entry any more.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from rbcore.files import replace_file
 from rbcore.information.falsify import falsify
 
 CHUNK = 50_000  # models per task
@@ -110,9 +110,7 @@ def _merged(parts: Sequence[tuple[int, float, tuple[float, ...]]]) -> dict[str, 
 
 
 def _write(record: Path, entries: Mapping[str, Any]) -> None:
-    partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps(entries, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf8")
-    os.replace(partial, record)
+    replace_file(record, json.dumps(entries, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def _bar(total: int) -> tqdm:
