@@ -18,7 +18,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
-from rbcore.information.expr import NAME, LinearForm, Statement, parse_form, require_variables
+from rbcore.information.expr import NAME, Statement, parse_form, require_variables
+from rbcore.information.forms import LinearForm
 
 _UNITS = {"nats": 1.0, "bits": math.log(2)}
 _TOLERANCE = 1e-9  # how far from one the sum of a given distribution may be

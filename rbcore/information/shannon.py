@@ -23,7 +23,7 @@ sum of the multipliers times the weights is made as small as it can be, which on
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -32,66 +32,14 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint, LinearForm, Statement, parse
+from rbcore.information.expr import Constraint
+from rbcore.information.forms import Form, LinearForm, Quantity, combine
+from rbcore.information.problem import Problem, ProverError
 
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
 _ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding
 _ROWS = 400  # inequalities added to the program at a time
 _SPREAD = 0.1  # of the weights that choose a proof: they are drawn between 1 and 1 + this
-
-Form = dict[Any, Fraction]  # coefficients of entropies, by set
-
-
-class ProverError(ValueError):
-    """A question the prover cannot take: it says nothing, is too large, or came with a broken answer."""
-
-
-def read(statement: str | Statement) -> Statement:
-    """The statement, parsed.  Raises ProverError if it says nothing, ExpressionError if it is none."""
-    statement = parse(statement) if isinstance(statement, str) else statement
-    if not statement.variables or not statement.constraints:
-        raise ProverError(f"{statement.text!r} says nothing: it has no variables")
-    return statement
-
-
-class Quantity(NamedTuple):
-    """The Shannon quantity h(u) + h(v) - h(u or v) - h(c), for c within both: I(u;v|c), or H(u|c) if u = v.
-
-    The sets are bit masks or frozensets: the operators ``|``, ``&`` and ``^`` serve both.
-    """
-
-    u: Any
-    v: Any
-    c: Any
-
-    @property
-    def form(self) -> Form:
-        """Its coefficients."""
-        return combine((1, {self.u: 1}), (1, {self.v: 1}), (-1, {self.u | self.v: 1}), (-1, {self.c: 1}))
-
-    @staticmethod
-    def match(form: Mapping[Any, Fraction]) -> "tuple[Fraction, Quantity] | None":
-        """The scale and the quantity whose product the form is, or None; the zero form has none."""
-        for sign in (1, -1):
-            plus = [s for s, k in form.items() if sign * k > 0]
-            minus = [s for s, k in form.items() if sign * k < 0]
-            if len(plus) in (1, 2) and len(minus) <= 2:
-                scale, empty = form[plus[0]], plus[0] ^ plus[0]
-                for c in (empty, *minus):
-                    quantity = Quantity(plus[0], plus[-1], c)
-                    inside = c & plus[0] & plus[-1] == c
-                    if inside and combine((scale, quantity.form)) == form:
-                        return scale, quantity
-        return None
-
-
-def combine(*terms: tuple[Any, Mapping[Any, Any]]) -> Form:
-    """The linear combination of forms, given as (factor, form); no zeros, and no empty set, whose h is 0."""
-    total: Form = {}
-    for factor, form in terms:
-        for s, k in form.items():
-            total[s] = total.get(s, Fraction(0)) + factor * k
-    return {s: k for s, k in total.items() if s and k}
 
 
 class _Fact(NamedTuple):
@@ -113,17 +61,17 @@ class _Fact(NamedTuple):
 class Program:
     """The linear program for the goals of one statement; sets of variables are bit masks."""
 
-    def __init__(self, statement: Statement, given: Sequence[Statement]):
-        self.names = tuple(dict.fromkeys(name for s in (statement, *given) for name in s.variables))
+    def __init__(self, problem: Problem):
+        self.names = problem.variables
         self.bit = {name: 1 << i for i, name in enumerate(self.names)}
-        reached, waiting = set(statement.variables), [c for s in given for c in s.constraints]
+        reached, waiting = {*problem.statement.variables}, problem.assumptions
         self.assumptions: dict[Constraint, Form] = {}  # those that share variables with the statement
         while near := [c for c in waiting if c.form.variables & reached]:
             self.assumptions |= {c: self.masked(c.form) for c in near}
             reached.update(*(c.form.variables for c in near))
             waiting = [c for c in waiting if c not in near]
-        self._take_facts()
-        self._take_lattice([self.masked(c.form) for c in statement.constraints])
+        self._take_facts(problem)
+        self._take_lattice([self.masked(c.form) for c in problem.statement.constraints])
         self._take_entropies()
         self._start_solver()
 
@@ -139,19 +87,18 @@ class Program:
         """`form` over sets of names."""
         return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
-    def _take_facts(self) -> None:
+    def _take_facts(self, problem: Problem) -> None:
         """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
         self.functions, self.splits = [], []
-        for constraint, form in self.assumptions.items():
-            match = Quantity.match(form)
-            if match and (constraint.relation == "=" or match[0] < 0):
-                scale, whole = match
-                u, v, c = whole
-                both, fact = u & v, _Fact(whole, 1 / scale, constraint)
-                if both != c:
-                    self.functions.append(fact.part(Quantity(both, both, c), Quantity(u, v, both)))
-                if both not in (u, v):
-                    self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
+        for constraint in filter(problem.vanishing.get, self.assumptions):
+            scale, quantity = problem.vanishing[constraint]
+            whole = Quantity(*map(self.mask, quantity))
+            (u, v, c), both = whole, whole.u & whole.v
+            fact = _Fact(whole, 1 / scale, constraint)
+            if both != c:
+                self.functions.append(fact.part(Quantity(both, both, c), Quantity(u, v, both)))
+            if both not in (u, v):
+                self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
 
     def _take_lattice(self, forms: list[Form]) -> None:
         """The lattice, sorted, its elemental inequalities as rows of indices, and all sets' closures.
@@ -257,14 +204,31 @@ class Program:
                 self.used.append(constraint)
         self.lows += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
 
-    def _add_rows(self, chosen: np.ndarray) -> None:
-        block = differences(self.rows[chosen], len(self.lattice)) @ self.matrix
-        block.eliminate_zeros()
-        pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
-        infinite = np.full(len(chosen), highspy.kHighsInf)
-        self.solver.addRows(len(chosen), np.zeros(len(chosen)), infinite, block.nnz, pointers, columns, block.data)
-        self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[chosen]]
-        self.lows += self.weights[chosen].tolist()
+    def _optimize(self, cost: np.ndarray | None = None) -> Any:
+        """The solver's solution, or None if there is none: inequalities are added until it violates no other one.
+
+        With a ``cost``, a point whose cost is not negative will do.  Without, each inequality may be violated by its
+        weight.
+        """
+        allowed = self.weights if cost is None else np.zeros(len(self.rows))
+        while True:
+            self.solver.run()
+            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                return None
+            solution = self.solver.getSolution()
+            point = np.array(solution.col_value)
+            values = self._gather(self.matrix @ point) + allowed
+            worst = np.argsort(values)[:_ROWS]
+            worst = worst[values[worst] < -_ZERO]
+            if not len(worst) or (cost is not None and cost @ point > -_NOISE):
+                return solution
+            block = differences(self.rows[worst], len(self.lattice)) @ self.matrix
+            block.eliminate_zeros()
+            pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
+            low, high = -allowed[worst], np.full(len(worst), highspy.kHighsInf)
+            self.solver.addRows(len(worst), low, high, block.nnz, pointers, columns, block.data)
+            self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[worst]]
+            self.lows += self.weights[worst].tolist()
 
     def solve(self, goal: Form) -> tuple[dict[Quantity | Constraint, float], dict[int, float]]:
         """Minimize the goal: the multipliers of a proof, and a point of the polytope where it is negative.
@@ -279,22 +243,11 @@ class Program:
         for s, k in target.items():
             cost[np.searchsorted(self.unknowns, s)] = float(k) / scale
         self.solver.changeColsCost(n, np.arange(n, dtype=np.int32), cost)
-        while True:
-            self.solver.run()
-            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                raise RuntimeError(f"the solver stopped: {self.solver.getModelStatus()}")
-            solution = self.solver.getSolution()
-            point = np.array(solution.col_value)
-            value = cost @ point
-            if value > -_NOISE:
-                point = np.zeros(0)
-                break
-            values = self._gather(self.matrix @ point)
-            worst = np.argsort(values)[:_ROWS]
-            worst = worst[values[worst] < -_ZERO]
-            if not len(worst):
-                break
-            self._add_rows(worst)
+        if (solution := self._optimize(cost)) is None:
+            raise RuntimeError(f"the solver stopped: {self.solver.getModelStatus()}")
+        point = np.array(solution.col_value)
+        value = cost @ point
+        point = point if value <= -_NOISE else []
         multipliers: dict[Quantity | Constraint, float] = {}
         if value > -_ZERO:
             solution = self._choose() or solution
@@ -316,29 +269,15 @@ class Program:
         side, the minimum of the goal is minus the least weight of a proof.
         """
         n, infinite = len(self.unknowns), highspy.kHighsInf
+        columns, rows = np.arange(n, dtype=np.int32), len(self.used)
         equations = [isinstance(row, Constraint) and row.relation == "=" for row in self.used]
-        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), -self.floors, np.full(n, infinite))
-        while True:
-            m = len(self.used)
-            lows = np.array(self.lows)
-            equations += [False] * (m - len(equations))
-            highs = np.where(equations, lows, infinite)
-            for i in range(m):
-                self.solver.changeRowBounds(i, -lows[i], highs[i])
-            self.solver.run()
-            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                solution = None
-                break
-            solution = self.solver.getSolution()
-            values = self._gather(self.matrix @ np.array(solution.col_value)) + self.weights
-            worst = np.argsort(values)[:_ROWS]
-            worst = worst[values[worst] < -_ZERO]
-            if not len(worst):
-                break
-            self._add_rows(worst)
-        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), np.zeros(n), np.ones(n))
-        for i, equation in enumerate([*equations, *[False] * (len(self.used) - len(equations))]):
-            self.solver.changeRowBounds(i, 0.0, 0.0 if equation else infinite)
+        self.solver.changeColsBounds(n, columns, -self.floors, np.full(n, infinite))
+        for i, (low, equation) in enumerate(zip(self.lows, equations, strict=True)):
+            self.solver.changeRowBounds(i, -low, low if equation else infinite)
+        solution = self._optimize()
+        self.solver.changeColsBounds(n, columns, np.zeros(n), np.ones(n))
+        for i in range(len(self.used)):
+            self.solver.changeRowBounds(i, 0.0, 0.0 if i < rows and equations[i] else infinite)
         return solution
 
     def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:

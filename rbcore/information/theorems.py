@@ -18,9 +18,9 @@ from numpy.random import Generator
 
 from rbcore.checks import Check
 from rbcore.information.falsify import Falsified, falsify, twins
+from rbcore.information.problem import Problem, ProverError, Text
 from rbcore.information.prover import Certificate, Need, needed_assumptions, prove
-from rbcore.information.refute import Counterexample, Text
-from rbcore.information.shannon import ProverError
+from rbcore.information.refute import Counterexample
 
 BIT = math.log(2)
 SOURCES = {
@@ -162,13 +162,12 @@ def theorem(
     """
     if source not in SOURCES:
         raise ProverError(f"a statement's source is one of {', '.join(SOURCES)}, got {source!r}")
-    given = tuple(given)
-    proof = prove(statement, given)
+    problem = Problem.read(statement, given)
+    proof = prove(problem)
     if not isinstance(proof, Certificate):
         raise ProverError(f"not proved:\n{proof}")
-    needs = tuple(needed_assumptions(statement, given))
-    found = falsify(statement, given, rng, models)
-    return Theorem(proof, needs, found, tuple(twins(statement, given)), source, name)
+    needs, found = tuple(needed_assumptions(problem)), falsify(problem, (), rng, models)
+    return Theorem(proof, needs, found, tuple(twins(problem)), source, name)
 
 
 def verified(payload: Mapping[str, Any]) -> bool:
