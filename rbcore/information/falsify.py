@@ -18,10 +18,12 @@ from numpy.random import Generator
 
 from rbcore.information.expr import Constraint, Statement
 from rbcore.information.finite import Joint
-from rbcore.information.models import BATCH, STRUCTURES, random_models
+from rbcore.information.models import random_models
 from rbcore.information.problem import Problem, Text
 from rbcore.information.refute import Counterexample, find_counterexample
 
+BATCH = 2000  # models of one structure, at most
+STRUCTURES = 100  # at least so many structures, where the number of models allows it
 CLEAR = 0.01  # nats that the larger side of an inequality must have for the ratio of its sides to say anything
 
 
@@ -92,14 +94,10 @@ def falsify(statement: Text | Problem, given: Iterable[Text], rng: Generator, mo
         entropies = joint.entropies(sets)
         here = problem.statement.slack_of(entropies)
         if here.min() < slack:
-            slack, worst = float(here.min()), _one(joint, here.argmin())
+            slack, worst = float(here.min()), joint.take(here.argmin())
         for i, pair in enumerate(pairs):
             smaller, larger = (form.value(entropies) for form in pair)
             ratio = np.divide(smaller, larger, out=np.full(joint.batch, -np.inf), where=larger > CLEAR)
             if ratio.max() > (-math.inf if tightest[i] is None else ratios[i]):
-                ratios[i], tightest[i] = float(ratio.max()), _one(joint, ratio.argmax())
+                ratios[i], tightest[i] = float(ratio.max()), joint.take(ratio.argmax())
     return Falsified(seen, slack, worst, tuple(ratios), tuple(tightest))
-
-
-def _one(joint: Joint, model: int) -> Joint:
-    return Joint(joint.names, joint.p[..., model])

@@ -1,7 +1,7 @@
 """Linear forms over joint entropies, with exact coefficients, and those that Shannon's inequalities speak of.
 
-All quantities reduce to joint entropies by H(A|C) = H(A,C) - H(C) and inclusion-exclusion, I(A1;..;Ak|C) = sum over
-non-empty T of (-1)^(|T|+1) H(A_T|C) (Yeung, Information Theory and Network Coding, ch. 3).
+All quantities reduce to joint entropies by H(A|C) = H(A,C) - H(C) and inclusion-exclusion: I(A1;..;Ak|C) = sum
+over non-empty T of (-1)^(|T|+1) H(A_T|C) (Yeung, Information Theory and Network Coding, ch. 3).
 """
 
 import itertools

@@ -6,7 +6,7 @@
   with many zeros and equalities, for the search for counterexamples.
 
 Both draw the variables in a random order in which functions follow their inputs, and let no variable depend on one
-that a conditional independence bars.
+that a conditional independence rules out.
 """
 
 import math
@@ -18,8 +18,6 @@ from numpy.random import Generator
 from rbcore.information.finite import KINDS, Joint, random_channel
 from rbcore.information.problem import Problem, ProverError
 
-BATCH = 2000  # models of one structure, at most
-STRUCTURES = 100  # at least so many structures, where the number of models allows it
 CELLS = 2048  # of the joint table of one model, at most, unless binary variables need more
 EXACT = 1e-9  # nats by which an assumption may be off, which is rounding
 _ORDERS = 20  # random orders of the variables to try for one that respects the assumptions
@@ -52,8 +50,8 @@ def _network(problem: Problem, rng: Generator, batch: int) -> Joint:
         parents, kind = problem.inputs(name, sizes), "deterministic"
         function = parents is not None
         if not function:
-            barred, kind = problem.barred(name), KINDS
-            allowed = [x for x in sizes if x not in barred]
+            separated, kind = problem.separated(name), KINDS
+            allowed = [x for x in sizes if x not in separated]
             parents = list(rng.permutation(allowed)[: rng.choice([0, 1, 1, 2, 2, 3])]) if allowed else []
         outputs = int(rng.integers(2, limit + 1 + (not parents or function)))
         room = CELLS // math.prod(sizes.values()) >> len(problem.variables) - len(sizes) - 1
@@ -72,19 +70,19 @@ def random_functions(problem: Problem, rng: Generator, models: int, bits: int) -
     The variables of the assumptions come first.  That the assumptions hold is likely, not certain.
     """
     names = tuple(dict.fromkeys(name for s in (*problem.given, problem.statement) for name in s.variables))
-    tossed = [np.broadcast_to(np.arange(1 << bits) >> i & 1, (models, 1 << bits)) for i in range(bits)]
+    tosses = [np.broadcast_to(np.arange(1 << bits) >> i & 1, (models, 1 << bits)) for i in range(bits)]
     obeys = rng.random() < 0.7  # independences may hold by chance, too: take a parity
     concerned = frozenset().union(*(s for sets in problem.independences for s in sets)) if obeys else ()
-    fresh, values = list(tossed), {}
+    unused, values = list(tosses), {}
     for name in _order(problem, names, rng):
         inputs = problem.inputs(name, values)
         if inputs is not None:
             sources = [values[source] for source in inputs]
         else:
-            barred = problem.barred(name) if obeys else ()
-            few = min(len(fresh), rng.integers(1, 3))
-            pool = [fresh.pop() for _ in range(few)] if name in concerned else list(tossed)
-            pool += [values[parent] for parent in values if parent not in barred]
+            separated = problem.separated(name) if obeys else ()
+            few = min(len(unused), rng.integers(1, 3))
+            pool = [unused.pop() for _ in range(few)] if name in concerned else list(tosses)
+            pool += [values[parent] for parent in values if parent not in separated]
             sources = [pool[i] for i in rng.permutation(len(pool))[: rng.integers(1, 4)]]
         values[name] = _function(rng, sources, models, 1 << bits)
     return {name: values[name] for name in names}
@@ -120,15 +118,9 @@ def _order(problem: Problem, names: Sequence[str], rng: Generator, attempts: int
         stuck = False
         while rest := [name for name in names if name not in order]:
             known = {*order}
-            ready = [
-                name
-                for name in rest
-                if all(inputs <= known for inputs, outputs in problem.functions if name in outputs)
-                and not any(
-                    name in middle and one & known and other & known
-                    for one, other, middle in problem.independences
-                )
-            ]
+            early = {x for inputs, outputs in problem.functions if not inputs <= known for x in outputs}
+            late = {x for a, b, middle in problem.independences if a & known and b & known for x in middle}
+            ready = [name for name in rest if name not in early | late]
             stuck |= not ready
             pool = ready or rest
             order.append(pool[rng.integers(len(pool))])

@@ -1,9 +1,11 @@
 """What is asked of the prover: a statement and its assumptions, read once, and what the assumptions impose."""
 
 import functools
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,6 @@ from rbcore.information.expr import Constraint, Statement, parse
 from rbcore.information.forms import Quantity
 
 Text = str | Statement
-Sets = tuple[frozenset[str], ...]
 
 
 class ProverError(ValueError):
@@ -37,8 +38,10 @@ class Problem:
 
     @classmethod
     def read(cls, statement: "Text | Problem", given: Iterable[Text] = ()) -> "Problem":
-        """From texts or statements; a problem is returned as it is.  Raises as :func:`read` does."""
-        return statement if isinstance(statement, cls) else cls(read(statement), tuple(map(read, given)))
+        """From texts or statements; a problem may get further assumptions.  Raises as :func:`read` does."""
+        problem = statement if isinstance(statement, cls) else cls(read(statement))
+        more = tuple(map(read, given))
+        return cls(problem.statement, problem.given + more) if more else problem
 
     def __str__(self) -> str:
         return "\n  given ".join([self.statement.text, *(g.text for g in self.given)])
@@ -64,12 +67,12 @@ class Problem:
         return {c: match for c, match in matches.items() if match and (c.relation == "=" or match[0] < 0)}
 
     @functools.cached_property
-    def functions(self) -> list[Sets]:
+    def functions(self) -> list[tuple[frozenset[str], ...]]:
         """Functional dependences that the assumptions impose: (inputs, outputs)."""
         return [(c, (u & v) - c) for _, (u, v, c) in self.vanishing.values() if u & v != c]
 
     @functools.cached_property
-    def independences(self) -> list[Sets]:
+    def independences(self) -> list[tuple[frozenset[str], ...]]:
         """Conditional independences that they impose: (one, other, given)."""
         return [(u - v, v - u, u & v) for _, (u, v, _) in self.vanishing.values() if u & v not in (u, v)]
 
@@ -78,7 +81,7 @@ class Problem:
         found = [inputs for inputs, outputs in self.functions if name in outputs and inputs <= {*known}]
         return sorted(min(found, key=len)) if found else None
 
-    def barred(self, name: str) -> frozenset[str]:
+    def separated(self, name: str) -> frozenset[str]:
         """The variables on which ``name`` must not depend directly, since they are independent given others."""
         ends = [(a, b) for one, other, _ in self.independences for a, b in ((one, other), (other, one))]
         return frozenset().union(*(b for a, b in ends if name in a))
@@ -91,7 +94,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to a problem."""
+    """An answer to a problem, which can be checked without the prover and stored as JSON."""
 
     problem: Problem
 
@@ -104,3 +107,11 @@ class Answer:
     def given(self) -> tuple[str, ...]:
         """The assumptions' texts."""
         return tuple(g.text for g in self.problem.given)
+
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON."""
+        return {"statement": self.statement, "given": [*self.given]}
+
+    def to_json(self) -> str:
+        """All of it as text."""
+        return json.dumps(self.payload())

@@ -1,9 +1,8 @@
 r"""A prover for information inequalities, whose answers can be checked without it.
 
-A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and
-mutual informations, all at least 0) and of the assumptions is true of every distribution.  A linear
-program, :class:`rbcore.information.shannon.Program`, decides whether there is such a sum, and :func:`prove`
-returns
+A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and mutual
+informations, all at least 0) and of the assumptions is true of every distribution.  A linear program,
+:class:`rbcore.information.shannon.Program`, decides whether there is such a sum, and :func:`prove` returns
 
 * a :class:`Certificate`, the sum itself, equal to the statement coefficient by coefficient, or
 * an :class:`Unprovable`, with a polymatroid that obeys all Shannon inequalities and the assumptions but
@@ -31,7 +30,7 @@ from scipy.optimize import linprog
 from rbcore.information.expr import Constraint, latex, parse
 from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
 from rbcore.information.problem import Answer, Problem, ProverError, Text
-from rbcore.information.refute import Unprovable, find_counterexample
+from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
 from rbcore.information.shannon import Program, differences, weights_of
 
 SHANNON = "Shannon"
@@ -104,10 +103,9 @@ class Certificate(Answer):
                 lines.append(rf"&\quad {'' if i else '= '}{sign}{factor}\underbrace{{{latex(form)}}}_{{{below}}}")
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
-    def to_json(self) -> str:
-        """All of it as JSON, multipliers as strings such as "1/2"."""
-        proofs = [[(text, str(m), reason) for text, m, reason in steps] for steps in self.proofs]
-        return json.dumps({"statement": self.statement, "given": self.given, "proofs": proofs})
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON, multipliers as strings such as "1/2"."""
+        return super().payload() | {"proofs": [[[s, str(m), r] for s, m, r in steps] for steps in self.proofs]}
 
     @classmethod
     def from_json(cls, text: str) -> "Certificate":
@@ -127,7 +125,7 @@ def prove(
 
     Args:
         statement: what to prove; see :mod:`rbcore.information.expr` for the language.
-        given: the assumptions; none where the statement is a problem, which has its own.
+        given: the assumptions; where the statement is a problem, those that it does not have yet.
         search: whether to look for a counterexample if there is no proof.
         rng: for that search; by default with a fixed seed.
 
@@ -198,11 +196,9 @@ def _steps(program: Program, proof: Mapping[Any, Fraction]) -> tuple[Step, ...]:
     """The proof in words: Shannon quantities first, in the order of the variables' first appearance."""
     steps = []
     for row, multiplier in proof.items():
-        if isinstance(row, Quantity):
-            text = write(program.unmasked(row.form), program.names)
-            steps.append(Step(f"{text} >= 0", multiplier, SHANNON))
-        else:
-            steps.append(Step(f"{write(row.form, program.names)} {row.relation} 0", multiplier, row.source))
+        shannon = isinstance(row, Quantity)
+        form, relation, reason = (program.unmasked(row.form), ">=", SHANNON) if shannon else row[:3]
+        steps.append(Step(f"{write(form, program.names)} {relation} 0", multiplier, reason))
     return tuple(sorted(steps, key=lambda step: (step.reason != SHANNON, len(step.inequality), step)))
 
 
@@ -212,6 +208,16 @@ class Need(NamedTuple):
     assumption: str
     needed: bool
     evidence: Certificate | Unprovable
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """The distribution that breaks the statement without the assumption, if one was found."""
+        return self.evidence.counterexample if isinstance(self.evidence, Unprovable) else None
+
+    @property
+    def effect(self) -> str:
+        """The answer in words: "needed", "not needed", or "open"."""
+        return "not needed" if not self.needed else "needed" if self.counterexample else "open"
 
 
 def needed_assumptions(

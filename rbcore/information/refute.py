@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -92,11 +92,11 @@ def is_polymatroid(h: Mapping[frozenset[str], Fraction]) -> bool:
         values = values.astype(np.int64)
     sets, bits = np.arange(len(values)), [1 << i for i in range(len(names))]
     top = len(values) - 1
-    falls = [values[top] - values[top ^ bit] for bit in bits]
+    least = [values[top] - values[top ^ bit] for bit in bits]
     for x, y in itertools.combinations(bits, 2):
         s = sets[sets & (x | y) == 0]
-        falls.append(min(values[s | x] + values[s | y] - values[s | x | y] - values[s]))
-    return bool(values[0] == 0 and min(falls) >= 0)
+        least.append(min(values[s | x] + values[s | y] - values[s | x | y] - values[s]))
+    return bool(values[0] == 0 and min(least) >= 0)
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,10 @@ class Counterexample(Answer):
         lines = [*cells, f"violation: {self.violation() / math.log(2):.6g} bit"]
         return "\n".join("    " + line for line in lines)
 
-    def to_json(self) -> str:
-        """The distribution as text, probabilities as fractions."""
-        table = {"names": self.names, "outcomes": self.outcomes, "p": [str(p) for p in self.p]}
-        return json.dumps({"statement": self.statement, "given": self.given, **table})
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON, probabilities as strings such as "1/2"."""
+        table = {"outcomes": [[*outcome] for outcome in self.outcomes], "p": [str(p) for p in self.p]}
+        return super().payload() | {"names": [*self.names], **table}
 
     @classmethod
     def from_json(cls, text: str) -> "Counterexample":

@@ -70,9 +70,9 @@ class Program:
             self.assumptions |= {c: self.masked(c.form) for c in near}
             reached.update(*(c.form.variables for c in near))
             waiting = [c for c in waiting if c not in near]
-        self._take_facts(problem)
-        self._take_lattice([self.masked(c.form) for c in problem.statement.constraints])
-        self._take_entropies()
+        self._find_facts(problem)
+        self._build_lattice([self.masked(c.form) for c in problem.statement.constraints])
+        self._eliminate_entropies()
         self._start_solver()
 
     def mask(self, names: Iterable[str]) -> int:
@@ -87,7 +87,7 @@ class Program:
         """`form` over sets of names."""
         return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
-    def _take_facts(self, problem: Problem) -> None:
+    def _find_facts(self, problem: Problem) -> None:
         """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
         self.functions, self.splits = [], []
         for constraint in filter(problem.vanishing.get, self.assumptions):
@@ -100,7 +100,7 @@ class Program:
             if both not in (u, v):
                 self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
 
-    def _take_lattice(self, forms: list[Form]) -> None:
+    def _build_lattice(self, forms: list[Form]) -> None:
         """The lattice, sorted, its elemental inequalities as rows of indices, and all sets' closures.
 
         The smallest member that holds a variable is the intersection of all named sets that hold it;
@@ -156,7 +156,7 @@ class Program:
         """The form in the entropies that remain unknown."""
         return combine(*((k, self.entropy[s]) for s, k in form.items()))
 
-    def _take_entropies(self) -> None:
+    def _eliminate_entropies(self) -> None:
         """Write each entropy in terms of the unknown ones; group the inequalities that become the same."""
         self.entropy: dict[int, dict[int, int]] = {}
         for s in sorted(self.closure, key=lambda s: (self.closure[s].bit_count(), -s.bit_count())):
@@ -173,12 +173,12 @@ class Program:
         i, j, k = np.array(cells, dtype=int).reshape(-1, 3).T
         self.matrix = sparse.csr_array((k.astype(float), (i, j)), (len(self.lattice), len(column)))
         weights = np.random.default_rng(0).integers(1, 1 << 40, len(column))
-        keys = self._gather(self.matrix.astype(int) @ weights)  # equal rows have equal keys
+        keys = self._left_sides(self.matrix.astype(int) @ weights)  # equal rows have equal keys
         first = np.unique(keys, return_index=True)[1]
         self.rows = self.rows[first[keys[first] != 0]]
         self.weights = weights_of(len(self.rows))
 
-    def _gather(self, h: np.ndarray) -> np.ndarray:
+    def _left_sides(self, h: np.ndarray) -> np.ndarray:
         """The values of the elemental inequalities' left-hand sides, from h on the lattice."""
         u, v, both, c = self.rows.T
         return h[u] + h[v] - h[both] - h[c]
@@ -193,8 +193,8 @@ class Program:
         n = len(self.unknowns)
         self.solver.addVars(n, np.zeros(n), np.ones(n))
         self.used: list[Quantity | Constraint] = []  # what the solver's rows stand for
-        self.lows: list[float] = []  # their weights
-        self.floors = weights_of(n, seed=1)  # those of the unknowns' bounds
+        self.row_weights: list[float] = []  # their weights
+        self.bound_weights = weights_of(n, seed=1)  # those of the unknowns' bounds
         forms = {c: self.reduce(form) for c, form in self.assumptions.items()}
         for constraint, form in forms.items():
             if form:
@@ -202,13 +202,13 @@ class Program:
                 columns = np.searchsorted(self.unknowns, list(form)).astype(np.int32)
                 self.solver.addRow(0.0, upper, len(form), columns, np.array(list(form.values()), float))
                 self.used.append(constraint)
-        self.lows += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
+        self.row_weights += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
 
     def _optimize(self, cost: np.ndarray | None = None) -> Any:
-        """The solver's solution, or None if there is none: inequalities are added until it violates no other one.
+        """The solver's solution, or None if there is none: inequalities are added until it violates no others.
 
-        With a ``cost``, a point whose cost is not negative will do.  Without, each inequality may be violated by its
-        weight.
+        With a ``cost``, a point whose cost is not negative will do.  Without, each inequality may be violated by
+        its weight.
         """
         allowed = self.weights if cost is None else np.zeros(len(self.rows))
         while True:
@@ -217,7 +217,7 @@ class Program:
                 return None
             solution = self.solver.getSolution()
             point = np.array(solution.col_value)
-            values = self._gather(self.matrix @ point) + allowed
+            values = self._left_sides(self.matrix @ point) + allowed
             worst = np.argsort(values)[:_ROWS]
             worst = worst[values[worst] < -_ZERO]
             if not len(worst) or (cost is not None and cost @ point > -_NOISE):
@@ -228,7 +228,7 @@ class Program:
             low, high = -allowed[worst], np.full(len(worst), highspy.kHighsInf)
             self.solver.addRows(len(worst), low, high, block.nnz, pointers, columns, block.data)
             self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[worst]]
-            self.lows += self.weights[worst].tolist()
+            self.row_weights += self.weights[worst].tolist()
 
     def solve(self, goal: Form) -> tuple[dict[Quantity | Constraint, float], dict[int, float]]:
         """Minimize the goal: the multipliers of a proof, and a point of the polytope where it is negative.
@@ -271,8 +271,8 @@ class Program:
         n, infinite = len(self.unknowns), highspy.kHighsInf
         columns, rows = np.arange(n, dtype=np.int32), len(self.used)
         equations = [isinstance(row, Constraint) and row.relation == "=" for row in self.used]
-        self.solver.changeColsBounds(n, columns, -self.floors, np.full(n, infinite))
-        for i, (low, equation) in enumerate(zip(self.lows, equations, strict=True)):
+        self.solver.changeColsBounds(n, columns, -self.bound_weights, np.full(n, infinite))
+        for i, (low, equation) in enumerate(zip(self.row_weights, equations, strict=True)):
             self.solver.changeRowBounds(i, -low, low if equation else infinite)
         solution = self._optimize()
         self.solver.changeColsBounds(n, columns, np.zeros(n), np.ones(n))
