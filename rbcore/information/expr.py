@@ -89,7 +89,7 @@ class Statement:
 
     def latex(self, names: Callable[[str], str] = latex_name) -> str:
         """The statement as it was written, in LaTeX; ``names`` gives the LaTeX of a variable."""
-        return _typeset(self.tokens, names)
+        return _typeset(self.tokens or _tokenize(self.text), names)
 
     @property
     def goals(self) -> list[Side]:

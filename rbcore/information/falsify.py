@@ -19,7 +19,7 @@ from numpy.random import Generator
 from rbcore.information.expr import Constraint, Statement
 from rbcore.information.finite import Joint
 from rbcore.information.models import random_models
-from rbcore.information.problem import Problem, Text
+from rbcore.information.problem import Problem, Question, Text
 from rbcore.information.refute import Counterexample, find_counterexample
 
 BATCH = 2000  # models of one structure, at most
@@ -30,19 +30,15 @@ CLEAR = 0.01  # nats that the larger side of an inequality must have for the rat
 class Falsified(NamedTuple):
     """What the attempt to break a statement found.
 
-    models: how many were evaluated, all of which satisfy the assumptions.
-    slack: the smallest slack of the statement among them, in nats: not negative, but for rounding.
-    worst: the model that has it, as an unbatched joint.
-    ratios: for each inequality of the statement, the largest ratio of its smaller to its larger side, among the
-        models whose larger side exceeds 0.01 nats; NaN if no model has.
-    tightest: for each of these the model that attains it, or None.
+    The ratio of an inequality is the largest one of its smaller to its larger side, among the models whose larger
+    side exceeds 0.01 nats; NaN if no model has.
     """
 
-    models: int
-    slack: float
-    worst: Joint
-    ratios: tuple[float, ...]
-    tightest: tuple[Joint | None, ...]
+    models: int  # how many were evaluated, all of which satisfy the assumptions
+    slack: float  # the smallest one of the statement among them, in nats: not negative, but for rounding
+    worst: Joint  # the model that has it, without a batch
+    ratios: tuple[float, ...]  # of each inequality none of whose sides is plainly zero
+    tightest: tuple[Joint | None, ...]  # the models that attain these, without a batch
 
 
 def comparisons(statement: Statement, relation: str = ">=") -> list[Constraint]:
@@ -53,7 +49,7 @@ def comparisons(statement: Statement, relation: str = ">=") -> list[Constraint]:
 
 
 def twins(
-    statement: Text | Problem,
+    statement: Question,
     given: Iterable[Text] = (),
     factor: Fraction = Fraction(99, 100),
     rng: Generator | None = None,
@@ -68,7 +64,7 @@ def twins(
     return [(text, find_counterexample(text, problem.given, rng)) for text in texts]
 
 
-def falsify(statement: Text | Problem, given: Iterable[Text], rng: Generator, models: int) -> Falsified:
+def falsify(statement: Question, given: Iterable[Text], rng: Generator, models: int) -> Falsified:
     """Evaluate a statement on random models that satisfy its assumptions.
 
     Args:

@@ -37,7 +37,7 @@ class Problem:
     given: tuple[Statement, ...] = ()
 
     @classmethod
-    def read(cls, statement: "Text | Problem", given: Iterable[Text] = ()) -> "Problem":
+    def read(cls, statement: "Question", given: Iterable[Text] = ()) -> "Problem":
         """From texts or statements; a problem may get further assumptions.  Raises as :func:`read` does."""
         problem = statement if isinstance(statement, cls) else cls(read(statement))
         more = tuple(map(read, given))
@@ -90,6 +90,9 @@ class Problem:
         """By how much the assumptions hold, but at most 0, from the entropies of their sets; one per model."""
         slacks = [g.slack_of(entropies) for g in self.given]
         return functools.reduce(np.minimum, slacks, np.zeros_like(entropies[frozenset()]))
+
+
+Question = Text | Problem  # what the public functions take
 
 
 @dataclass(frozen=True)

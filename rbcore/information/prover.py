@@ -29,9 +29,9 @@ from scipy.optimize import linprog
 
 from rbcore.information.expr import Constraint, latex, parse
 from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
-from rbcore.information.problem import Answer, Problem, ProverError, Text
+from rbcore.information.problem import Answer, Problem, ProverError, Question, Text
 from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
-from rbcore.information.shannon import Program, differences, weights_of
+from rbcore.information.shannon import Program, differences, is_equation, weights_of
 
 SHANNON = "Shannon"
 
@@ -119,7 +119,7 @@ class Certificate(Answer):
 
 
 def prove(
-    statement: Text | Problem, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
+    statement: Question, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
 ) -> Certificate | Unprovable:
     """Decide whether the statement follows from Shannon inequalities and the assumptions.
 
@@ -175,7 +175,7 @@ def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[A
     terms = np.array([u, v, both, c]).T[np.isin(both, sets) & np.isin(c, sets)]
     pool = [Quantity(u, v, c) for u, v, _, c in terms.tolist()]
     cited = [row for row in proof if isinstance(row, Constraint)]
-    signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if row.relation == "=")]
+    signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if is_equation(row))]
     given = [[sign * float(program.assumptions[row].get(s, 0)) for row, sign in signed] for s in sets.tolist()]
     columns = sparse.hstack([differences(np.searchsorted(sets, terms), len(sets)).T, given])
     cost = weights_of(len(pool) + len(signed))
@@ -214,14 +214,14 @@ class Need(NamedTuple):
         """The distribution that breaks the statement without the assumption, if one was found."""
         return self.evidence.counterexample if isinstance(self.evidence, Unprovable) else None
 
-    @property
-    def effect(self) -> str:
-        """The answer in words: "needed", "not needed", or "open"."""
-        return "not needed" if not self.needed else "needed" if self.counterexample else "open"
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON, but of the evidence only the counterexample."""
+        found = self.counterexample and self.counterexample.payload()
+        return {"assumption": self.assumption, "needed": self.needed, "counterexample": found}
 
 
 def needed_assumptions(
-    statement: Text | Problem, given: Iterable[Text] = (), rng: Generator | None = None
+    statement: Question, given: Iterable[Text] = (), rng: Generator | None = None
 ) -> list[Need]:
     """Drop each assumption in turn.  "Needed" is certain only where the evidence has a counterexample."""
     problem = Problem.read(statement, given)

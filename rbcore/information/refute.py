@@ -26,7 +26,7 @@ from scipy.special import expit
 from rbcore.information.finite import Joint
 from rbcore.information.forms import LinearForm
 from rbcore.information.models import EXACT, function_entropies, outcome_probabilities, random_functions
-from rbcore.information.problem import Answer, Problem, ProverError, Text, read
+from rbcore.information.problem import Answer, Problem, ProverError, Question, Text, read
 
 CLEAR = 1e-6  # nats by which a counterexample must violate the statement
 _CELLS = 1 << 20  # of the largest joint table
@@ -157,7 +157,7 @@ class Counterexample(Answer):
 
 
 def find_counterexample(
-    statement: Text | Problem,
+    statement: Question,
     given: Iterable[Text] = (),
     rng: Generator | None = None,
     structures: int = 30,

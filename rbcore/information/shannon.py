@@ -198,7 +198,7 @@ class Program:
         forms = {c: self.reduce(form) for c, form in self.assumptions.items()}
         for constraint, form in forms.items():
             if form:
-                upper = 0.0 if constraint.relation == "=" else highspy.kHighsInf
+                upper = 0.0 if is_equation(constraint) else highspy.kHighsInf
                 columns = np.searchsorted(self.unknowns, list(form)).astype(np.int32)
                 self.solver.addRow(0.0, upper, len(form), columns, np.array(list(form.values()), float))
                 self.used.append(constraint)
@@ -268,17 +268,19 @@ class Program:
         By duality: where each inequality may be violated by its weight, and an equation by its weight on either
         side, the minimum of the goal is minus the least weight of a proof.
         """
-        n, infinite = len(self.unknowns), highspy.kHighsInf
-        columns, rows = np.arange(n, dtype=np.int32), len(self.used)
-        equations = [isinstance(row, Constraint) and row.relation == "=" for row in self.used]
-        self.solver.changeColsBounds(n, columns, -self.bound_weights, np.full(n, infinite))
-        for i, (low, equation) in enumerate(zip(self.row_weights, equations, strict=True)):
-            self.solver.changeRowBounds(i, -low, low if equation else infinite)
+        n, m = len(self.unknowns), len(self.used)
+        columns, weights = np.arange(n, dtype=np.int32), np.array(self.row_weights)
+        self.solver.changeColsBounds(n, columns, -self.bound_weights, np.full(n, highspy.kHighsInf))
+        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), -weights, self._uppers(weights))
         solution = self._optimize()
+        m = len(self.used)
         self.solver.changeColsBounds(n, columns, np.zeros(n), np.ones(n))
-        for i in range(len(self.used)):
-            self.solver.changeRowBounds(i, 0.0, 0.0 if i < rows and equations[i] else infinite)
+        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), np.zeros(m), self._uppers(np.zeros(m)))
         return solution
+
+    def _uppers(self, equal: np.ndarray) -> np.ndarray:
+        """The rows' upper bounds: what is given for equations, none for inequalities."""
+        return np.where([is_equation(row) for row in self.used], equal, highspy.kHighsInf)
 
     def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:
         """An exact proof near the solver's multipliers, or None."""
@@ -301,10 +303,9 @@ class Program:
         i = np.searchsorted(self.unknowns, sets)
         columns = sparse.csr_array((k, (i, j)), (len(self.unknowns), len(rows)))
         right = [float(target.get(s, 0) / scale) for s in self.unknowns]
-        free = [isinstance(row, Constraint) and row.relation == "=" for row in rows]
-        x = linprog(
-            np.logical_not(free), A_eq=columns, b_eq=right, bounds=[(None if f else 0, None) for f in free]
-        ).x
+        free = [is_equation(row) for row in rows]
+        bounds = [(None if f else 0, None) for f in free]
+        x = linprog(np.logical_not(free), A_eq=columns, b_eq=right, bounds=bounds).x
         if x is None:
             return
         yield rounded(dict(zip(rows, x * float(scale), strict=True)))
@@ -322,16 +323,15 @@ class Program:
         proof = dict(multipliers)
         rest = combine((1, goal), *((-m, self.form(row)) for row, m in multipliers.items()))
         while known := [(s, fact) for s in rest if (fact := self.vanishing(s))]:
-            s, (quantity, scale, assumption, parts) = max(
-                known, key=lambda pair: self.closure[pair[0]].bit_count()
-            )
+            s, fact = max(known, key=lambda pair: self.closure[pair[0]].bit_count())
+            quantity, scale, assumption, parts = fact
             k = rest[s]  # the rest is k times -h(s), and more: take away -k times the quantity
             rest = combine((1, rest), (k, quantity.form))
             terms = [(quantity, -k)] if k < 0 else [(assumption, -k * scale), *((q, k) for q in parts)]
             for row, m in terms:
                 proof[row] = proof.get(row, Fraction(0)) + m
         proof = {row: m for row, m in proof.items() if m}
-        bad = any(m < 0 for row, m in proof.items() if isinstance(row, Quantity) or row.relation == ">=")
+        bad = any(m < 0 and not is_equation(row) for row, m in proof.items())
         return None if rest or bad else proof
 
     def rays(self, point: Mapping[int, float]) -> Iterator[dict[frozenset[str], Fraction]]:
@@ -354,6 +354,11 @@ class Program:
         return {s: h[member] * up / (down or 1) for s, member in sets}
 
 
+def is_equation(row: Quantity | Constraint) -> bool:
+    """Whether a row of the program says that its form is 0, not only at least 0."""
+    return isinstance(row, Constraint) and row.relation == "="
+
+
 def weights_of(n: int, seed: int = 0) -> np.ndarray:
     """Weights that choose among `n` inequalities: fixed, all a little above 1, and without any relation."""
     return 1 + _SPREAD * np.random.default_rng(seed).random(n)
@@ -361,10 +366,8 @@ def weights_of(n: int, seed: int = 0) -> np.ndarray:
 
 def differences(terms: np.ndarray, width: int) -> sparse.csr_array:
     """The matrix whose rows are h(u) + h(v) - h(u or v) - h(c), from their indices in rows of four."""
-    n = len(terms)
-    return sparse.csr_array(
-        (np.tile([1.0, 1, -1, -1], n), (np.repeat(np.arange(n), 4), terms.ravel())), (n, width)
-    )
+    cells = np.repeat(np.arange(len(terms)), 4), terms.ravel()
+    return sparse.csr_array((np.tile([1.0, 1, -1, -1], len(terms)), cells), (len(terms), width))
 
 
 def _solve(equations: Iterable[tuple[Mapping[Any, Fraction], Any]]) -> dict[Any, Fraction] | None:

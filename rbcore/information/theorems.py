@@ -33,22 +33,14 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Theorem:
-    """A proved statement of Shannon type; made by :func:`theorem`.
-
-    proof: its certificate.
-    needs: for each assumption whether the statement is provable without it, and the evidence.
-    falsified: the smallest slack on random models that satisfy the assumptions.
-    twins: the statement with a constant that is one per cent off, and a model that breaks it.
-    source: whose it is, a key of :data:`SOURCES`.
-    name: what the page of theorems calls it.
-    """
+    """A proved statement of Shannon type; made by :func:`theorem`."""
 
     proof: Certificate
-    needs: tuple[Need, ...]
-    falsified: Falsified
-    twins: tuple[tuple[str, Counterexample | None], ...]
-    source: str
-    name: str = ""
+    needs: tuple[Need, ...]  # for each assumption, whether the statement is provable without it
+    falsified: Falsified  # the smallest slack on random models that satisfy the assumptions
+    twins: tuple[tuple[str, Counterexample | None], ...]  # a constant one per cent off, and a model that breaks it
+    source: str  # whose it is, a key of SOURCES
+    name: str = ""  # what the page of theorems calls it
 
     @property
     def statement(self) -> str:
@@ -96,7 +88,10 @@ class Theorem:
 
     def assumptions(self) -> str:
         """The assumptions, each with what dropping it does; one line, for the pins."""
-        effects = {n.assumption: n.effect for n in self.needs}
+        effects = {
+            n.assumption: "not needed" if not n.needed else "needed" if n.counterexample else "open"
+            for n in self.needs
+        }
         return "; ".join(f"{assumption} ({effect})" for assumption, effect in effects.items())
 
     def payload(self) -> dict[str, Any]:
@@ -106,14 +101,7 @@ class Theorem:
             "certificate": self.proof.payload(),
             "name": self.name,
             "source": self.source,
-            "needs": [
-                {
-                    "assumption": need.assumption,
-                    "needed": need.needed,
-                    "counterexample": need.counterexample and need.counterexample.payload(),
-                }
-                for need in self.needs
-            ],
+            "needs": [need.payload() for need in self.needs],
             "models": found.models,
             "slack": _settled(found.slack),
             "ratios": [None if math.isnan(ratio) else _settled(ratio) for ratio in found.ratios],
