@@ -29,7 +29,8 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import LinearForm, parse
+from rbcore.information.expr import parse
+from rbcore.information.forms import LinearForm
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = {"rbcore": 5, "psitip (GLOP)": 3, "plain (scipy)": 1}
@@ -91,7 +92,7 @@ def plainly_provable(statement: str, given: Sequence[str]) -> bool:
     more = [row(c.form) for c in assumed if c.relation == ">="]
     inequalities = sparse.vstack([elemental, sparse.csr_array(more)]) if more else elemental
     bounds = [(0, 0), *[(0, 1)] * top]
-    for form, relation, _ in parsed.constraints:
+    for form, relation, *_ in parsed.constraints:
         for sign in (1, -1) if relation == "=" else (1,):
             lowest = linprog(
                 sign * row(form),
@@ -117,7 +118,7 @@ def psitip_provable(statement: str, given: Sequence[str]) -> bool:
 
     def region(constraints):  # scaled to integers
         result = psitip.universe()
-        for form, relation, _ in constraints:
+        for form, relation, *_ in constraints:
             scale = math.lcm(*(k.denominator for k in form.coefficients.values()))
             total = psitip.Expr.zero()
             for s, k in form.coefficients.items():

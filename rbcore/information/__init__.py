@@ -4,10 +4,12 @@
 
     theorem("I(A;C) <= I(A;B)", ["I(A;C|B) = 0"])  # a certificate, each assumption dropped, random models
 
-From the language (:mod:`~rbcore.information.expr`, with its symbols in :mod:`~rbcore.information.notation`) over
-finite distributions (:mod:`~rbcore.information.finite`), the cone of Shannon's inequalities
-(:mod:`~rbcore.information.shannon`), counterexamples (:mod:`~rbcore.information.refute`) and certificates
-(:mod:`~rbcore.information.prover`) to theorems (:mod:`~rbcore.information.theorems`).
+From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`, the language
+(:mod:`~rbcore.information.expr`), :mod:`~rbcore.information.finite` distributions, statements with assumptions
+(:mod:`~rbcore.information.problem`), the linear program (:mod:`~rbcore.information.shannon`), random
+:mod:`~rbcore.information.models`, counterexamples (:mod:`~rbcore.information.refute`), certificates
+(:mod:`~rbcore.information.prover`), :mod:`~rbcore.information.falsify` and :mod:`~rbcore.information.theorems`.
+Text is parsed by the first public function that takes it; from there on statements travel as objects.
 """
 
 from rbcore.information.expr import latex, parse

@@ -1,12 +1,9 @@
 r"""The expression language: information quantities, and the relations claimed between them.
 
-A claim such as "I(G;W) <= I(X;W) + I(eps;W|X)", "S -> P -> X -> G -> W" or "H(G|X,eps) = 0" is written
-once and parsed once, by :func:`parse`, into *linear forms over joint entropies* with exact rational
-coefficients, which are typeset, evaluated on finite joints, and handed to a Shannon-cone prover.
-
-All quantities reduce to joint entropies by H(A|C) = H(A,C) - H(C) and inclusion-exclusion,
-I(A1;..;Ak|C) = sum over non-empty T of (-1)^(|T|+1) H(A_T|C)  (Yeung, Information Theory and Network
-Coding, ch. 3).  The grammar, with identifiers that may end in primes (``W'``) for names:
+A claim such as "I(G;W) <= I(X;W) + I(eps;W|X)", "S -> P -> X -> G -> W" or "H(G|X,eps) = 0" is parsed once, by
+:func:`parse`, into *linear forms over joint entropies* (:mod:`rbcore.information.forms`), which are typeset,
+evaluated on finite joints, and handed to the prover.  The grammar, with identifiers that may end in primes
+(``W'``) for names:
 
     statement  =  sum (("<=" | ">=" | "=") sum)+   |   group ("->" group)("->" group)+           (or ≤ ≥ == →)
     sum        =  term (("+" | "-") term)*
@@ -17,21 +14,16 @@ Coding, ch. 3).  The grammar, with identifiers that may end in primes (``W'``) f
 """
 
 import functools
-import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from numbers import Rational
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
+from rbcore.information.forms import LinearForm, write
 from rbcore.information.notation import latex_name
-
-if TYPE_CHECKING:
-    from rbcore.information.finite import Joint
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*'*"  # a variable's name: an ASCII identifier with optional trailing primes
 
@@ -49,87 +41,41 @@ class ExpressionError(ValueError):
         super().__init__(f"{problem}\n    {one_line}\n    {' ' * position}^")
 
 
-class LinearForm:
-    """An immutable linear combination of joint entropies with exact coefficients.
+class Model(Protocol):
+    """What a statement is evaluated on, such as :class:`rbcore.information.finite.Joint`."""
 
-    ``LinearForm({frozenset("AB"): 1, frozenset("A"): -1})`` is H(A,B) - H(A) = H(B|A).  Forms add,
-    subtract, compare, hash, and can be multiplied by integers and fractions.
-    """
+    names: tuple[str, ...]
 
-    __slots__ = ("_terms",)
+    def entropies(self, subsets: Iterable[frozenset[str]]) -> dict[frozenset[str], np.ndarray | float]:
+        """The joint entropies in nats of many sets of variables, and of the empty set, by set."""
 
-    def __init__(self, coefficients: Mapping[frozenset[str], Rational] = MappingProxyType({})):
-        """Keep the non-zero coefficients; the empty set is dropped too, as its entropy is 0."""
-        self._terms = {s: Fraction(c) for s, c in coefficients.items() if s and c}
 
-    @classmethod
-    def information(cls, groups: Iterable[Iterable[str]], given: Iterable[str] = ()) -> "LinearForm":
-        """H(A|C) for one group, I(A;B|C) for two, co-information for more, by inclusion-exclusion."""
-        groups, given = [frozenset(group) for group in groups], frozenset(given)
-        form = cls()
-        for size in range(1, len(groups) + 1):
-            for chosen in itertools.combinations(groups, size):
-                form += (-1) ** (size + 1) * (cls({given.union(*chosen): 1}) - cls({given: 1}))
-        return form
+class Side(NamedTuple):
+    """One side of a relation: as it is written, and as a form.  As a goal: a form that shall be at least 0."""
 
-    @property
-    def coefficients(self) -> Mapping[frozenset[str], Fraction]:
-        """The non-zero coefficient of each joint entropy, by its set of variables (read-only)."""
-        return MappingProxyType(self._terms)
+    text: str
+    form: LinearForm
 
-    @property
-    def variables(self) -> frozenset[str]:
-        """All variables that occur in the form."""
-        return frozenset().union(*self._terms)
-
-    def value(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
-        """The form's value, from the entropies of its sets and of the empty set; in their unit and shape."""
-        return sum((float(c) * entropies[s] for s, c in self._terms.items()), start=entropies[frozenset()])
-
-    def __add__(self, other: "LinearForm") -> "LinearForm":
-        if not isinstance(other, LinearForm):
-            return NotImplemented
-        keys = self._terms.keys() | other._terms.keys()
-        return LinearForm({key: self._terms.get(key, 0) + other._terms.get(key, 0) for key in keys})
-
-    def __mul__(self, factor: Rational) -> "LinearForm":
-        if not isinstance(factor, Rational):
-            return NotImplemented
-        return LinearForm({s: Fraction(factor) * c for s, c in self._terms.items()})
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> "LinearForm":
-        return -1 * self
-
-    def __sub__(self, other: "LinearForm") -> "LinearForm":
-        return self + (-other) if isinstance(other, LinearForm) else NotImplemented
-
-    def __eq__(self, other: object) -> bool:
-        return self._terms == other._terms if isinstance(other, LinearForm) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._terms.items()))
-
-    def __str__(self) -> str:
-        """As an expression that :func:`parse_form` reads back, small sets first."""
-        terms = sorted((len(s), sorted(s), c) for s, c in self._terms.items())
-        text = " ".join(
-            f"{'-' if c < 0 else '+'} {'' if abs(c) == 1 else f'{abs(c)} '}H({','.join(names)})"
-            for _, names, c in terms
-        )
-        return re.sub(r"^\+ |^(-) ", r"\1", text) or "0"
-
-    def __repr__(self) -> str:
-        return f"LinearForm({self})"
+    def minus(self, other: "Side") -> str:
+        """The difference of two sides as text."""
+        if other.text == "0":
+            return self.text
+        text = f"({other.text})" if re.search(r"[+-]", other.text) else other.text
+        return f"-{text}" if self.text == "0" else f"{self.text} - {text}"
 
 
 class Constraint(NamedTuple):
-    """One linear constraint: ``form >= 0`` or ``form = 0``, and the piece of text that says so."""
+    """One linear constraint: ``form >= 0`` or ``form = 0``, and the piece of text that says so.
+
+    The form is ``larger - smaller``; of an equation, these are the left and the right side.  A Markov chain says
+    that a conditional information is 0.
+    """
 
     form: LinearForm
     relation: str
     source: str
+    larger: Side
+    smaller: Side
 
 
 @dataclass(frozen=True)
@@ -139,32 +85,47 @@ class Statement:
     text: str
     constraints: tuple[Constraint, ...]
     variables: tuple[str, ...]
+    tokens: "tuple[_Token, ...]" = field(default=(), repr=False, compare=False)
 
     def latex(self, names: Callable[[str], str] = latex_name) -> str:
         """The statement as it was written, in LaTeX; ``names`` gives the LaTeX of a variable."""
-        return latex(self.text, names)
+        return _typeset(self.tokens or _tokenize(self.text), names)
 
-    def slack(self, joint: "Joint") -> np.ndarray:
+    @property
+    def goals(self) -> list[Side]:
+        """What is to be proved: one goal for each constraint ``form >= 0``, and two, of opposite sign, for each
+        ``form = 0``, as the statement writes them.
+        """
+        result = []
+        for form, relation, _, larger, smaller in self.constraints:
+            result.append(Side(larger.minus(smaller), form))
+            if relation == "=":
+                result.append(Side(smaller.minus(larger), -form))
+        return result
+
+    @functools.cached_property
+    def sets(self) -> frozenset[frozenset[str]]:
+        """The sets of variables whose entropies occur in the constraints."""
+        return frozenset(s for c in self.constraints for s in c.form.coefficients)
+
+    def slack(self, joint: Model) -> np.ndarray | float:
         """By how much the statement holds, in nats: the worst of its constraints, one number per model.
+
         A constraint ``form >= 0`` contributes the form's value, ``form = 0`` minus its absolute value: the
         slack is >= 0 up to rounding iff the statement holds.  Shape: the joint's batch, or a float if it
         has none.  Raises ExpressionError if the joint lacks a variable.
         """
-        require_variables(self.text, joint.names)
+        if not {*self.variables} <= {*joint.names}:
+            require_variables(self.text, joint.names)
         slack = self.slack_of(joint.entropies(self.sets))
         return slack if np.ndim(slack) else float(slack)
-
-    @property
-    def sets(self) -> set[frozenset[str]]:
-        """The sets of variables whose entropies occur in the constraints."""
-        return {s for c in self.constraints for s in c.form.coefficients}
 
     def slack_of(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
         """The same from the entropies of :attr:`sets` and of the empty set."""
         values = [(c.relation, c.form.value(entropies)) for c in self.constraints]
         return functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values])
 
-    def holds(self, joint: "Joint", tol: float = 1e-10) -> bool:
+    def holds(self, joint: Model, tol: float = 1e-10) -> bool:
         """Whether the statement holds, up to ``tol`` nats, on every model of the joint's batch."""
         return bool(np.all(self.slack(joint) >= -tol))
 
@@ -175,6 +136,11 @@ def parse(text: str) -> Statement:
 
     A chain ``A -> B -> C -> D`` says that given a node inside it, all that is earlier is independent of
     the next node: I(A;C|B) = 0 and I(A,B;D|C) = 0.  Raises ExpressionError.
+
+    >>> [str(c.form) for c in parse("0 <= I(A;B) <= H(A)").constraints]
+    ['H(A) + H(B) - H(A,B)', '-H(B) + H(A,B)']
+    >>> parse("A -> B -> C").goals[0].text
+    'I(A;C|B)'
     """
     return _Parser(text).statement()
 
@@ -195,7 +161,10 @@ def require_variables(text: str, names: Sequence[str]) -> None:
 
 def latex(text: str, names: Callable[[str], str] = latex_name) -> str:
     """Typeset an expression or statement as it is written, token by token; its grammar is not checked."""
-    tokens = _tokenize(text)
+    return _typeset(_tokenize(text), names)
+
+
+def _typeset(tokens: "Sequence[_Token]", names: Callable[[str], str]) -> str:
     pieces = []
     for before, token, after in zip(tokens[-1:] + tokens, tokens, tokens[1:], strict=False):
         piece = names(token.text) if token.is_variable else _LATEX.get(token.text, token.text)
@@ -237,7 +206,7 @@ class _Token(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _tokenize(text: str) -> list[_Token]:
+def _tokenize(text: str) -> tuple[_Token, ...]:
     """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
     tokens, unclosed = [], []
     for match in _TOKEN.finditer(text):
@@ -255,7 +224,7 @@ def _tokenize(text: str) -> list[_Token]:
             tokens.append(_Token(match.lastgroup, symbol, start, match.end()))
     if unclosed:
         raise ExpressionError(text, unclosed[-1], "unbalanced '(': no ')' closes it")
-    return [*tokens, _Token("end", "", len(text), len(text))]
+    return (*tokens, _Token("end", "", len(text), len(text)))
 
 
 class _Parser:
@@ -285,10 +254,10 @@ class _Parser:
                 self.fail(link, "a chain '->' and a relation cannot be mixed: write two statements")
         constraints = self.chain() if links and links[0].text == "->" else self.relations()
         variables = dict.fromkeys(token.text for token in self.tokens if token.is_variable)
-        return Statement(self.text, tuple(constraints), tuple(variables))
+        return Statement(self.text, tuple(constraints), tuple(variables), self.tokens)
 
     def bare_form(self) -> LinearForm:
-        form = self.side()
+        form = self.side().form
         if self.token.kind != "end":
             self.fail(self.token, f"{self.token} makes this a statement: expected an expression without it")
         return form
@@ -299,7 +268,8 @@ class _Parser:
             nodes.append(self.group())
             if len(nodes) > 2:
                 form = LinearForm.information([frozenset().union(*nodes[:-2]), nodes[-1]], nodes[-2])
-                constraints.append(Constraint(form, "=", self.source(self.tokens[0])))
+                sides = Side(write(form), form), Side("0", LinearForm())
+                constraints.append(Constraint(form, "=", self.source(self.tokens[0]), *sides))
         if self.token.kind != "end":
             self.fail(self.token, f"expected ',' or '->', not {self.token}")
         for i, token in enumerate(self.tokens):
@@ -313,8 +283,10 @@ class _Parser:
         constraints, start, left = [], self.token, self.side()
         while relation := self.accept(*_RELATIONS):
             middle, right = self.token, self.side(relation)
-            form = right - left if relation.text == "<=" else left - right
-            constraints.append(Constraint(form, "=" if relation.text == "=" else ">=", self.source(start)))
+            larger, smaller = (right, left) if relation.text == "<=" else (left, right)
+            sign = "=" if relation.text == "=" else ">="
+            form = larger.form - smaller.form
+            constraints.append(Constraint(form, sign, self.source(start), larger, smaller))
             start, left = middle, right
         if not constraints:
             self.fail(self.token, "a statement needs a relation <=, >= or =, or a chain 'A -> B -> C'")
@@ -323,14 +295,14 @@ class _Parser:
     def source(self, first: _Token) -> str:
         return self.text[first.start : self.tokens[self.index - 1].end]
 
-    def side(self, relation: _Token | None = None) -> LinearForm:
+    def side(self, relation: _Token | None = None) -> Side:
         start = self.token
         if start.text in _RELATIONS or (relation and start.kind == "end"):
             self.fail(relation or start, f"one side of {relation or start} is missing: write 0 for zero")
         value = self.sum()
         if self.token.kind != "end" and self.token.text not in _RELATIONS:
             self.fail(self.token, f"expected '+', '-', a relation or the end, not {self.token}")
-        return self.as_form(value, start)
+        return Side(self.source(start), self.as_form(value, start))
 
     def as_form(self, value: Fraction | LinearForm, start: _Token) -> LinearForm:
         if isinstance(value, Fraction) and value:

@@ -18,7 +18,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
-from rbcore.information.expr import NAME, LinearForm, Statement, parse_form, require_variables
+from rbcore.information.expr import NAME, Statement, parse_form, require_variables
+from rbcore.information.forms import LinearForm
 
 _UNITS = {"nats": 1.0, "bits": math.log(2)}
 _TOLERANCE = 1e-9  # how far from one the sum of a given distribution may be
@@ -49,6 +50,10 @@ class Joint:
         p: read-only float64 array (k_1, .., k_n, B), with B = 1 for an unbatched joint.
 
     Raises PmfError for a bad name or a bad array; the message points at the model and the cell.
+
+    >>> copy = Joint("X,Y", [[0.5, 0], [0, 0.5]])
+    >>> copy.I("X", "Y", units="bits"), copy.evaluate("H(X|Y)")
+    (1.0, 0.0)
     """
 
     def __init__(self, names: Names, p: ArrayLike):
@@ -86,11 +91,7 @@ class Joint:
         return joint
 
     def extend(
-        self,
-        name: str,
-        channel: ArrayLike | Callable[..., ArrayLike],
-        given: Names = (),
-        size: int | None = None,
+        self, name: str, channel: ArrayLike | Callable[..., ArrayLike], given: Names = (), size: int | None = None
     ) -> "Joint":
         """Add a variable that depends on the ``given`` ones alone: one node of a Bayesian network.
 
@@ -117,10 +118,11 @@ class Joint:
         p = np.einsum(self.p, [*range(n), n + 1], channel, channel_axes, [*range(n + 2)])
         return self._derive(names, p, batch if self.batch is None else self.batch)
 
-    def take(self, models: slice | np.ndarray) -> "Joint":
-        """Some models of the batch, chosen as an axis of an array is."""
+    def take(self, models: int | slice | np.ndarray) -> "Joint":
+        """Some models of the batch, chosen as an axis of an array is; one, by its number, is without a batch."""
         p = np.ascontiguousarray(self.p[..., models])
-        return self._derive(self.names, p, p.shape[-1])
+        batch = p.shape[-1] if p.ndim > len(self.names) else None
+        return self._derive(self.names, p.reshape(*self.sizes.values(), -1), batch)
 
     def marginal(self, *names: str) -> "Joint":
         """The joint of the named variables, in this order (``marginal("A", "B")`` or ``marginal("A,B")``)."""
@@ -255,11 +257,7 @@ def check_channel(p: ArrayLike, inputs: Sequence[int] | None = None, what: str =
 
 
 def random_pmf(
-    rng: Generator,
-    size: int,
-    batch: Batch = None,
-    concentration: ArrayLike = 1,
-    support: ArrayLike | None = None,
+    rng: Generator, size: int, batch: Batch = None, concentration: ArrayLike = 1, support: ArrayLike | None = None
 ) -> np.ndarray:
     """Symmetric Dirichlet pmfs of shape (size,), (size, B) or (size, *batch).
 

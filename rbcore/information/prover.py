@@ -1,9 +1,8 @@
 r"""A prover for information inequalities, whose answers can be checked without it.
 
-A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and
-mutual informations, all at least 0) and of the assumptions is true of every distribution.  A linear
-program, :class:`rbcore.information.shannon.Program`, decides whether there is such a sum, and :func:`prove`
-returns
+A statement that is a sum, with non-negative multipliers, of Shannon quantities (conditional entropies and mutual
+informations, all at least 0) and of the assumptions is true of every distribution.  A linear program,
+:class:`rbcore.information.shannon.Program`, decides whether there is such a sum, and :func:`prove` returns
 
 * a :class:`Certificate`, the sum itself, equal to the statement coefficient by coefficient, or
 * an :class:`Unprovable`, with a polymatroid that obeys all Shannon inequalities and the assumptions but
@@ -28,9 +27,11 @@ from numpy.random import Generator
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint, LinearForm, latex, parse
-from rbcore.information.refute import Text, Unprovable, find_counterexample, goals, write
-from rbcore.information.shannon import Form, Program, ProverError, Quantity, combine, differences, read, weights_of
+from rbcore.information.expr import Constraint, latex, parse
+from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
+from rbcore.information.problem import Answer, Problem, ProverError, Question, Text
+from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
+from rbcore.information.shannon import Program, differences, is_equation, weights_of
 
 SHANNON = "Shannon"
 
@@ -47,16 +48,9 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """A proof: for each goal of the statement, the steps that sum to it.
+class Certificate(Answer):
+    """A proof, made by :func:`prove`: ``proofs`` has, for each goal of the statement, the steps that sum to it."""
 
-    Attributes:
-        statement, given: the texts.
-        proofs: one tuple of steps for each of :func:`goals`; made by :func:`prove`.
-    """
-
-    statement: str
-    given: tuple[str, ...]
     proofs: tuple[tuple[Step, ...], ...]
 
     @property
@@ -65,29 +59,28 @@ class Certificate:
         return tuple(step for steps in self.proofs for step in steps)
 
     def verify(self) -> bool:
-        """Check the proof from the texts alone, in exact arithmetic.
+        """Check the proof in exact arithmetic, from the statement, the assumptions and the texts of the steps.
 
         Every step must be a Shannon quantity, with a multiplier >= 0, or an assumption, with a multiplier
         >= 0 unless it is an equation; and the steps must sum to the goal, coefficient by coefficient.
         """
-        assumed = {(c.form, c.relation, c.source) for text in self.given for c in parse(text).constraints}
-        wanted = [goal.form for goal in goals(read(self.statement))]
+        assumed = {(c.form, c.relation, c.source) for c in self.problem.assumptions}
         sums = []
         for steps in self.proofs:
             total = LinearForm()
             for text, multiplier, reason in steps:
-                ((form, relation, _),) = parse(text).constraints
+                ((form, relation, *_),) = parse(text).constraints
                 match = Quantity.match(form.coefficients)
                 shannon = reason == SHANNON and relation == ">=" and match is not None and match[0] > 0
                 if not (shannon or (form, relation, reason) in assumed) or (relation == ">=" and multiplier < 0):
                     return False
                 total += multiplier * form
             sums.append(total)
-        return sums == wanted
+        return sums == [goal.form for goal in self.problem.statement.goals]
 
     def __str__(self) -> str:
-        lines = [self.statement, *(f"  given {text}" for text in self.given)]
-        for goal, steps in zip(goals(parse(self.statement)), self.proofs, strict=True):
+        lines = [str(self.problem)]
+        for goal, steps in zip(self.problem.statement.goals, self.proofs, strict=True):
             lines.append(f"  because {goal.text} is" + ("" if steps else " 0 identically"))
             width = max((len(step.inequality) for step in steps), default=0)
             for text, multiplier, reason in steps:
@@ -98,7 +91,7 @@ class Certificate:
     def latex(self) -> str:
         """The proof as an ``aligned`` block, each summand over what is known of it."""
         lines = []
-        for goal, steps in zip(goals(parse(self.statement)), self.proofs, strict=True):
+        for goal, steps in zip(self.problem.statement.goals, self.proofs, strict=True):
             lines.append(rf"& {latex(goal.text)}" + ("" if steps else " = 0"))
             for i, (text, multiplier, _) in enumerate(steps):
                 form, relation = re.fullmatch(r"(.*) (>=|=) 0", text).groups()
@@ -110,54 +103,60 @@ class Certificate:
                 lines.append(rf"&\quad {'' if i else '= '}{sign}{factor}\underbrace{{{latex(form)}}}_{{{below}}}")
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
-    def to_json(self) -> str:
-        """All of it as JSON, multipliers as strings such as "1/2"."""
-        proofs = [[(text, str(m), reason) for text, m, reason in steps] for steps in self.proofs]
-        return json.dumps({"statement": self.statement, "given": self.given, "proofs": proofs})
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON, multipliers as strings such as "1/2"."""
+        return super().payload() | {"proofs": [[[s, str(m), r] for s, m, r in steps] for steps in self.proofs]}
 
     @classmethod
     def from_json(cls, text: str) -> "Certificate":
         """Read it back.  Raises ProverError unless it verifies."""
         data = json.loads(text)
         proofs = tuple(tuple(Step(s, Fraction(m), r) for s, m, r in steps) for steps in data["proofs"])
-        certificate = cls(data["statement"], tuple(data["given"]), proofs)
+        certificate = cls(Problem.read(data["statement"], data["given"]), proofs)
         if not certificate.verify():
             raise ProverError(f"this is no proof of {certificate.statement}")
         return certificate
 
 
 def prove(
-    statement: Text, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
+    statement: Question, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
 ) -> Certificate | Unprovable:
     """Decide whether the statement follows from Shannon inequalities and the assumptions.
 
     Args:
         statement: what to prove; see :mod:`rbcore.information.expr` for the language.
-        given: the assumptions.
+        given: the assumptions; where the statement is a problem, those that it does not have yet.
         search: whether to look for a counterexample if there is no proof.
         rng: for that search; by default with a fixed seed.
 
     Raises ExpressionError for a text that is no statement, and ProverError for one that says nothing or
     has too many variables.  The answer has passed its own ``verify``.
+
+    >>> print(prove("I(A;C) <= I(A;B)", ["A -> B -> C"]))
+    I(A;C) <= I(A;B)
+      given A -> B -> C
+      because I(A;B) - I(A;C) is
+        +     I(A;B|C) >= 0  (Shannon)
+        -     I(A;C|B) = 0   (A -> B -> C)
+    >>> prove("I(A;B|C) <= I(A;B)").refuted
+    True
     """
-    statement, given = read(statement), tuple(map(read, given))
-    texts = statement.text, tuple(g.text for g in given)
-    program, proofs = Program(statement, given), []
-    for goal in goals(statement):
+    problem = Problem.read(statement, given)
+    program, proofs = Program(problem), []
+    for goal in problem.statement.goals:
         form = program.masked(goal.form)
         multipliers, point = program.solve(form)
         proof = program.certify(form, multipliers) if multipliers or not point else None
         if proof is None:
-            candidates = (Unprovable(*texts, goal.text, ray) for ray in (program.rays(point) if point else ()))
+            candidates = (Unprovable(problem, goal.text, ray) for ray in (program.rays(point) if point else ()))
             failure = next((candidate for candidate in candidates if candidate.verify()), None)
             if failure is None:
                 raise RuntimeError(f"the solver's answer for {goal.text} >= 0 could not be made exact")
-            found = find_counterexample(statement, given, rng) if search else None
-            return replace(failure, counterexample=found)
+            return replace(failure, counterexample=find_counterexample(problem, (), rng) if search else None)
         proofs.append(_steps(program, _shorten(program, form, proof)))
-    certificate = Certificate(*texts, tuple(proofs))
+    certificate = Certificate(problem, tuple(proofs))
     if not certificate.verify():
-        raise RuntimeError(f"the proof of {statement.text!r} does not verify")
+        raise RuntimeError(f"the proof of {certificate.statement!r} does not verify")
     return certificate
 
 
@@ -176,7 +175,7 @@ def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[A
     terms = np.array([u, v, both, c]).T[np.isin(both, sets) & np.isin(c, sets)]
     pool = [Quantity(u, v, c) for u, v, _, c in terms.tolist()]
     cited = [row for row in proof if isinstance(row, Constraint)]
-    signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if row.relation == "=")]
+    signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if is_equation(row))]
     given = [[sign * float(program.assumptions[row].get(s, 0)) for row, sign in signed] for s in sets.tolist()]
     columns = sparse.hstack([differences(np.searchsorted(sets, terms), len(sets)).T, given])
     cost = weights_of(len(pool) + len(signed))
@@ -197,11 +196,9 @@ def _steps(program: Program, proof: Mapping[Any, Fraction]) -> tuple[Step, ...]:
     """The proof in words: Shannon quantities first, in the order of the variables' first appearance."""
     steps = []
     for row, multiplier in proof.items():
-        if isinstance(row, Quantity):
-            text = write(program.unmasked(row.form), program.names)
-            steps.append(Step(f"{text} >= 0", multiplier, SHANNON))
-        else:
-            steps.append(Step(f"{write(row.form, program.names)} {row.relation} 0", multiplier, row.source))
+        shannon = isinstance(row, Quantity)
+        form, relation, reason = (program.unmasked(row.form), ">=", SHANNON) if shannon else row[:3]
+        steps.append(Step(f"{write(form, program.names)} {relation} 0", multiplier, reason))
     return tuple(sorted(steps, key=lambda step: (step.reason != SHANNON, len(step.inequality), step)))
 
 
@@ -212,12 +209,24 @@ class Need(NamedTuple):
     needed: bool
     evidence: Certificate | Unprovable
 
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """The distribution that breaks the statement without the assumption, if one was found."""
+        return self.evidence.counterexample if isinstance(self.evidence, Unprovable) else None
 
-def needed_assumptions(statement: Text, given: Iterable[Text], rng: Generator | None = None) -> list[Need]:
+    def payload(self) -> dict[str, Any]:
+        """All of it for JSON, but of the evidence only the counterexample."""
+        found = self.counterexample and self.counterexample.payload()
+        return {"assumption": self.assumption, "needed": self.needed, "counterexample": found}
+
+
+def needed_assumptions(
+    statement: Question, given: Iterable[Text] = (), rng: Generator | None = None
+) -> list[Need]:
     """Drop each assumption in turn.  "Needed" is certain only where the evidence has a counterexample."""
-    given = [read(g) for g in given]
-    answers = [prove(statement, given[:i] + given[i + 1 :], rng=rng) for i in range(len(given))]
-    return [Need(g.text, isinstance(a, Unprovable), a) for g, a in zip(given, answers, strict=True)]
+    problem = Problem.read(statement, given)
+    answers = [prove(problem.without(i), rng=rng) for i in range(len(problem.given))]
+    return [Need(g.text, isinstance(a, Unprovable), a) for g, a in zip(problem.given, answers, strict=True)]
 
 
 class Sharp(NamedTuple):
@@ -269,8 +278,8 @@ def sharpest(
             c = simplest_between(good, bad)
             if c.denominator >= good.denominator:
                 break
-        elif turn % 2 == 0 and (held := failure.slack(proof.statement)) >= 0:
-            crossing = good + (bad - good) * held / (held - failure.slack(failure.statement))
+        elif turn % 2 == 0 and (held := failure.slack(proof.problem.statement)) >= 0:
+            crossing = good + (bad - good) * held / (held - failure.slack(failure.problem.statement))
             if held == 0:
                 c = good + (tolerance if bad > good else -tolerance)
             elif abs(bad - crossing) > tolerance / 10:  # else too near for the solver, if not linear

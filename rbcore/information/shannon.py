@@ -23,7 +23,7 @@ sum of the multipliers times the weights is made as small as it can be, which on
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -32,66 +32,14 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint, LinearForm, Statement, parse
+from rbcore.information.expr import Constraint
+from rbcore.information.forms import Form, LinearForm, Quantity, combine
+from rbcore.information.problem import Problem, ProverError
 
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
 _ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding
 _ROWS = 400  # inequalities added to the program at a time
 _SPREAD = 0.1  # of the weights that choose a proof: they are drawn between 1 and 1 + this
-
-Form = dict[Any, Fraction]  # coefficients of entropies, by set
-
-
-class ProverError(ValueError):
-    """A question the prover cannot take: it says nothing, is too large, or came with a broken answer."""
-
-
-def read(statement: str | Statement) -> Statement:
-    """The statement, parsed.  Raises ProverError if it says nothing, ExpressionError if it is none."""
-    statement = parse(statement) if isinstance(statement, str) else statement
-    if not statement.variables or not statement.constraints:
-        raise ProverError(f"{statement.text!r} says nothing: it has no variables")
-    return statement
-
-
-class Quantity(NamedTuple):
-    """The Shannon quantity h(u) + h(v) - h(u or v) - h(c), for c within both: I(u;v|c), or H(u|c) if u = v.
-
-    The sets are bit masks or frozensets: the operators ``|``, ``&`` and ``^`` serve both.
-    """
-
-    u: Any
-    v: Any
-    c: Any
-
-    @property
-    def form(self) -> Form:
-        """Its coefficients."""
-        return combine((1, {self.u: 1}), (1, {self.v: 1}), (-1, {self.u | self.v: 1}), (-1, {self.c: 1}))
-
-    @staticmethod
-    def match(form: Mapping[Any, Fraction]) -> "tuple[Fraction, Quantity] | None":
-        """The scale and the quantity whose product the form is, or None; the zero form has none."""
-        for sign in (1, -1):
-            plus = [s for s, k in form.items() if sign * k > 0]
-            minus = [s for s, k in form.items() if sign * k < 0]
-            if len(plus) in (1, 2) and len(minus) <= 2:
-                scale, empty = form[plus[0]], plus[0] ^ plus[0]
-                for c in (empty, *minus):
-                    quantity = Quantity(plus[0], plus[-1], c)
-                    inside = c & plus[0] & plus[-1] == c
-                    if inside and combine((scale, quantity.form)) == form:
-                        return scale, quantity
-        return None
-
-
-def combine(*terms: tuple[Any, Mapping[Any, Any]]) -> Form:
-    """The linear combination of forms, given as (factor, form); no zeros, and no empty set, whose h is 0."""
-    total: Form = {}
-    for factor, form in terms:
-        for s, k in form.items():
-            total[s] = total.get(s, Fraction(0)) + factor * k
-    return {s: k for s, k in total.items() if s and k}
 
 
 class _Fact(NamedTuple):
@@ -113,18 +61,18 @@ class _Fact(NamedTuple):
 class Program:
     """The linear program for the goals of one statement; sets of variables are bit masks."""
 
-    def __init__(self, statement: Statement, given: Sequence[Statement]):
-        self.names = tuple(dict.fromkeys(name for s in (statement, *given) for name in s.variables))
+    def __init__(self, problem: Problem):
+        self.names = problem.variables
         self.bit = {name: 1 << i for i, name in enumerate(self.names)}
-        reached, waiting = set(statement.variables), [c for s in given for c in s.constraints]
+        reached, waiting = {*problem.statement.variables}, problem.assumptions
         self.assumptions: dict[Constraint, Form] = {}  # those that share variables with the statement
         while near := [c for c in waiting if c.form.variables & reached]:
             self.assumptions |= {c: self.masked(c.form) for c in near}
             reached.update(*(c.form.variables for c in near))
             waiting = [c for c in waiting if c not in near]
-        self._take_facts()
-        self._take_lattice([self.masked(c.form) for c in statement.constraints])
-        self._take_entropies()
+        self._find_facts(problem)
+        self._build_lattice([self.masked(c.form) for c in problem.statement.constraints])
+        self._eliminate_entropies()
         self._start_solver()
 
     def mask(self, names: Iterable[str]) -> int:
@@ -139,21 +87,20 @@ class Program:
         """`form` over sets of names."""
         return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
-    def _take_facts(self) -> None:
+    def _find_facts(self, problem: Problem) -> None:
         """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
         self.functions, self.splits = [], []
-        for constraint, form in self.assumptions.items():
-            match = Quantity.match(form)
-            if match and (constraint.relation == "=" or match[0] < 0):
-                scale, whole = match
-                u, v, c = whole
-                both, fact = u & v, _Fact(whole, 1 / scale, constraint)
-                if both != c:
-                    self.functions.append(fact.part(Quantity(both, both, c), Quantity(u, v, both)))
-                if both not in (u, v):
-                    self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
+        for constraint in filter(problem.vanishing.get, self.assumptions):
+            scale, quantity = problem.vanishing[constraint]
+            whole = Quantity(*map(self.mask, quantity))
+            (u, v, c), both = whole, whole.u & whole.v
+            fact = _Fact(whole, 1 / scale, constraint)
+            if both != c:
+                self.functions.append(fact.part(Quantity(both, both, c), Quantity(u, v, both)))
+            if both not in (u, v):
+                self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
 
-    def _take_lattice(self, forms: list[Form]) -> None:
+    def _build_lattice(self, forms: list[Form]) -> None:
         """The lattice, sorted, its elemental inequalities as rows of indices, and all sets' closures.
 
         The smallest member that holds a variable is the intersection of all named sets that hold it;
@@ -209,7 +156,7 @@ class Program:
         """The form in the entropies that remain unknown."""
         return combine(*((k, self.entropy[s]) for s, k in form.items()))
 
-    def _take_entropies(self) -> None:
+    def _eliminate_entropies(self) -> None:
         """Write each entropy in terms of the unknown ones; group the inequalities that become the same."""
         self.entropy: dict[int, dict[int, int]] = {}
         for s in sorted(self.closure, key=lambda s: (self.closure[s].bit_count(), -s.bit_count())):
@@ -226,12 +173,12 @@ class Program:
         i, j, k = np.array(cells, dtype=int).reshape(-1, 3).T
         self.matrix = sparse.csr_array((k.astype(float), (i, j)), (len(self.lattice), len(column)))
         weights = np.random.default_rng(0).integers(1, 1 << 40, len(column))
-        keys = self._gather(self.matrix.astype(int) @ weights)  # equal rows have equal keys
+        keys = self._left_sides(self.matrix.astype(int) @ weights)  # equal rows have equal keys
         first = np.unique(keys, return_index=True)[1]
         self.rows = self.rows[first[keys[first] != 0]]
         self.weights = weights_of(len(self.rows))
 
-    def _gather(self, h: np.ndarray) -> np.ndarray:
+    def _left_sides(self, h: np.ndarray) -> np.ndarray:
         """The values of the elemental inequalities' left-hand sides, from h on the lattice."""
         u, v, both, c = self.rows.T
         return h[u] + h[v] - h[both] - h[c]
@@ -246,25 +193,42 @@ class Program:
         n = len(self.unknowns)
         self.solver.addVars(n, np.zeros(n), np.ones(n))
         self.used: list[Quantity | Constraint] = []  # what the solver's rows stand for
-        self.lows: list[float] = []  # their weights
-        self.floors = weights_of(n, seed=1)  # those of the unknowns' bounds
+        self.row_weights: list[float] = []  # their weights
+        self.bound_weights = weights_of(n, seed=1)  # those of the unknowns' bounds
         forms = {c: self.reduce(form) for c, form in self.assumptions.items()}
         for constraint, form in forms.items():
             if form:
-                upper = 0.0 if constraint.relation == "=" else highspy.kHighsInf
+                upper = 0.0 if is_equation(constraint) else highspy.kHighsInf
                 columns = np.searchsorted(self.unknowns, list(form)).astype(np.int32)
                 self.solver.addRow(0.0, upper, len(form), columns, np.array(list(form.values()), float))
                 self.used.append(constraint)
-        self.lows += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
+        self.row_weights += (weights_of(len(self.used), seed=2) / 10).tolist()  # an assumption is there to be used
 
-    def _add_rows(self, chosen: np.ndarray) -> None:
-        block = differences(self.rows[chosen], len(self.lattice)) @ self.matrix
-        block.eliminate_zeros()
-        pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
-        infinite = np.full(len(chosen), highspy.kHighsInf)
-        self.solver.addRows(len(chosen), np.zeros(len(chosen)), infinite, block.nnz, pointers, columns, block.data)
-        self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[chosen]]
-        self.lows += self.weights[chosen].tolist()
+    def _optimize(self, cost: np.ndarray | None = None) -> Any:
+        """The solver's solution, or None if there is none: inequalities are added until it violates no others.
+
+        With a ``cost``, a point whose cost is not negative will do.  Without, each inequality may be violated by
+        its weight.
+        """
+        allowed = self.weights if cost is None else np.zeros(len(self.rows))
+        while True:
+            self.solver.run()
+            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                return None
+            solution = self.solver.getSolution()
+            point = np.array(solution.col_value)
+            values = self._left_sides(self.matrix @ point) + allowed
+            worst = np.argsort(values)[:_ROWS]
+            worst = worst[values[worst] < -_ZERO]
+            if not len(worst) or (cost is not None and cost @ point > -_NOISE):
+                return solution
+            block = differences(self.rows[worst], len(self.lattice)) @ self.matrix
+            block.eliminate_zeros()
+            pointers, columns = block.indptr[:-1].astype(np.int32), block.indices.astype(np.int32)
+            low, high = -allowed[worst], np.full(len(worst), highspy.kHighsInf)
+            self.solver.addRows(len(worst), low, high, block.nnz, pointers, columns, block.data)
+            self.used += [Quantity(*map(int, self.lattice[[u, v, c]])) for u, v, _, c in self.rows[worst]]
+            self.row_weights += self.weights[worst].tolist()
 
     def solve(self, goal: Form) -> tuple[dict[Quantity | Constraint, float], dict[int, float]]:
         """Minimize the goal: the multipliers of a proof, and a point of the polytope where it is negative.
@@ -279,22 +243,11 @@ class Program:
         for s, k in target.items():
             cost[np.searchsorted(self.unknowns, s)] = float(k) / scale
         self.solver.changeColsCost(n, np.arange(n, dtype=np.int32), cost)
-        while True:
-            self.solver.run()
-            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                raise RuntimeError(f"the solver stopped: {self.solver.getModelStatus()}")
-            solution = self.solver.getSolution()
-            point = np.array(solution.col_value)
-            value = cost @ point
-            if value > -_NOISE:
-                point = np.zeros(0)
-                break
-            values = self._gather(self.matrix @ point)
-            worst = np.argsort(values)[:_ROWS]
-            worst = worst[values[worst] < -_ZERO]
-            if not len(worst):
-                break
-            self._add_rows(worst)
+        if (solution := self._optimize(cost)) is None:
+            raise RuntimeError(f"the solver stopped: {self.solver.getModelStatus()}")
+        point = np.array(solution.col_value)
+        value = cost @ point
+        point = point if value <= -_NOISE else []
         multipliers: dict[Quantity | Constraint, float] = {}
         if value > -_ZERO:
             solution = self._choose() or solution
@@ -315,31 +268,19 @@ class Program:
         By duality: where each inequality may be violated by its weight, and an equation by its weight on either
         side, the minimum of the goal is minus the least weight of a proof.
         """
-        n, infinite = len(self.unknowns), highspy.kHighsInf
-        equations = [isinstance(row, Constraint) and row.relation == "=" for row in self.used]
-        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), -self.floors, np.full(n, infinite))
-        while True:
-            m = len(self.used)
-            lows = np.array(self.lows)
-            equations += [False] * (m - len(equations))
-            highs = np.where(equations, lows, infinite)
-            for i in range(m):
-                self.solver.changeRowBounds(i, -lows[i], highs[i])
-            self.solver.run()
-            if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                solution = None
-                break
-            solution = self.solver.getSolution()
-            values = self._gather(self.matrix @ np.array(solution.col_value)) + self.weights
-            worst = np.argsort(values)[:_ROWS]
-            worst = worst[values[worst] < -_ZERO]
-            if not len(worst):
-                break
-            self._add_rows(worst)
-        self.solver.changeColsBounds(n, np.arange(n, dtype=np.int32), np.zeros(n), np.ones(n))
-        for i, equation in enumerate([*equations, *[False] * (len(self.used) - len(equations))]):
-            self.solver.changeRowBounds(i, 0.0, 0.0 if equation else infinite)
+        n, m = len(self.unknowns), len(self.used)
+        columns, weights = np.arange(n, dtype=np.int32), np.array(self.row_weights)
+        self.solver.changeColsBounds(n, columns, -self.bound_weights, np.full(n, highspy.kHighsInf))
+        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), -weights, self._uppers(weights))
+        solution = self._optimize()
+        m = len(self.used)
+        self.solver.changeColsBounds(n, columns, np.zeros(n), np.ones(n))
+        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), np.zeros(m), self._uppers(np.zeros(m)))
         return solution
+
+    def _uppers(self, equal: np.ndarray) -> np.ndarray:
+        """The rows' upper bounds: what is given for equations, none for inequalities."""
+        return np.where([is_equation(row) for row in self.used], equal, highspy.kHighsInf)
 
     def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:
         """An exact proof near the solver's multipliers, or None."""
@@ -362,10 +303,9 @@ class Program:
         i = np.searchsorted(self.unknowns, sets)
         columns = sparse.csr_array((k, (i, j)), (len(self.unknowns), len(rows)))
         right = [float(target.get(s, 0) / scale) for s in self.unknowns]
-        free = [isinstance(row, Constraint) and row.relation == "=" for row in rows]
-        x = linprog(
-            np.logical_not(free), A_eq=columns, b_eq=right, bounds=[(None if f else 0, None) for f in free]
-        ).x
+        free = [is_equation(row) for row in rows]
+        bounds = [(None if f else 0, None) for f in free]
+        x = linprog(np.logical_not(free), A_eq=columns, b_eq=right, bounds=bounds).x
         if x is None:
             return
         yield rounded(dict(zip(rows, x * float(scale), strict=True)))
@@ -383,16 +323,15 @@ class Program:
         proof = dict(multipliers)
         rest = combine((1, goal), *((-m, self.form(row)) for row, m in multipliers.items()))
         while known := [(s, fact) for s in rest if (fact := self.vanishing(s))]:
-            s, (quantity, scale, assumption, parts) = max(
-                known, key=lambda pair: self.closure[pair[0]].bit_count()
-            )
+            s, fact = max(known, key=lambda pair: self.closure[pair[0]].bit_count())
+            quantity, scale, assumption, parts = fact
             k = rest[s]  # the rest is k times -h(s), and more: take away -k times the quantity
             rest = combine((1, rest), (k, quantity.form))
             terms = [(quantity, -k)] if k < 0 else [(assumption, -k * scale), *((q, k) for q in parts)]
             for row, m in terms:
                 proof[row] = proof.get(row, Fraction(0)) + m
         proof = {row: m for row, m in proof.items() if m}
-        bad = any(m < 0 for row, m in proof.items() if isinstance(row, Quantity) or row.relation == ">=")
+        bad = any(m < 0 and not is_equation(row) for row, m in proof.items())
         return None if rest or bad else proof
 
     def rays(self, point: Mapping[int, float]) -> Iterator[dict[frozenset[str], Fraction]]:
@@ -415,6 +354,11 @@ class Program:
         return {s: h[member] * up / (down or 1) for s, member in sets}
 
 
+def is_equation(row: Quantity | Constraint) -> bool:
+    """Whether a row of the program says that its form is 0, not only at least 0."""
+    return isinstance(row, Constraint) and row.relation == "="
+
+
 def weights_of(n: int, seed: int = 0) -> np.ndarray:
     """Weights that choose among `n` inequalities: fixed, all a little above 1, and without any relation."""
     return 1 + _SPREAD * np.random.default_rng(seed).random(n)
@@ -422,10 +366,8 @@ def weights_of(n: int, seed: int = 0) -> np.ndarray:
 
 def differences(terms: np.ndarray, width: int) -> sparse.csr_array:
     """The matrix whose rows are h(u) + h(v) - h(u or v) - h(c), from their indices in rows of four."""
-    n = len(terms)
-    return sparse.csr_array(
-        (np.tile([1.0, 1, -1, -1], n), (np.repeat(np.arange(n), 4), terms.ravel())), (n, width)
-    )
+    cells = np.repeat(np.arange(len(terms)), 4), terms.ravel()
+    return sparse.csr_array((np.tile([1.0, 1, -1, -1], len(terms)), cells), (len(terms), width))
 
 
 def _solve(equations: Iterable[tuple[Mapping[Any, Fraction], Any]]) -> dict[Any, Fraction] | None:

@@ -18,9 +18,9 @@ from numpy.random import Generator
 
 from rbcore.checks import Check
 from rbcore.information.falsify import Falsified, falsify, twins
+from rbcore.information.problem import Problem, ProverError, Text
 from rbcore.information.prover import Certificate, Need, needed_assumptions, prove
-from rbcore.information.refute import Counterexample, Text
-from rbcore.information.shannon import ProverError
+from rbcore.information.refute import Counterexample
 
 BIT = math.log(2)
 SOURCES = {
@@ -33,22 +33,14 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Theorem:
-    """A proved statement of Shannon type; made by :func:`theorem`.
-
-    proof: its certificate.
-    needs: for each assumption whether the statement is provable without it, and the evidence.
-    falsified: the smallest slack on random models that satisfy the assumptions.
-    twins: the statement with a constant that is one per cent off, and a model that breaks it.
-    source: whose it is, a key of :data:`SOURCES`.
-    name: what the page of theorems calls it.
-    """
+    """A proved statement of Shannon type; made by :func:`theorem`."""
 
     proof: Certificate
-    needs: tuple[Need, ...]
-    falsified: Falsified
-    twins: tuple[tuple[str, Counterexample | None], ...]
-    source: str
-    name: str = ""
+    needs: tuple[Need, ...]  # for each assumption, whether the statement is provable without it
+    falsified: Falsified  # the smallest slack on random models that satisfy the assumptions
+    twins: tuple[tuple[str, Counterexample | None], ...]  # a constant one per cent off, and a model that breaks it
+    source: str  # whose it is, a key of SOURCES
+    name: str = ""  # what the page of theorems calls it
 
     @property
     def statement(self) -> str:
@@ -63,7 +55,7 @@ class Theorem:
     @property
     def needed(self) -> tuple[str, ...]:
         """The assumptions without which a distribution breaks the statement."""
-        return tuple(n.assumption for n in self.needs if n.needed and n.evidence.refuted)
+        return tuple(n.assumption for n in self.needs if n.counterexample)
 
     @property
     def spare(self) -> tuple[str, ...]:
@@ -81,57 +73,47 @@ class Theorem:
 
         The value is the smallest of these violations, in nats.
         """
-        violations = [
-            need.evidence.counterexample.violation() if need.needed and need.evidence.refuted else 0.0
-            for need in self.needs
-        ]
-        if not violations:
+        if not self.needs:
             raise ProverError(f"{self.statement!r} has no assumptions: there is nothing to drop")
-        return Check(min(violations) > 1e-6, "exact", "smallest violation, nats", min(violations), tolerance=1e-6)
+        return _broken(need.counterexample for need in self.needs)
 
     def sharp(self) -> Check:
         """With a constant that is one per cent off, each inequality and equation is broken by a distribution.
 
         The value is the smallest of these violations, in nats.
         """
-        violations = [found.violation() if found else 0.0 for _, found in self.twins]
-        if not violations:
+        if not self.twins:
             raise ProverError(f"{self.statement!r} compares nothing with a positive side: it has no twin")
-        return Check(min(violations) > 1e-6, "exact", "smallest violation, nats", min(violations), tolerance=1e-6)
+        return _broken(found for _, found in self.twins)
 
     def assumptions(self) -> str:
         """The assumptions, each with what dropping it does; one line, for the pins."""
-        words = {n.assumption: "needed" if n.needed else "not needed" for n in self.needs}
-        open_ = {n.assumption for n in self.needs if n.needed and not n.evidence.refuted}
-        return "; ".join(f"{a} ({'open' if a in open_ else w})" for a, w in words.items())
+        effects = {
+            n.assumption: "not needed" if not n.needed else "needed" if n.counterexample else "open"
+            for n in self.needs
+        }
+        return "; ".join(f"{assumption} ({effect})" for assumption, effect in effects.items())
 
     def payload(self) -> dict[str, Any]:
         """All of it as JSON: what the notebook keeps, and the page of theorems shows."""
         found = self.falsified
         return {
-            "certificate": json.loads(self.proof.to_json()),
+            "certificate": self.proof.payload(),
             "name": self.name,
             "source": self.source,
-            "needs": [
-                {
-                    "assumption": need.assumption,
-                    "needed": need.needed,
-                    "counterexample": _counterexample(getattr(need.evidence, "counterexample", None)),
-                }
-                for need in self.needs
-            ],
+            "needs": [need.payload() for need in self.needs],
             "models": found.models,
             "slack": _settled(found.slack),
             "ratios": [None if math.isnan(ratio) else _settled(ratio) for ratio in found.ratios],
-            "twins": [{"statement": text, "counterexample": _counterexample(one)} for text, one in self.twins],
+            "twins": [{"statement": text, "counterexample": one and one.payload()} for text, one in self.twins],
         }
 
     def __str__(self) -> str:
         lines = [str(self.proof), ""]
         for need in self.needs:
-            found = getattr(need.evidence, "counterexample", None)
             what = "not needed: the proof does without it"
             if need.needed:
+                found = need.counterexample
                 size = f"broken by {found.violation() / BIT:.4g} bit" if found else "no proof; open"
                 what = f"needed: without it, {size}"
             lines.append(f"  {need.assumption:<24} {what}")
@@ -142,8 +124,7 @@ class Theorem:
             lines.append(f"  {text}: {size}")
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
 
 def theorem(
@@ -159,16 +140,20 @@ def theorem(
         name: a short name, for the page that lists all theorems; by default its claim's id in words.
 
     Raises ProverError if it cannot be proved, with the counterexample if one was found.
+
+    >>> import numpy as np
+    >>> shrinks = theorem("I(A;C) <= I(A;B)", ["A -> B -> C"], np.random.default_rng(0), models=100)
+    >>> shrinks.needed, shrinks.sharp().holds
+    (('A -> B -> C',), True)
     """
     if source not in SOURCES:
         raise ProverError(f"a statement's source is one of {', '.join(SOURCES)}, got {source!r}")
-    given = tuple(given)
-    proof = prove(statement, given)
+    problem = Problem.read(statement, given)
+    proof = prove(problem)
     if not isinstance(proof, Certificate):
         raise ProverError(f"not proved:\n{proof}")
-    needs = tuple(needed_assumptions(statement, given))
-    found = falsify(statement, given, rng, models)
-    return Theorem(proof, needs, found, tuple(twins(statement, given)), source, name)
+    needs, found = tuple(needed_assumptions(problem)), falsify(problem, (), rng, models)
+    return Theorem(proof, needs, found, tuple(twins(problem)), source, name)
 
 
 def verified(payload: Mapping[str, Any]) -> bool:
@@ -183,10 +168,12 @@ def verified(payload: Mapping[str, Any]) -> bool:
     return True
 
 
+def _broken(found: Iterable[Counterexample | None]) -> Check:
+    """Whether each of the counterexamples was found; the value is their smallest violation."""
+    smallest = min(one.violation() if one else 0.0 for one in found)
+    return Check(smallest > 1e-6, "exact", "smallest violation, nats", smallest, tolerance=1e-6)
+
+
 def _settled(x: float) -> float:
     """Without the digits that are rounding: a slack of zero is zero on every processor."""
     return round(x, 12) + 0.0
-
-
-def _counterexample(found: Counterexample | None) -> dict[str, Any] | None:
-    return None if found is None else json.loads(found.to_json())

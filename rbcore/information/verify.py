@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from rbcore.checks import Check
-from rbcore.information.expr import parse
+from rbcore.information.expr import Statement, parse
 from rbcore.information.finite import Joint
+from rbcore.information.problem import Text
 from rbcore.information.prover import Certificate, prove
 
 
-def identity(statement: str) -> Check:
+def identity(statement: Text) -> Check:
     """The two sides of `statement` are the *same* linear form over joint entropies: true of every distribution.
 
-    The comparison is between `fractions.Fraction` coefficients, so nothing is rounded.
+    The comparison is between `fractions.Fraction` coefficients, so nothing is rounded.  Raises ValueError for an
+    inequality.
+
+    >>> identity("I(A;B) = H(A) - H(A|B)").holds, identity("I(A;B) = H(A)").holds
+    (True, False)
     """
-    parsed = parse(statement)
+    parsed = _parsed(statement)
     if any(c.relation != "=" for c in parsed.constraints):
-        raise ValueError(f"an identity is written with '=', got {statement!r}")
+        raise ValueError(f"an identity is written with '=', got {parsed.text!r}")
     left_over = [c.form for c in parsed.constraints if c.form.coefficients]
     return Check(not left_over, "proved", "terms left over", float(sum(len(f.coefficients) for f in left_over)))
 
 
-def proved(statement: str, given: Sequence[str] = ()) -> Check:
+def proved(statement: Text, given: Iterable[Text] = ()) -> Check:
     """The information `statement` follows from the assumptions `given` and the basic Shannon inequalities.
 
     A certificate with exact rational multipliers is found and verified anew.  It has no value to pin: another
     machine may find another certificate, and each is a proof.
+
+    >>> proved("I(A;C) <= I(A;B)", ["A -> B -> C"]).holds
+    True
     """
     answer = prove(statement, given)
-    found = isinstance(answer, Certificate) and answer.verify()
-    return Check(found, "proved", "certificate")
+    return Check(isinstance(answer, Certificate) and answer.verify(), "proved", "certificate")
 
 
-def satisfied(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
-    """The information `statement` holds in every model of the batch `joint`."""
-    slack = float(np.min(parse(statement).slack(joint)))
+def satisfied(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
+    """The information `statement` holds in every model of the batch `joint`, up to `tol` nats.
+
+    >>> satisfied("I(A;B) <= H(A)", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
+    True
+    """
+    slack = float(np.min(_parsed(statement).slack(joint)))
     return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
-def violated(statement: str, joint: Joint, tol: float = 1e-10) -> Check:
-    """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands."""
-    slack = float(np.min(parse(statement).slack(joint)))
-    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
+def violated(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
+    """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands.
+
+    >>> violated("I(A;B) = 0", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
+    True
+    """
+    check = satisfied(statement, joint, tol)
+    return check._replace(holds=check.value < -tol)
+
+
+def _parsed(statement: Text) -> Statement:
+    return parse(statement) if isinstance(statement, str) else statement

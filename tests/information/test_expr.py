@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore.information.expr import ExpressionError, LinearForm, latex, parse, parse_form, require_variables
+from rbcore.information.expr import ExpressionError, latex, parse, parse_form, require_variables
 from rbcore.information.finite import Joint, random_chain, random_joint
+from rbcore.information.forms import LinearForm
 from rbcore.information.notation import NOTATION, latex_name
 
 NAMES = ("A", "B", "C", "W'")

@@ -15,18 +15,19 @@ from statements import BOUND, CHAIN, ENCODED, FLOW, GAIN, GGMI, IDENTITY, NOISEL
 from rbcore.information import shannon
 from rbcore.information.expr import ExpressionError, Statement, latex, parse
 from rbcore.information.finite import Joint, random_chain, random_channel, random_joint, random_pmf
+from rbcore.information.forms import Quantity, write
+from rbcore.information.problem import Problem, ProverError
 from rbcore.information.prover import (
     Certificate,
     Step,
     Unprovable,
-    goals,
     needed_assumptions,
     prove,
     sharpest,
     simplest_between,
 )
-from rbcore.information.refute import Counterexample, find_counterexample, is_polymatroid, write
-from rbcore.information.shannon import Program, ProverError, Quantity, _solve
+from rbcore.information.refute import Counterexample, find_counterexample, is_polymatroid
+from rbcore.information.shannon import Program, _solve
 
 BIT = np.log(2)
 
@@ -39,7 +40,7 @@ def test_proves(statement, assumed):
     assert isinstance(answer, Certificate), answer
     assert answer.verify() and (answer.statement, answer.given) == (statement, tuple(assumed))
     assert Certificate.from_json(answer.to_json()) == answer
-    assert len(answer.proofs) == len(goals(parse(statement)))
+    assert len(answer.proofs) == len(parse(statement).goals)
     for steps in answer.proofs:  # short enough to read: not one step for each elemental inequality
         assert len(steps) <= 15
 
@@ -186,9 +187,9 @@ def test_counterexamples_with_biased_bits():
 def test_a_broken_counterexample_is_refused():
     found = prove("I(A;B|C) <= I(A;B)").counterexample
     broken = replace(found, p=(found.p[0] * 2, *found.p[1:-1], found.p[-1] - found.p[0]))
-    assert found.check() and not replace(found, given=("I(A;B) = H(A)",)).check()
+    assert found.check() and not replace(found, problem=Problem.read(found.statement, ["I(A;B) = H(A)"])).check()
     with pytest.raises(ProverError, match="no counterexample"):
-        Counterexample.from_json(replace(found, statement="H(A) >= 0").to_json())
+        Counterexample.from_json(replace(found, problem=Problem.read("H(A) >= 0")).to_json())
     with pytest.raises((ProverError, ValueError)):
         Counterexample.from_json(broken.to_json())
 
@@ -208,8 +209,8 @@ def test_tampering_shows():
             steps = (*proof.steps[:i], changed, *proof.steps[i + 1 :])
             assert not replace(proof, proofs=(steps,)).verify()
         assert not replace(proof, proofs=(proof.steps[:i] + proof.steps[i + 1 :],)).verify()
-    assert not replace(proof, given=FLOW[:2]).verify()
-    assert not replace(proof, statement=BOUND.replace("H(e_M)", "0.99 H(e_M)")).verify()
+    assert not replace(proof, problem=Problem.read(BOUND, FLOW[:2])).verify()
+    assert not replace(proof, problem=Problem.read(BOUND.replace("H(e_M)", "0.99 H(e_M)"), FLOW)).verify()
     assert not replace(proof, proofs=()).verify()
     data = json.loads(proof.to_json())
     data["proofs"][0][0][1] = str(proof.steps[0].multiplier + 1)
@@ -229,7 +230,7 @@ def test_tampering_shows():
 )
 def test_a_step_needs_a_reason(inequality, multiplier, reason, given):
     statement = "H(A) >= 0" if "B" not in inequality else "H(A) >= H(B)"
-    forged = Certificate(statement, given, ((Step(inequality, Fraction(multiplier), reason),),))
+    forged = Certificate(Problem.read(statement, given), ((Step(inequality, Fraction(multiplier), reason),),))
     assert not forged.verify()
 
 
@@ -238,8 +239,8 @@ def test_a_ray_must_be_a_polymatroid_that_violates():
     top = max(answer.ray, key=len)
     assert answer.verify() and answer.slack(answer.statement) < 0 and answer.counterexample is None
     assert not replace(answer, ray={**answer.ray, top: answer.ray[top] + 1}).verify()
-    assert not replace(answer, statement="I(A;B|C) >= 0").verify()
-    assert not replace(answer, given=("H(A) = 0",)).verify()
+    assert not replace(answer, problem=Problem.read("I(A;B|C) >= 0")).verify()
+    assert not replace(answer, problem=Problem.read(answer.statement, ["H(A) = 0"])).verify()
     assert is_polymatroid(answer.ray)
     assert not is_polymatroid({s: -h for s, h in answer.ray.items()})
     assert not is_polymatroid({s: h + 1 for s, h in answer.ray.items()})
@@ -457,15 +458,15 @@ def test_exact_linear_equations():
 
 
 def test_goals_are_written_as_the_statement_writes_them():
-    texts = [goal.text for goal in goals(parse("0 <= H(A|B) ≤ H(A) + H(C) = I(A;B)"))]
+    texts = [goal.text for goal in parse("0 <= H(A|B) ≤ H(A) + H(C) = I(A;B)").goals]
     assert texts == [
         "H(A|B)",
         "H(A) + H(C) - H(A|B)",
         "H(A) + H(C) - I(A;B)",
         "I(A;B) - (H(A) + H(C))",
     ]
-    assert [goal.text for goal in goals(parse("A -> B -> C"))] == ["I(A;C|B)", "-I(A;C|B)"]
-    for goal in goals(parse("0 <= -H(A|B) + H(A) = 2 (H(B) - H(A))")):
+    assert [goal.text for goal in parse("A -> B -> C").goals] == ["I(A;C|B)", "-I(A;C|B)"]
+    for goal in parse("0 <= -H(A|B) + H(A) = 2 (H(B) - H(A))").goals:
         assert parse(f"{goal.text} >= 0").constraints[0].form == goal.form
 
 

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statements import THEORY
 
-from rbcore.information import falsify as falsify_module
+from rbcore.information import models
 from rbcore.information.expr import parse
-from rbcore.information.falsify import Sides, falsify, random_models, sides, twins
+from rbcore.information.falsify import comparisons, falsify, twins
 from rbcore.information.finite import Joint
+from rbcore.information.models import random_models
+from rbcore.information.problem import Problem, ProverError
 from rbcore.information.prover import prove
-from rbcore.information.shannon import ProverError, read
 from rbcore.information.theorems import SOURCES, theorem, verified
 
 BIT = math.log(2)
@@ -35,12 +36,16 @@ def processing():
     return theorem(PROCESSING, [CHAIN], np.random.default_rng(1), 2000, "textbook")
 
 
-def test_sides_are_the_words_of_the_statement():
-    assert sides("I(S;W) <= I(S;P)") == [Sides("I(S;W)", "I(S;P)")]
-    assert sides("H(A) >= I(A;B) >= I(A;C)") == [Sides("I(A;B)", "H(A)"), Sides("I(A;C)", "I(A;B)")]
-    assert sides("0 <= H(A|B) <= H(A)") == [Sides("H(A|B)", "H(A)")]
+def test_compared_sides_are_the_words_of_the_statement():
+    def sides(text):
+        return [(c.smaller.text, c.larger.text) for c in comparisons(parse(text))]
+
+    assert sides("I(S;W) <= I(S;P)") == [("I(S;W)", "I(S;P)")]
+    assert sides("H(A) >= I(A;B) >= I(A;C)") == [("I(A;B)", "H(A)"), ("I(A;C)", "I(A;B)")]
+    assert sides("0 <= H(A|B) <= H(A)") == [("H(A|B)", "H(A)")]
     assert sides("A -> B -> C") == sides("H(A|B) = 0") == sides("I(A;B) - H(A) <= 0") == []
-    assert Sides("I(S;W)", "I(S;P) + H(S)").twin(Fraction(1, 2)) == "I(S;W) <= 1/2 (I(S;P) + H(S))"
+    ((twin, _),) = twins("I(S;W) <= I(S;P) + H(S)", factor=Fraction(1, 2))
+    assert twin == "I(S;W) <= 1/2 (I(S;P) + H(S))"
 
 
 @pytest.mark.parametrize("name", THEORY)
@@ -79,15 +84,15 @@ def test_each_kind_of_assumption_is_drawn_with_room_to_spare(rng):
         (["e_p,e_M,X,eps -> G -> W", "H(X|e_p,e_M) = 0", "H(G|X,eps) = 0"], "I(eps;W|X)"),
         (["S -> P -> X -> G -> W", "H(P|S) = 0"], "I(S;W)"),
     ):
-        names = tuple("ABC") if "W" not in alive else ()
-        batches = random_models(names, [read(a) for a in assumed], rng, 50)
+        names = "A,B,C" if "W" not in alive else ""
+        batches = random_models(Problem.read(f"H({names}) >= 0" if names else assumed[0], assumed), rng, 50)
         largest = max(float(np.max(next(batches).evaluate(alive))) for _ in range(80))
         assert largest > 0.1, (assumed, largest)
 
 
 def test_some_models_lie_on_the_boundary(rng):
     ratios = []
-    batches = random_models(("A", "B"), [read("H(A) <= 1/2 H(B)")], rng, 200)
+    batches = random_models(Problem.read("H(A,B) >= 0", ["H(A) <= 1/2 H(B)"]), rng, 200)
     for _ in range(40):
         joint = next(batches)
         alive = joint.H("B") > 0.01
@@ -96,8 +101,8 @@ def test_some_models_lie_on_the_boundary(rng):
 
 
 def test_what_no_model_satisfies_is_named(rng, monkeypatch):
-    monkeypatch.setattr(falsify_module, "_PATIENCE", 5)
-    monkeypatch.setattr(falsify_module, "_EXACT", -1.0)  # nothing is that exact
+    monkeypatch.setattr(models, "_PATIENCE", 5)
+    monkeypatch.setattr(models, "EXACT", -1.0)  # nothing is that exact
     with pytest.raises(ProverError, match=r"no random model satisfies H\(A\|B\) = 0: are they contradictory"):
         falsify("H(A) <= H(B)", ["H(A|B) = 0"], rng, 10)
 
@@ -157,7 +162,7 @@ def test_a_theorem_that_a_model_breaks_does_not_hold(processing):
 
 def test_a_theorem_with_another_proof_does_not_hold(processing):
     other = prove("I(S;X) <= I(S;P)", [CHAIN])
-    assert not replace(processing, proof=replace(other, statement=PROCESSING)).check().holds
+    assert not replace(processing, proof=replace(other, problem=Problem.read(PROCESSING, [CHAIN]))).check().holds
 
 
 def test_the_payload_is_json_and_verifies(processing):
@@ -194,7 +199,7 @@ def test_a_tampered_payload_does_not_verify(processing):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_random_chains_are_chains(seed):
-    joint: Joint = next(random_models((), [read(CHAIN)], np.random.default_rng(seed), 5))
+    joint: Joint = next(random_models(Problem.read(CHAIN, [CHAIN]), np.random.default_rng(seed), 5))
     assert parse(CHAIN).holds(joint, 1e-9) and joint.batch <= 5
 
 
