@@ -28,8 +28,8 @@ class Bound(NamedTuple):
     risk, training: `E R_D(W)` and `E R_S(W)`.  to_model, to_generated, to_sample: the three steps from the one to
     the other, `E[R_D - R_{D_M(.|p)}]`, `E[R_{D_M(.|p)} - R_{D_gen(.|p)}]` and `E[R_{D_gen(.|p)} - R_S]`, signed.
     task, generation, sampling: what the bound charges for them: the divergences of the prompt at hand, on average
-    over prompts, times `C`, and the information term.  information: `I(S_gen;W|p)` in nats.  direct: what the first
-    two steps together cost at most, `C E_p TV(D, D_gen(.|p))`.
+    over prompts, times `C`, and the information term.  information: `I(S_gen;W|p)` in nats.
+    direct: what the first two steps together cost at most, `C E_p TV(D, D_gen(.|p))`.
     """
 
     risk: np.ndarray
