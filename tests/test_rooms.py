@@ -10,6 +10,7 @@ import pytest
 from rbcore.book.execute import ROOT
 
 USES = {  # what a room may import at run time, besides itself; each line rests on those above it
+    "files": set(),
     "checks": set(),
     "figures": set(),
     "grid": set(),
@@ -18,7 +19,7 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
     "gmm": set(),
     "lm": {"grid"},
     "estimate": {"checks", "information", "theory"},
-    "audit": {"checks", "figures", "information", "estimate"},
+    "audit": {"files", "checks", "figures", "information", "estimate"},
     "book": {"checks", "figures", "information"},
     "__main__": {"book"},
 }

@@ -13,7 +13,6 @@ import argparse
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 import time
@@ -34,6 +33,7 @@ from rbcore.audit.prepared import Prepared
 from rbcore.audit.result import Finding
 from rbcore.checks import Check
 from rbcore.estimate.base import share
+from rbcore.files import replace_file
 
 CONTROL = "none"
 PATH = Path(__file__).with_name("trials.json")
@@ -186,9 +186,7 @@ def write(kept: Mapping[str, Any], path: Path) -> None:
     for name in ("full", "half"):
         rows = ",\n".join(f"  {json.dumps(defect)}: {json.dumps(row)}" for defect, row in kept[name].items())
         parts.append(f' "{name}": {{\n{rows}\n }}')
-    partial = path.with_suffix(".partial")
-    partial.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf8")
-    os.replace(partial, path)
+    replace_file(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

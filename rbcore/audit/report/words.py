@@ -22,7 +22,7 @@ CHAPTERS = {
     "A-primer": "A primer in information theory",
     "B-calibration": "How far can an estimator be trusted?",
 }
-"""Titles of chapters for where the repository is not at hand."""
+"""Titles of the book's chapters, by the file names of their notebooks; a test holds them against these."""
 
 CAPTIONS = {
     "intervals": (
@@ -124,23 +124,16 @@ def notes(names: set[str]) -> list[tuple[str, str]]:
     ]
 
 
-@functools.cache
 def chapter(name: str) -> str:
-    """``chapter 10, Faithfulness, diversity, collapse``, by the notebook's heading where it is at hand."""
+    """``chapter 10, Faithfulness, diversity, collapse``."""
     number, _, rest = name.partition("-")
-    title = CHAPTERS.get(name, rest.replace("-", " "))
-    if places(name):
-        prose = re.sub(r"(?ms)^```.*?^```", "", (ROOT / places(name)[0]).read_text(encoding="utf-8"))
-        heading = re.search(r"(?m)^# (.+)$", prose)
-        title = heading.group(1).strip() if heading else title
     kind = f"chapter {int(number)}" if number.isdecimal() else f"appendix {number}"
-    return f"{kind}, {title}"
+    return f"{kind}, {CHAPTERS.get(name, rest.replace('-', ' '))}"
 
 
 @functools.cache
 def places(name: str) -> list[str]:
     """Where a chapter can be read, as paths from the repository: its notebook and its page, those that exist."""
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", name):
-        return []
     paths = [f"notebooks/{name}.md", f"book/_build/html/chapters/{name}.html"]
-    return [path for path in paths if (ROOT / path).is_file()] if (ROOT / paths[0]).is_file() else []
+    known = re.fullmatch(r"[A-Za-z0-9-]{1,80}", name) and (ROOT / paths[0]).is_file()
+    return [path for path in paths if (ROOT / path).is_file()] if known else []
