@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from rbcore.audit.result import Finding, Verdict
 
 
 class Question(NamedTuple):
@@ -106,3 +109,16 @@ QUESTIONS = {
     ),
 }
 """By the id of the finding."""
+
+
+def finding(
+    id: str,
+    verdict: Verdict,
+    sentence: str,
+    numbers: Sequence[str] = (),
+    examples: tuple[tuple[str, ...], ...] = (),
+) -> Finding:
+    """The answer to a question; it has the question's advice, and examples, only when it is flagged."""
+    asked, flagged = QUESTIONS[id], verdict == "flagged"
+    advice, shown = (asked.advice, examples) if flagged else ("", ())
+    return Finding(id, asked.title, verdict, sentence, advice, tuple(numbers), asked.chapter, asked.why, shown)

@@ -21,6 +21,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,8 @@ class Words(NamedTuple):
 Records = Sequence[str] | Words | np.ndarray
 
 
-class Copies(NamedTuple):
+@dataclass(frozen=True)
+class Copies:
     """What each of n records nearly copies.
 
     Attributes:

@@ -16,6 +16,7 @@ training sets, over the choice of the records that they are scored on; :func:`cu
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -297,12 +298,12 @@ def _two_way(losses: np.ndarray, level: float) -> Estimate:
     subsets, records = losses.shape
     if subsets == 1:
         return _mean(losses[0], level)
-    parts = np.array([losses.mean(axis=0).var(ddof=1) / records, losses.mean(axis=1).var(ddof=1) / subsets])
-    freedom = parts.sum() ** 2 / (parts**2 / [records - 1, subsets - 1]).sum() if parts.any() else np.inf
-    return _estimate(float(losses.mean()), float(np.sqrt(parts.sum())), freedom, records, level)
+    variances = [losses.mean(axis=0).var(ddof=1) / records, losses.mean(axis=1).var(ddof=1) / subsets]
+    return _summed(float(losses.mean()), variances, [records - 1, subsets - 1], records, level)
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """A bar of the waterfall: ``"level"`` bars are risks, ``"change"`` bars lead from one to the next."""
 
     name: str
@@ -355,19 +356,26 @@ def steps(
 
 def welch(x: np.ndarray, y: np.ndarray, level: float = LEVEL, unit: str = "nats", name: str = NAME) -> Estimate:
     """mean(x) - mean(y) of two independent samples, with Welch's interval (Welch 1947)."""
-    parts = np.array([x.var(ddof=1) / x.size, y.var(ddof=1) / y.size])
-    freedom = parts.sum() ** 2 / (parts**2 / [x.size - 1, y.size - 1]).sum() if parts.any() else np.inf
-    value = float(x.mean() - y.mean())
-    return _estimate(value, float(np.sqrt(parts.sum())), freedom, min(x.size, y.size), level, unit, name)
+    value, variances = float(x.mean() - y.mean()), [x.var(ddof=1) / x.size, y.var(ddof=1) / y.size]
+    return _summed(value, variances, [x.size - 1, y.size - 1], min(x.size, y.size), level, unit, name)
 
 
 def _mean(losses: np.ndarray, level: float, unit: str = "nats") -> Estimate:
-    found = checks.mean(losses, level)
-    return Estimate(NAME, found.value, found.ci, losses.size, unit=unit, level=level)
+    mean = checks.mean(losses, level)
+    return Estimate(NAME, mean.value, mean.ci, losses.size, unit=unit, level=level)
 
 
-def _estimate(
-    value: float, se: float, freedom: float, n: int, level: float, unit: str = "nats", name: str = NAME
+def _summed(
+    value: float,
+    variances: Sequence[float],
+    freedoms: Sequence[int],
+    n: int,
+    level: float,
+    unit: str = "nats",
+    name: str = NAME,
 ) -> Estimate:
-    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * se
+    """A t-interval for a variance that is a sum, with Satterthwaite's degrees of freedom."""
+    parts = np.array(variances)
+    freedom = parts.sum() ** 2 / (parts**2 / freedoms).sum() if parts.any() else np.inf
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * float(np.sqrt(parts.sum()))
     return Estimate(name, value, (value - half, value + half), n, unit=unit, level=level)
