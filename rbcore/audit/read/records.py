@@ -10,6 +10,7 @@ file.  Whatever is wrong with the data is an :class:`InputError` that names the 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import zlib
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.audit.read.columns import Columns, Record
+from rbcore.audit.read.columns import Columns, Fields, Record
 from rbcore.audit.read.formats import Folder, locate, opened
 from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, reason, shown
 
@@ -34,26 +35,6 @@ NUMBERS = 50_000_000  # of all vectors that are kept
 STEP = 1000  # records between two calls of `progress`
 CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
 EDGE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Names of columns; None for one that is to be found (text or vector) or that there is none of.
-
-    Attributes:
-        text, vector: what the records are; name at most one.  For a folder of text files `text` says nothing.
-        label: the name of each record's group; for a folder of text files ``"folder"``, its sub-folders.
-        prompt: what the generator was given.
-        logprob: the log-probability (nats) that the generator gave the text.
-        losses: of HELDOUT only: the losses of the anchors' model and of the synthetic data's model.
-    """
-
-    text: str | None = None
-    vector: str | None = None
-    label: str | None = None
-    prompt: str | None = None
-    logprob: str | None = None
-    losses: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,11 +85,14 @@ def read(
     """
     _check_options(limit, seed, fields)
     where = opened(name, source, split, subset)
-    text = None if isinstance(where, Folder) else fields.text
-    if isinstance(where, Folder) and fields.label not in (None, "folder"):
-        raise where.error("the labels of a folder of text files are its sub-folders: name 'folder' as the label")
-    losses = fields.losses if name == "HELDOUT" else None
-    columns = Columns(where, text, fields.vector, fields.label, fields.prompt, fields.logprob, losses)
+    if name != "HELDOUT":
+        fields = dataclasses.replace(fields, losses=None)
+    if isinstance(where, Folder):
+        fields = dataclasses.replace(fields, text=None)
+        if fields.label not in (None, "folder"):
+            problem = "the labels of a folder of text files are its sub-folders: name 'folder' as the label"
+            raise where.error(problem)
+    columns = Columns(where, fields)
     sample = _Sample(limit, np.random.default_rng([seed, zlib.crc32(name.encode())]))
     found = 0
     with closing(where.rows(columns.names)) as rows:
@@ -122,7 +106,6 @@ def read(
                 progress(STEP)
     if progress is not None and found % STEP:
         progress(found % STEP)
-    _check_enough(where, found, sample.seen)
     return _records(name, os.fsdecode(source), where, columns, sample, found)
 
 
@@ -143,12 +126,10 @@ def together(
     notes = []
     for i, one in enumerate(inputs):
         for other in inputs[:i]:
-            if not _same(one, other):
-                continue
-            if one is raw and other is synth:
-                notes.append("RAW and SYNTH hold the same records: curation changed nothing, or one file is meant "
-                             "to be another")  # fmt: skip
-            else:
+            if _same(one, other) and one is raw and other is synth:
+                what = "curation changed nothing, or one file is meant to be another"
+                notes.append(f"RAW and SYNTH hold the same records: {what}")
+            elif _same(one, other):
                 raise InputError(
                     f"{_called(one)} holds the same records as {_called(other)}: give each input its own data"
                 )
@@ -224,26 +205,26 @@ def _check_options(limit: int, seed: int, fields: Fields) -> None:
         raise InputError(f"losses: the names of two columns, got {shown(losses)}")
 
 
-def _check_enough(where: Source, found: int, full: int) -> None:
-    """Raise InputError when too few of the `found` records have a text."""
+def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
+    """The sample as columns, with what is to be said of it.
+
+    Raises:
+        InputError: when too few of the `found` records have a text, or all are the same.
+    """
+    full, kept, fields = sample.seen, sample.records(), columns.fields
     if 2 * full < found:
-        raise where.error(
-            f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
-        )
+        problem = f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
+        raise where.error(problem)
     if full < MIN:
         raise where.error(f"{many(full, 'record')}{' with text' * (full < found)}, at least {MIN} are needed")
-
-
-def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
-    kept = sample.records()
     contents, labels, prompts, logprobs, losses = zip(*kept, strict=True)
     notes = list(columns.notes)
-    if sample.seen < found:
-        notes.append(f"{many(found - sample.seen, 'empty text')} left out")
-    if len(kept) < sample.seen:
-        notes.append(f"a uniform sample of {len(kept):,} of {sample.seen:,} records is read")
-    if columns.label is not None and len(set(labels)) == len(kept):
-        notes.append(f"each record has a label of its own in '{shown(columns.label)}'")
+    if full < found:
+        notes.append(f"{many(found - full, 'empty text')} left out")
+    if len(kept) < full:
+        notes.append(f"a uniform sample of {len(kept):,} of {full:,} records is read")
+    if fields.label is not None and len(set(labels)) == len(kept):
+        notes.append(f"each record has a label of its own in '{shown(fields.label)}'")
     vectors = None if columns.form == "text" else np.stack(contents)
     if len(set(contents)) == 1 if vectors is None else (vectors == vectors[0]).all():
         what = "texts" if vectors is None else "vectors"
@@ -254,10 +235,10 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         found,
         contents if vectors is None else None,
         vectors,
-        labels if columns.label is not None else None,
-        prompts if columns.prompt is not None else None,
-        np.array(logprobs) if columns.logprob is not None else None,
-        np.array(losses) if columns.losses else None,
+        labels if fields.label is not None else None,
+        prompts if fields.prompt is not None else None,
+        np.array(logprobs) if fields.logprob is not None else None,
+        np.array(losses) if fields.losses else None,
         tuple(notes),
         f"{where.origin}:{','.join(columns.content)}",
     )
@@ -271,8 +252,8 @@ def _check_alike(anchor: Records, one: Records) -> None:
             f"{_called(texts)} holds texts and {_called(vectors)} vectors: give all inputs as one kind"
         )
     if anchor.vectors is not None and anchor.vectors.shape[1] != one.vectors.shape[1]:
-        raise InputError(f"{_called(one)}: vectors of {one.vectors.shape[1]:,} numbers, "
-                         f"those of {_called(anchor)} have {anchor.vectors.shape[1]:,}")  # fmt: skip
+        mine, other = (x.vectors.shape[1] for x in (one, anchor))
+        raise InputError(f"{_called(one)}: vectors of {mine:,} numbers, those of {_called(anchor)} have {other:,}")
     if (anchor.labels is None) != (one.labels is None):
         having, lacking = (one, anchor) if anchor.labels is None else (anchor, one)
         raise InputError(

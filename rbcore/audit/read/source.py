@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Literal
 
@@ -45,6 +46,21 @@ class Source:
     def error(self, problem: str, at: str = "") -> InputError:
         """An error about this source, or about a place in it."""
         return InputError(f"{self.name}: {shown(self.path, 200)}{', ' if at else ''}{at}: {problem}")
+
+    @contextmanager
+    def reading(
+        self,
+        what: str = "cannot be read",
+        at: str = "",
+        errors: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error),
+    ) -> Iterator[None]:
+        """Turn `errors` of the libraries inside into an InputError of one line."""
+        try:
+            yield
+        except InputError:
+            raise
+        except errors as error:
+            raise self.error(f"{what} ({reason(error)})", at) from error
 
     def too_long(self, at: str, or_else: str = "") -> InputError:
         """An error about a record of more than :data:`LONGEST` bytes."""
