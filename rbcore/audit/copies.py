@@ -77,10 +77,7 @@ class Copies:
 
 
 def within(
-    records: Records,
-    threshold: float = THRESHOLD,
-    closeness: float = CLOSENESS,
-    progress: Progress | None = None,
+    records: Records, threshold: float = THRESHOLD, closeness: float = CLOSENESS, progress: Progress | None = None
 ) -> Copies:
     """Of each record an earlier one that it nearly repeats.
 

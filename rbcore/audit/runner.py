@@ -208,6 +208,6 @@ def _about(one: Records) -> dict[str, Any]:
 def _code() -> str:
     """What the stages' results depend on besides inputs and options: the modules of this package that they use."""
     core = Path(__file__).parents[1]
-    used = [p for room in ("audit", "estimate") for p in sorted((core / room).rglob("*.py"))]
-    used.append(core / "estimate" / "calibration.json")
+    used = [path for room in ("audit", "estimate") for path in sorted((core / room).rglob("*.py"))]
+    used += [core / "audit" / "words.yaml", core / "estimate" / "calibration.json"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in used)).hexdigest()

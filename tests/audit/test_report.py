@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbcore import figures
+from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures as audit_figures
 from rbcore.audit.report import numbers as audit_numbers
 from rbcore.audit.report import text as audit_text
-from rbcore.audit.report import words
 from rbcore.audit.report import write as audit_report
 from rbcore.audit.report.write import html as page_of
 from rbcore.audit.report.write import summary, write
@@ -261,7 +261,7 @@ def test_a_report_is_harmless_ordered_and_says_what_it_found(report):
     assert "2 of 16 numbers are not to be trusted" in text
     for finding in made().findings:
         assert finding.title in text and finding.sentence in text and finding.advice in text
-        assert words.chapter(finding.chapter) in text
+        assert audit_report.chapter(finding.chapter) in text
     assert parsed.tags.count("svg") == parsed.tags.count("figcaption") == 6
     labels = [value for tag, key, value in parsed.attributes if (tag, key) == ("svg", "aria-label")]
     assert len(labels) == 6 and all(re.search(r"\d", label) for label in labels)
@@ -471,11 +471,14 @@ def test_limits_are_rounded_to_the_safe_side(limit, side):
 
 
 def test_titles_of_chapters_are_those_of_the_notebooks():
-    for path in sorted((words.ROOT / "notebooks").glob("*.md")):
-        if path.stem in words.CHAPTERS:
-            assert words.chapter(path.stem).endswith(f", {words.CHAPTERS[path.stem]}")
-    assert words.chapter("10-faithfulness-diversity-collapse") == "chapter 10, Faithfulness, diversity, collapse"
-    assert words.chapter("A-primer").startswith("appendix A, ")
+    for name, title in WORDS["chapters"].items():
+        source = (audit_report.ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
+        prose = re.sub(r"(?ms)^```.*?^```", "", source)
+        assert re.search(r"(?m)^# (.+)$", prose).group(1).strip() == title
+    assert {asked.chapter for asked in QUESTIONS.values()} == set(WORDS["chapters"])
+    name = "10-faithfulness-diversity-collapse"
+    assert audit_report.chapter(name) == "chapter 10, Faithfulness, diversity, collapse"
+    assert audit_report.chapter("A-primer").startswith("appendix A, ")
 
 
 def luminance(colour: str) -> float:

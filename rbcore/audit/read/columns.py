@@ -62,8 +62,8 @@ class Record(NamedTuple):
 class Columns:
     """The columns that are read of a source, and their values.
 
-    `content` are the columns of text or vector; `form` says which: ``"text"``, ``"vector"`` (a column of lists), or
-    ``"table"`` (columns of numbers).  `fields` names the others, and `notes` tells what was found.
+    `content` are the columns of text or vector; `form` says which: ``"text"``, ``"vector"`` (a column of lists),
+    or ``"table"`` (columns of numbers).  `fields` names the others, and `notes` tells what was found.
 
     Raises:
         InputError: when a column that is named is not there, or that of texts or vectors cannot be found.

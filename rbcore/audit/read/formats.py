@@ -40,6 +40,7 @@ MAGIC: Mapping[bytes, str] = {
     b"ARROW1": "is an Arrow file: save the table as .parquet",
     b"SQLite format 3": "is a database: save the table as .csv or .parquet",
 }
+JSON_NAMES = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 Place = Literal["file", "folder", "disk", "hub"]
@@ -244,7 +245,8 @@ class Folder(Source):
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str | None]]:
         """The files in order; a file at the top has no folder."""
-        for self.file in self.files():
+        for file_name in self.files():
+            self.file = file_name
             path = os.path.join(self.path, self.file)
             with self.reading(at=self.place):
                 if not stat.S_ISREG(os.stat(path).st_mode):

@@ -32,6 +32,7 @@ MIN = 20
 """The fewest records that an input may have."""
 CHARACTERS = 1_000_000_000  # of all texts and prompts that are kept
 NUMBERS = 50_000_000  # of all vectors that are kept
+ANY_FIELDS = Fields()
 STEP = 1000  # records between two calls of `progress`
 CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
 EDGE = 1 << 20
@@ -68,7 +69,7 @@ class Records:
 def read(
     name: str,
     source: str | os.PathLike[str],
-    fields: Fields = Fields(),
+    fields: Fields = ANY_FIELDS,
     limit: int = 200_000,
     seed: int = 0,
     split: str = "train",

@@ -29,13 +29,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from rbcore import figures as house
-from rbcore.audit.advice import QUESTIONS
-from rbcore.audit.report import figures, numbers, words
+from rbcore.audit.advice import QUESTIONS, WORDS
+from rbcore.audit.report import figures, numbers
 from rbcore.audit.report.numbers import finite
 from rbcore.audit.report.text import EXAMPLE, LABEL, esc, visible
 from rbcore.audit.result import Finding, Result
 from rbcore.files import replace_files
 
+ROOT = Path(__file__).resolve().parents[3]
 SIGNS = {"flagged": "\u25b2", "clear": "\u2713", "not checked": "?"}  # by verdict, in the order of the page
 INK = "#010203"  # stands for the text's colour until the picture is on the page
 
@@ -100,7 +101,7 @@ def html(result: Result) -> str:
         groups=groups,
         lead=" ".join(lead),
         pictures=list(_pictures(result)),
-        notes=words.notes({number.estimate.name for number in result.numbers.values()}),
+        notes=_notes({number.estimate.name for number in result.numbers.values()}),
         inputs=inputs,
         columns=list(dict.fromkeys(key for row in inputs for key in row)),
         rerun=rerun(result),
@@ -121,7 +122,7 @@ def _template() -> jinja2.Template:
     environment.globals |= {
         name: getattr(numbers, name) for name in ("UNKNOWN", "interval", "p_value", "show", "written")
     }
-    environment.globals |= {"chapter": words.chapter, "places": words.places, "questions": QUESTIONS}
+    environment.globals |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
     environment.globals |= {"marked": _examples, "said": _said, "signs": SIGNS}
     return environment.get_template("report.html.j2")
 
@@ -166,19 +167,44 @@ def _marked(first: str, second: str) -> list[Markup]:
     return both
 
 
+def chapter(name: str) -> str:
+    """``chapter 10, Faithfulness, diversity, collapse``."""
+    number, _, rest = name.partition("-")
+    kind = f"chapter {int(number)}" if number.isdecimal() else f"appendix {number}"
+    return f"{kind}, {WORDS['chapters'].get(name, rest.replace('-', ' '))}"
+
+
+@functools.cache
+def _places(name: str) -> list[str]:
+    """Where a chapter can be read, as paths from the repository: its notebook and its page, those that exist."""
+    paths = [f"notebooks/{name}.md", f"book/_build/html/chapters/{name}.html"]
+    known = re.fullmatch(r"[A-Za-z0-9-]{1,80}", name) and (ROOT / paths[0]).is_file()
+    return [path for path in paths if (ROOT / path).is_file()] if known else []
+
+
+def _notes(names: set[str]) -> list[dict[str, str]]:
+    """What the numbers of the estimators that were used do not say."""
+    names = {"precision" if name in ("recall", "coverage") else name for name in names}
+    return [
+        about
+        for key, about in WORDS["notes"].items()
+        if key in names or (key[-1] == "-" and any(name.startswith(key) for name in names))
+    ]
+
+
 class Picture(NamedTuple):
     """A figure on the page: its name, the question that it answers, how to read it, and its SVG element."""
 
     name: str
     question: str
-    how: str
+    reading: str
     svg: Markup
 
 
 def _pictures(result: Result) -> Iterator[Picture]:
     """The pictures for which there are numbers, each as inline SVG that takes the colour of the text around it."""
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    for name, (question, how) in words.CAPTIONS.items():
+    for name, about in WORDS["pictures"].items():
         series = result if name == "intervals" else result.series.get(name)
         if not series:
             continue
@@ -191,7 +217,7 @@ def _pictures(result: Result) -> Iterator[Picture]:
             except figures.NothingToDraw:
                 continue
             try:
-                yield Picture(name, question, how, _svg(figure, name))
+                yield Picture(name, **about, svg=_svg(figure, name))
             finally:
                 plt.close(figure)
 
