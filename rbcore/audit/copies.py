@@ -92,11 +92,7 @@ def within(
         ValueError: for a threshold or closeness out of range, or records that are neither texts nor finite
             vectors.
     """
-    _checked(threshold, closeness)
-    if isinstance(records, np.ndarray) and records.dtype.kind != "U":
-        return _near(_points(records), None, closeness, progress)
-    sets, bounds = _Sets.of(records)
-    return _join(sets, slice(0, bounds[0]), None, threshold, progress)
+    return _search(records, None, threshold, closeness, progress)
 
 
 def between(
@@ -113,21 +109,25 @@ def between(
     Raises:
         ValueError: as :func:`within`, or when one side holds texts and the other one vectors.
     """
-    _checked(threshold, closeness)
-    vectors = [isinstance(side, np.ndarray) and side.dtype.kind != "U" for side in (records, others)]
-    if vectors[0] != vectors[1]:
-        raise ValueError("records and others are both texts or both vectors, got one of each")
-    if vectors[0]:
-        return _near(_points(records), _points(others), closeness, progress)
-    sets, bounds = _Sets.of(records, others)
-    return _join(sets, slice(0, bounds[0]), slice(bounds[0], bounds[1]), threshold, progress)
+    return _search(records, others, threshold, closeness, progress)
 
 
-def _checked(threshold: float, closeness: float) -> None:
+def _search(
+    records: Records, others: Records | None, threshold: float, closeness: float, progress: Progress | None
+) -> Copies:
     if not 0.5 < threshold <= 1:
         raise ValueError(f"threshold: a Jaccard similarity in (0.5, 1], got {threshold}")
     if not 0 <= closeness < 1:
         raise ValueError(f"closeness: a share of the usual distance in [0, 1), got {closeness}")
+    sides = [side for side in (records, others) if side is not None]
+    vectors = {isinstance(side, np.ndarray) and side.dtype.kind != "U" for side in sides}
+    if len(vectors) > 1:
+        raise ValueError("records and others are both texts or both vectors, got one of each")
+    if vectors == {True}:
+        return _near(_points(records), None if others is None else _points(others), closeness, progress)
+    sets, bounds = _Sets.of(*sides)
+    right = None if others is None else slice(bounds[0], bounds[1])
+    return _join(sets, slice(0, bounds[0]), right, threshold, progress)
 
 
 def words(text: str) -> list[str]:

@@ -18,7 +18,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import Normalizer
 
-Progress = Callable[[int, int], None]
+from rbcore.audit.copies import Progress
+from rbcore.audit.prepared import some
+
 Code = Callable[[str, slice], np.ndarray]
 """Points of some rows of the input with that name."""
 DEFAULT = "tfidf"
@@ -78,7 +80,10 @@ def _tfidf(inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int) 
         n_features=2**18, alternate_sign=False, norm=None, token_pattern=r"(?u)\w+|[^\w\s]"
     )
     each = max(1, FITTED_ON // len(inputs))
-    fitted = {name: hashing.transform(_some(texts, each, rng)) for name, texts in inputs.items()}
+    fitted = {
+        name: hashing.transform([texts[i] for i in some(np.arange(len(texts)), each, rng)])
+        for name, texts in inputs.items()
+    }
     counts = vstack(list(fitted.values()), format="csr")
     rank = min(dimension, counts.shape[0] - 1, np.unique(counts.indices).size - 1)
     if rank < 1:
@@ -96,12 +101,6 @@ def _tfidf(inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int) 
         return unit.transform(svd.transform(weights.transform(hashed)[:, used]))
 
     return code
-
-
-def _some(texts: Sequence[str], most: int, rng: Generator) -> list[str]:
-    if len(texts) <= most:
-        return list(texts)
-    return [texts[i] for i in np.sort(rng.choice(len(texts), size=most, replace=False))]
 
 
 def _sentence_encoder(inputs: Mapping[str, Sequence[str]], name: str) -> Code:

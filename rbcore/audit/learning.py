@@ -15,7 +15,7 @@ from numpy.random import Generator
 
 from rbcore.audit import student
 from rbcore.audit.advice import finding
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.questions import LEVEL
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import Arm, Data, Kind, Step
@@ -92,10 +92,9 @@ def _parts(data: Prepared, rng: Generator) -> tuple[Kind, Parts]:
         return name in records and (records[name].labels is not None or not labelled)
 
     def part(name: str, rows: np.ndarray, most: int) -> Data:
-        rows = rows if rows.size <= most else np.sort(rng.choice(rows, size=most, replace=False))
         one = records[name]
         contents = data.points[name].astype(float) if one.texts is None else one.texts
-        return Data(contents, one.labels if labelled else None).take(rows)
+        return Data(contents, one.labels if labelled else None).take(some(rows, most, rng))
 
     anchors, parts = np.arange(len(records["ANCHOR"])), {}
     if usable("HELDOUT"):
@@ -176,8 +175,8 @@ def _curves(kind: Kind, parts: Parts, rng: Generator) -> list[dict[str, Any]]:
 def _kept(steps: Sequence[Step], own: Sequence[Step]) -> list[Number]:
     """The gaps of two students, and the least information that each implies: `I >= 2 n gap^2`, chapter 03."""
     numbers = []
-    for tag, who, some in (("anchors", "anchors", own), ("synthetic", "synthetic records", steps)):
-        by_name = {step.name: step.estimate for step in some}
+    for tag, who, path in (("anchors", "anchors", own), ("synthetic", "synthetic records", steps)):
+        by_name = {step.name: step.estimate for step in path}
         gap, size = by_name["generalization"], by_name["training"].n
         meaning = f"error rate on fresh {who} less that on the {size:,} {who} trained on"
         numbers.append(Number(f"gap-{tag}", meaning, gap))

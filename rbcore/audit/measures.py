@@ -14,20 +14,16 @@ from numpy.random import Generator
 from sklearn.decomposition import PCA
 
 from rbcore import checks, estimate
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Number
 from rbcore.estimate.base import Estimate
 
 MOST = 5000  # records of an input that an estimator sees, at most
 
 
-def _some(x: np.ndarray, rng: Generator, most: int = MOST) -> np.ndarray:
-    return x if len(x) <= most else x[np.sort(rng.choice(len(x), size=most, replace=False))]
-
-
 def _points(data: Prepared, rng: Generator) -> dict[str, np.ndarray]:
     """Points that stand for draws: no near-copies, which would not be independent."""
-    return {name: _some(x[data.own(name)], rng).astype(float) for name, x in data.points.items()}
+    return {name: some(x[data.own(name)], MOST, rng).astype(float) for name, x in data.points.items()}
 
 
 def distances(data: Prepared, rng: Generator) -> list[Number]:
@@ -74,7 +70,7 @@ def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str
     for label, fake in compared.items():
         if len(fake) < 20:
             continue
-        overlap = estimate.precision_recall_coverage(real, _some(fake, rng, half), rng=rng)
+        overlap = estimate.precision_recall_coverage(real, some(fake, half, rng), rng=rng)
         ends = {"faithfulness": overlap.precision, "diversity": overlap.coverage}
         kind = "data" if label in points else "reference"
         plane.append({"label": label, "kind": kind, **{k: [v.value, *v.ci] for k, v in ends.items()}})
@@ -94,7 +90,7 @@ def diversity(data: Prepared, rng: Generator) -> list[Number]:
     size = min(1000, *(len(x) for x in data.points.values()))
     numbers = []
     for name, x in data.points.items():
-        score = estimate.vendi(_some(x, rng).astype(float), at=size, rng=rng)
+        score = estimate.vendi(some(x, MOST, rng).astype(float), at=size, rng=rng)
         numbers.append(Number(f"vendi-{name.lower()}", f"Vendi score of {size:,} {name.lower()} records", score))
     texts = {name: one.texts for name, one in data.records.items() if one.texts is not None}
     if texts:
@@ -107,7 +103,7 @@ def diversity(data: Prepared, rng: Generator) -> list[Number]:
                 numbers.append(Number(f"distinct-{n}-{name.lower()}", meaning, ratio))
     flat = PCA(min(3, *(x.shape[1] for x in data.points.values()))).fit(data.points["ANCHOR"])
     for name, x in data.points.items():
-        z = flat.transform(_some(x, rng)).astype(float)
+        z = flat.transform(some(x, MOST, rng)).astype(float)
         meaning = f"nearest-neighbour entropy of {name.lower()} in {z.shape[1]} main directions"
         numbers.append(Number(f"entropy-{name.lower()}", meaning, estimate.nn_entropy(z)))
     return numbers
@@ -119,7 +115,7 @@ def dependence(data: Prepared, prompts: dict[str, np.ndarray], rng: Generator, s
 
 
 def _dependence(data: Prepared, name: str, asked: np.ndarray, rng: Generator, seed: int) -> Iterator[Number]:
-    rows = _some(np.arange(len(asked)), rng)
+    rows = some(np.arange(len(asked)), MOST, rng)
     x, y = asked[rows].astype(float), data.points[name][rows].astype(float)
     tag, about = name.lower(), f"between prompt and {name.lower()} record"
     yield Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng))

@@ -82,6 +82,11 @@ class Prepared:
         return kept
 
 
+def some(rows: np.ndarray, most: int, rng: Generator) -> np.ndarray:
+    """At most so many of the rows, drawn uniformly, in order."""
+    return rows if len(rows) <= most else rows[np.sort(rng.choice(len(rows), size=most, replace=False))]
+
+
 def families(copies: Copies) -> np.ndarray:
     """A number for each record, the same for records that chains of near-copies connect."""
     n = len(copies.of)

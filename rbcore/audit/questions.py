@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from rbcore.audit.advice import finding
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import welch
 from rbcore.estimate.base import Estimate, share
@@ -195,7 +195,7 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
     A classifier, fitted on one half of both samples, proposes the part; the other half decides, so the statement
     holds whatever the classifier is.
     """
-    rows = {name: _some(np.flatnonzero(data.own(name)), rng) for name in ("ANCHOR", "SYNTH")}
+    rows = {name: some(np.flatnonzero(data.own(name)), MOST, rng) for name in ("ANCHOR", "SYNTH")}
     if min(map(len, rows.values())) < 100:
         return _unchecked("missing", "It takes 100 anchors and 100 synthetic records that are no copies.")
     rows = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
@@ -234,7 +234,7 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
     if len(known) < 2 or usable.sum() < 50:
         return _unchecked("wrong-labels", "It takes two labels with five anchors each, and 50 anchors.")
     model = LogisticRegression(C=10.0, max_iter=1000)
-    rows = _some(np.flatnonzero(usable), rng)
+    rows = some(np.flatnonzero(usable), MOST, rng)
     x, y = data.points["ANCHOR"][rows].astype(float), labels[rows]
     usual = _out_of_fold(model, model.predict, x, y, rng) != y
     asked = data.own("SYNTH") & (data.surprise["SYNTH"] <= threshold(data)[0]) & np.isin(given, known)
@@ -353,11 +353,6 @@ def _shown(data: Prepared, name: str, i: int) -> str:
         return one.texts[i]
     numbers = ", ".join(f"{x:.4g}" for x in one.vectors[i][:8])
     return f"record {i + 1}: [{numbers}{', ...' if one.vectors.shape[1] > 8 else ''}]"
-
-
-def _some(rows: np.ndarray, rng: Generator) -> np.ndarray:
-    """At most :data:`MOST` of the rows, in order."""
-    return rows if rows.size <= MOST else np.sort(rng.choice(rows, size=MOST, replace=False))
 
 
 def _out_of_fold(

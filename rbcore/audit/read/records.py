@@ -24,7 +24,7 @@ from numpy.random import Generator
 
 from rbcore.audit.read.columns import Columns, Fields, Record
 from rbcore.audit.read.formats import Folder, locate, opened
-from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, reason, shown
+from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, shown
 
 __all__ = ["LONGEST", "MIN", "Fields", "InputError", "Records", "fingerprint", "read", "together"]
 
@@ -147,22 +147,27 @@ def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: st
         InputError: when there is no such source, or it cannot be read.
     """
     place, path = locate("input", source)
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
 
     def add(*parts: object) -> None:
-        found.update(repr(parts).encode("utf-8", "backslashreplace"))
+        digest.update(repr(parts).encode("utf-8", "backslashreplace"))
 
     add(path if place == "hub" else os.path.realpath(path), *((split, subset) if place in ("hub", "disk") else ()))
-    try:
+    with Source("input", path).reading():
         if place == "file":
-            _hash_file(path, found.update, add)
-        elif place != "hub":
-            for one in sorted(_below(path)):
+            with open(path, "rb") as file:
+                status = os.fstat(file.fileno())
+                add(status.st_size)
+                if status.st_size <= CHEAP:
+                    add(hashlib.file_digest(file, "sha256").hexdigest())
+                else:
+                    add(status.st_mtime_ns, file.read(EDGE), file.seek(-EDGE, os.SEEK_END), file.read(EDGE))
+        elif place != "hub":  # links to folders are not followed
+            names = (os.path.join(base, one) for base, _, names in os.walk(path) for one in names)
+            for one in sorted(filter(os.path.isfile, names)):
                 status = os.stat(one)
                 add(os.path.relpath(one, path), status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InputError(f"input: {shown(path, 200)}: cannot be read ({reason(error)})") from error
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 class _Sample:
@@ -283,25 +288,3 @@ def _keys(one: Records) -> Iterator[str | bytes]:
 
 def _called(one: Records) -> str:
     return f"{one.name} ({shown(one.source, 200)})"
-
-
-def _hash_file(path: str, update: Callable[[bytes], None], add: Callable[..., None]) -> None:
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        add(status.st_size)
-        if status.st_size <= CHEAP:
-            while block := file.read(EDGE):
-                update(block)
-        else:
-            add(status.st_mtime_ns)
-            update(file.read(EDGE))
-            file.seek(-EDGE, os.SEEK_END)
-            update(file.read(EDGE))
-
-
-def _below(folder: str) -> Iterator[str]:
-    """The ordinary files below a folder; links to folders are not followed."""
-    for base, _, names in os.walk(folder):
-        for one in names:
-            if os.path.isfile(os.path.join(base, one)):
-                yield os.path.join(base, one)
