@@ -18,7 +18,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import Normalizer
 
-from rbcore.audit.copies import Progress
+from rbcore.audit.copies import Progress, silent
 from rbcore.audit.prepared import some
 
 Code = Callable[[str, slice], np.ndarray]
@@ -38,7 +38,7 @@ def embed(
     rng: Generator,
     encoder: str = DEFAULT,
     dimension: int = DIMENSION,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, np.ndarray]:
     """Points of shape (n, d), float32, for each input.
 
@@ -67,8 +67,7 @@ def embed(
         for start in range(0, len(inputs[name]), BLOCK):
             blocks.append(np.asarray(code(name, slice(start, start + BLOCK)), dtype=np.float32))
             done += len(blocks[-1])
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
         points[name] = np.concatenate(blocks)
         if not np.isfinite(points[name]).all():
             raise EmbedError(f"EMBED={encoder}: it gave NaN or infinity in {name}; use another encoder")

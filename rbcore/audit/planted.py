@@ -95,12 +95,9 @@ class Notes(NamedTuple):
     labels: list[str]
     logprobs: list[float]
 
-    def records(self, name: str, logprobs: bool = False) -> Records:
-        """The notes as the audit reads them; with log-probabilities only for notes that nobody has edited."""
-        logs = np.array(self.logprobs) if logprobs else None
-        return Records(
-            name, "planted", len(self.texts), tuple(self.texts), None, tuple(self.labels), logprobs=logs
-        )
+    def records(self, name: str) -> Records:
+        """The notes as the audit reads them, without log-probabilities, which edited notes do not have."""
+        return Records(name, "planted", len(self.texts), tuple(self.texts), None, tuple(self.labels))
 
     def write(self, path: str | Path) -> str:
         """One JSON object a line, with the fields `text` and `label`; the path as text."""
@@ -161,9 +158,8 @@ def several(rng: Generator, anchors: int = 800, synthetic: int = 2000, heldout: 
     """A data set with several defects, and the raw answers that it was curated from.
 
     The generator works at temperature 0.5; one answer in ten is about something else, one in twenty copies an
-    anchor.
-    A verifier removes four fifths of the stray answers.  Whoever labelled the rest erred in one case of twelve,
-    and a script appended one record in ten a second time.
+    anchor.  A verifier removes four fifths of the stray answers.  Whoever labelled the rest erred in one case of
+    twelve, and a script appended one record in ten a second time.
     """
     real, held, raw = notes(rng, anchors), notes(rng, heldout), notes(rng, synthetic, temperature=0.5)
     order, stray = rng.permutation(synthetic), _Words(ELSEWHERE, 1.0, rng)

@@ -20,14 +20,14 @@ from sklearn.decomposition import PCA
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
 from rbcore.audit import learning, measures, prepared, questions
-from rbcore.audit.copies import Copies
+from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
 from rbcore.audit.questions import Outcome
 from rbcore.audit.read import records as audit_read
 from rbcore.audit.read.records import InputError, Records
 from rbcore.audit.result import Finding, Number, Result
-from rbcore.audit.stages import Progress, Stages
+from rbcore.audit.stages import Stages
 from rbcore.audit.student import Step
 from rbcore.estimate.base import Estimate
 
@@ -137,7 +137,7 @@ def prepare(
 
     def near_copies(progress: Progress) -> dict[str, Copies]:
         split = {k: audit_copies.split(v) if isinstance(v, list) else v for k, v in contents.items()}
-        found = {}
+        copied = {}
         for i, (name, other) in enumerate(pairs):
 
             def go(done: int, total: int, i: int = i) -> None:
@@ -149,8 +149,8 @@ def prepare(
                 copies = audit_copies.within(split[name], threshold=ALIKE, progress=go)
             else:
                 copies = audit_copies.between(split[name], split[other], threshold=ALIKE, progress=go)
-            found[f"{name}|{other}"] = copies
-        return found
+            copied[f"{name}|{other}"] = copies
+        return copied
 
     kept = stages.run("near-copies", near_copies)
     copies = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}

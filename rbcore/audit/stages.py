@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from rbcore.audit.copies import Progress
 from rbcore.files import replace_file
 
-Progress = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
 ARRAY, TYPE = "array in this file", "type"
 
 

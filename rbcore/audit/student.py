@@ -53,17 +53,17 @@ class Data(NamedTuple):
 
     def take(self, index: np.ndarray) -> Data:
         """The records at the positions `index`."""
-        labels = None if self.labels is None else [self.labels[i] for i in index]
-        if isinstance(self.records, np.ndarray):
-            return Data(self.records[index], labels)
-        return Data([self.records[i] for i in index], labels)
+        arrays = isinstance(self.records, np.ndarray)
+        records = self.records[index] if arrays else [self.records[i] for i in index]
+        return Data(records, None if self.labels is None else [self.labels[i] for i in index])
 
     def join(self, other: Data) -> Data:
         """These records, then the other ones."""
-        labels = None if self.labels is None or other.labels is None else [*self.labels, *other.labels]
-        if isinstance(self.records, np.ndarray):
-            return Data(np.concatenate([self.records, other.records]), labels)
-        return Data([*self.records, *other.records], labels)
+        arrays, labels = isinstance(self.records, np.ndarray), None
+        both = self.records, other.records
+        if self.labels is not None and other.labels is not None:
+            labels = [*self.labels, *other.labels]
+        return Data(np.concatenate(both) if arrays else [*both[0], *both[1]], labels)
 
 
 class Student(Protocol):
@@ -217,8 +217,7 @@ def arms(kind: Kind, anchor: Data, synth: Data, heldout: Data, ratios: Sequence[
 
     A mixture holds *all* anchors and *all* synthetic records.  Each record of one origin has the same weight,
     chosen so that the synthetic records have the share `ratio` of the total weight, and the mean weight is one.
-    Nothing is
-    drawn: the same data give the same losses.
+    Nothing is drawn: the same data give the same losses.
 
     Raises:
         ValueError: for data that are not of that kind, or ratios that are not strictly between 0 and 1.
@@ -229,13 +228,16 @@ def arms(kind: Kind, anchor: Data, synth: Data, heldout: Data, ratios: Sequence[
     labels = all_labels(anchor, synth, heldout) if kind == "labels" else None
     m, n = anchor.size, synth.size
     both = anchor.join(synth)
-    found = [Arm("anchors only", 0.0, train(kind, anchor, None, labels).losses(heldout))]
-    for ratio in sorted(ratios):
-        weights = np.repeat([(1 - ratio) * (m + n) / m, ratio * (m + n) / n], [m, n])
-        losses = train(kind, both, weights, labels).losses(heldout)
-        found.append(Arm(f"{ratio:.0%} synthetic", float(ratio), losses))
-    found.append(Arm("synthetic only", 1.0, train(kind, synth, None, labels).losses(heldout)))
-    return found
+    mixtures = [
+        (f"{r:.0%} synthetic", float(r), np.repeat([(1 - r) * (m + n) / m, r * (m + n) / n], [m, n]))
+        for r in sorted(ratios)
+    ]
+    trained = [
+        ("anchors only", 0.0, train(kind, anchor, None, labels)),
+        *((name, ratio, train(kind, both, weights, labels)) for name, ratio, weights in mixtures),
+        ("synthetic only", 1.0, train(kind, synth, None, labels)),
+    ]
+    return [Arm(name, ratio, student.losses(heldout)) for name, ratio, student in trained]
 
 
 def difference(arm: Arm, base: Arm, level: float = LEVEL) -> Estimate:
@@ -342,16 +344,16 @@ def steps(
     unit = "" if bounded else "nats"
     known = float(losses["training"].mean())
     start = Estimate(NAME, known, (known, known), losses["training"].size, unit=unit, level=level)
-    found = [
+    bars = [
         Step("training", "level", start),
         Step("generalization", "change", _mean(losses["fresh"] - known, level, unit)),
     ]
     before = losses["fresh"]
     for name, change in (("raw", "curation"), ("heldout", "divergence")):
         if name in losses:
-            found.append(Step(change, "change", welch(losses[name], before, level, unit)))
+            bars.append(Step(change, "change", welch(losses[name], before, level, unit)))
             before = losses[name]
-    return [*found, Step("task", "level", _mean(losses["heldout"], level, unit))]
+    return [*bars, Step("task", "level", _mean(losses["heldout"], level, unit))]
 
 
 def welch(x: np.ndarray, y: np.ndarray, level: float = LEVEL, unit: str = "nats", name: str = NAME) -> Estimate:

@@ -84,9 +84,9 @@ def trials(
         for seed in seeds:
             world, like = _world(seed), None
             for defect in defects:
-                found, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
+                answers, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
                 like = like or data
-                flags = {one.id: one.verdict == "flagged" for one in found if one.verdict != "not checked"}
+                flags = {one.id: one.verdict == "flagged" for one in answers if one.verdict != "not checked"}
                 rows[defect or CONTROL, seed] = flags
                 progress()
     keys = [(defect or CONTROL, seed) for defect in defects for seed in seeds]
@@ -94,14 +94,14 @@ def trials(
     return pd.DataFrame([rows[key] for key in keys], index=index)
 
 
-def counts(found: pd.DataFrame) -> pd.DataFrame:
+def counts(table: pd.DataFrame) -> pd.DataFrame:
     """In how many data sets of each kind what was flagged: a row for each defect.
 
     Columns: `sets`, how many there were; `named`, in how many the question that should name the defect was flagged
     (none at all, for clean data); `alone`, in how many no other question was; and one for each question.
     """
     rows = {}
-    for defect, flags in found.groupby(level="defect", sort=False):
+    for defect, flags in table.groupby(level="defect", sort=False):
         others = flags if defect == CONTROL else flags.drop(columns=DEFECTS[defect][0])
         alone = int((~others.any(axis=1)).sum())
         named = alone if defect == CONTROL else int(flags[DEFECTS[defect][0]].sum())

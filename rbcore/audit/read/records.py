@@ -74,7 +74,7 @@ def read(
     seed: int = 0,
     split: str = "train",
     subset: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> Records:
     """The records of `source`, in its order; a uniform sample of `limit` of them when there are more.
 
@@ -103,9 +103,9 @@ def read(
                 sample.add(record)
             if sample.characters > CHARACTERS:
                 raise where.error(f"more than {CHARACTERS:,} characters of text: read fewer records (limit)")
-            if progress is not None and found % STEP == 0:
+            if found % STEP == 0:
                 progress(STEP)
-    if progress is not None and found % STEP:
+    if found % STEP:
         progress(found % STEP)
     return _records(name, os.fsdecode(source), where, columns, sample, found)
 

@@ -98,16 +98,16 @@ class Source:
 
         Where values differ, the first one decides; without types all are text then.
         """
-        found: dict[str, Kind] = {}
+        kinds: dict[str, Kind] = {}
         with closing(self.rows([])) as rows:
             for row in islice(rows, PEEK):
                 for column, value in row.items():
-                    what, before = kind(value) if self.typed else kind_of_cell(value), found.get(column, "null")
+                    what, before = kind(value) if self.typed else kind_of_cell(value), kinds.get(column, "null")
                     if before == "null":
-                        found[column] = what
+                        kinds[column] = what
                     elif what not in ("null", before) and not self.typed:
-                        found[column] = "text"
-        return found
+                        kinds[column] = "text"
+        return kinds
 
     def rows(self, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
         """The records.  A reader may leave out columns that are not named, if any are.

@@ -20,7 +20,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import matplotlib.pyplot as plt
@@ -192,17 +192,8 @@ def _notes(names: set[str]) -> list[dict[str, str]]:
     ]
 
 
-class Picture(NamedTuple):
-    """A figure on the page: its name, the question that it answers, how to read it, and its SVG element."""
-
-    name: str
-    question: str
-    reading: str
-    svg: Markup
-
-
-def _pictures(result: Result) -> Iterator[Picture]:
-    """The pictures for which there are numbers, each as inline SVG that takes the colour of the text around it."""
+def _pictures(result: Result) -> Iterator[dict[str, str]]:
+    """What there are numbers for: name, question, how to read it, and an SVG in the colour of the text around it."""
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     for name, about in WORDS["pictures"].items():
         series = result if name == "intervals" else result.series.get(name)
@@ -217,7 +208,7 @@ def _pictures(result: Result) -> Iterator[Picture]:
             except figures.NothingToDraw:
                 continue
             try:
-                yield Picture(name, **about, svg=_svg(figure, name))
+                yield {"name": name, **about, "svg": _svg(figure, name)}
             finally:
                 plt.close(figure)
 
