@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from rbcore.audit.embed import DEFAULT
-from rbcore.audit.read.records import MIN, Fields, InputError
+from rbcore.audit.read.records import MIN, InputError, Selection
 
 INPUTS = ("ANCHOR", "SYNTH", "RAW", "HELDOUT")
 
@@ -52,9 +52,10 @@ class Options:
         named = {name: getattr(self, name.lower()) for name in INPUTS}
         return {name: source for name, source in named.items() if source}
 
-    def fields(self, name: str) -> Fields:
-        """The fields to read of the input `name`."""
+    def selection(self, name: str) -> Selection:
+        """What to read of the input `name`."""
         generated = name == ("RAW" if self.raw else "SYNTH")
         prompt, logprob = (self.prompt, self.logprob) if generated else (None, None)
         losses = tuple(part.strip() for part in self.losses.split(",")) if self.losses else None
-        return Fields(self.text, self.vector, self.label, prompt, logprob, losses)
+        columns = self.text, self.vector, self.label, prompt, logprob, losses
+        return Selection(*columns, self.limit, self.seed, self.split, self.subset)

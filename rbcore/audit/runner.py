@@ -53,8 +53,7 @@ def read(options: Options, stages: Stages | None = None) -> dict[str, Records]:
             seen += n
             progress(seen, max(seen, options.limit))
 
-        how = options.limit, options.seed, options.split, options.subset
-        return audit_read.read(name, source, options.fields(name), *how, count)
+        return audit_read.read(name, source, options.selection(name), count)
 
     records = {
         name: stages.run(f"read {name}", partial(work, name, source), keep=False)
@@ -106,7 +105,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
 
 def _identity(name: str, source: str, options: Options) -> str:
     try:
-        return audit_read.fingerprint(source, options.split, options.subset)
+        return audit_read.fingerprint(source, options.selection(name))
     except InputError as error:  # it does not know which input it looks at
         raise InputError(str(error).replace("input:", f"{name}:", 1)) from error
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind, listed, many, number_of, shown
+from rbcore.audit.read.source import LONGEST, MIN, InputError, Kind, Source, kind, listed, many, number_of, shown
 
 WORDS: Mapping[Kind, str] = {
     "text": "a string",
@@ -25,15 +25,21 @@ WORDS: Mapping[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Fields:
-    """Names of columns; None for one that is to be found (text or vector) or that there is none of.
+class Selection:
+    """What is read of an input: which columns, and how many records of which part.
 
     Attributes:
-        text, vector: what the records are; name at most one.  For a folder of text files `text` says nothing.
+        text, vector: the column that the records are, at most one of the two; None for one that is to be found.
+            Of a folder of text files `text` says nothing.
         label: the name of each record's group; for a folder of text files ``"folder"``, its sub-folders.
         prompt: what the generator was given.
         logprob: the log-probability (nats) that the generator gave the text.
         losses: of HELDOUT only: the losses of the anchors' model and of the synthetic data's model.
+        limit: records that are kept, a uniform sample, drawn with `seed`.
+        split, subset: of a data set.
+
+    Raises:
+        InputError: for what cannot be used.
     """
 
     text: str | None = None
@@ -42,6 +48,18 @@ class Fields:
     prompt: str | None = None
     logprob: str | None = None
     losses: tuple[str, str] | None = None
+    limit: int = 200_000
+    seed: int = 0
+    split: str = "train"
+    subset: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least, what in (("limit", MIN, f" of records, at least {MIN}"), ("seed", 0, ", zero or more")):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{name}: a whole number{what}, got {shown(value)}")
+        if self.losses is not None and (isinstance(self.losses, str) or len(self.losses) != 2):
+            raise InputError(f"losses: the names of two columns, got {shown(self.losses)}")
 
 
 class Record(NamedTuple):
@@ -63,22 +81,22 @@ class Columns:
     """The columns that are read of a source, and their values.
 
     `content` are the columns of text or vector; `form` says which: ``"text"``, ``"vector"`` (a column of lists),
-    or ``"table"`` (columns of numbers).  `fields` names the others, and `notes` tells what was found.
+    or ``"table"`` (columns of numbers).  `selection` names the others, and `notes` tells what was found.
 
     Raises:
         InputError: when a column that is named is not there, or that of texts or vectors cannot be found.
     """
 
-    def __init__(self, source: Source, fields: Fields):
-        self.source, self.fields, self.notes = source, fields, []
-        self.losses = fields.losses or ()
+    def __init__(self, source: Source, selection: Selection):
+        self.source, self.selection, self.notes = source, selection, []
+        self.losses = selection.losses or ()
         self._seen: Kind | None = None
         self._d: int | None = None
         kinds = source.kinds()
         if not kinds:
             raise source.error(source.void)
         single = ("text", "vector", "label", "prompt", "logprob")
-        named = [(use, getattr(fields, use)) for use in single if getattr(fields, use) is not None]
+        named = [(use, getattr(selection, use)) for use in single if getattr(selection, use) is not None]
         named += [("losses", column) for column in self.losses]
         for use, column in named:
             if column not in kinds:
@@ -87,19 +105,19 @@ class Columns:
         twice = next((column for column in given if given.count(column) > 1), None)
         if twice is not None:
             raise source.error(f"the column '{shown(twice)}' is named for two purposes: name another one for one")
-        if fields.text is not None and fields.vector is not None:
+        if selection.text is not None and selection.vector is not None:
             raise source.error("a record is a text or a vector: name one of the two columns")
-        if fields.text is not None:
-            self.form, self.content = "text", (fields.text,)
-        elif fields.vector is not None:
-            self.form, self.content = "vector", (fields.vector,)
+        if selection.text is not None:
+            self.form, self.content = "text", (selection.text,)
+        elif selection.vector is not None:
+            self.form, self.content = "vector", (selection.vector,)
         else:
             self.form, self.content = self._find({key: what for key, what in kinds.items() if key not in given})
 
     @property
     def names(self) -> list[str]:
         """All columns that are read."""
-        others = (self.fields.label, self.fields.prompt, self.fields.logprob, *self.losses)
+        others = (self.selection.label, self.selection.prompt, self.selection.logprob, *self.losses)
         return [*self.content, *(column for column in others if column is not None)]
 
     def record(self, row: Mapping[str, Any]) -> Record | None:
@@ -116,7 +134,7 @@ class Columns:
             content = self._vector(row, self.content[0])
         else:
             content = np.array([self._number(row, column) for column in self.content])
-        label, prompt, logprob = self.fields.label, self.fields.prompt, self.fields.logprob
+        label, prompt, logprob = self.selection.label, self.selection.prompt, self.selection.logprob
         return Record(
             content,
             None if label is None else self._label(row, label),

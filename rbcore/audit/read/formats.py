@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from typing import Any, Literal
 
 from rbcore.audit.read.arrow import DataSet, Parquet
+from rbcore.audit.read.columns import Selection
 from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
 
 LINES = (".jsonl", ".ndjson")
@@ -303,7 +304,7 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
     return "file", path
 
 
-def opened(name: str, source: str | os.PathLike[str], split: str = "train", subset: str | None = None) -> Source:
+def opened(name: str, source: str | os.PathLike[str], selection: Selection) -> Source:
     """The reader for `source`.
 
     Raises:
@@ -311,7 +312,7 @@ def opened(name: str, source: str | os.PathLike[str], split: str = "train", subs
     """
     place, path = locate(name, source)
     if place in ("disk", "hub"):
-        return DataSet(name, path, place == "disk", split, subset)
+        return DataSet(name, path, place == "disk", selection.split, selection.subset)
     if place == "folder":
         return Folder(name, path)
     suffix, plain = _suffix(path), Source(name, path)

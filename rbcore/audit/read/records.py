@@ -1,7 +1,7 @@
 """The inputs of an audit: texts or vectors, with labels and what else is known of each record.
 
-    anchor = read("ANCHOR", "anchors.jsonl", Fields(label="topic"))
-    synth = read("SYNTH", "synthetic.parquet", Fields(text="answer", label="topic"))
+    anchor = read("ANCHOR", "anchors.jsonl", Selection(label="topic"))
+    synth = read("SYNTH", "synthetic.parquet", Selection(text="answer", label="topic"))
     together(anchor, synth)
 
 Files stream: of a source with more than `limit` records a uniform sample is kept, so memory does not grow with the
@@ -22,17 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.audit.read.columns import Columns, Fields, Record
+from rbcore.audit.read.columns import Columns, Record, Selection
 from rbcore.audit.read.formats import Folder, locate, opened
-from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, shown
+from rbcore.audit.read.source import LONGEST, MIN, InputError, Source, listed, many, shown
 
-__all__ = ["LONGEST", "MIN", "Fields", "InputError", "Records", "fingerprint", "read", "together"]
+__all__ = ["LONGEST", "MIN", "InputError", "Records", "Selection", "fingerprint", "read", "together"]
 
-MIN = 20
-"""The fewest records that an input may have."""
 CHARACTERS = 1_000_000_000  # of all texts and prompts that are kept
 NUMBERS = 50_000_000  # of all vectors that are kept
-ANY_FIELDS = Fields()
+EVERYTHING = Selection()
 STEP = 1000  # records between two calls of `progress`
 CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
 EDGE = 1 << 20
@@ -69,32 +67,26 @@ class Records:
 def read(
     name: str,
     source: str | os.PathLike[str],
-    fields: Fields = ANY_FIELDS,
-    limit: int = 200_000,
-    seed: int = 0,
-    split: str = "train",
-    subset: str | None = None,
+    selection: Selection = EVERYTHING,
     progress: Callable[[int], object] = lambda n: None,
 ) -> Records:
-    """The records of `source`, in its order; a uniform sample of `limit` of them when there are more.
+    """The records of `source`, in its order; a uniform sample when there are more than the selection's limit.
 
-    The sample depends on `seed` and `name`.  `split` and `subset` are those of a data set.  `progress` is called
-    with the number of records read since its last call.
+    The sample depends on seed and `name`.  `progress` is called with the number of records since its last call.
 
     Raises:
-        InputError: for whatever is wrong with the options or the data.
+        InputError: for whatever is wrong with the data.
     """
-    _check_options(limit, seed, fields)
-    where = opened(name, source, split, subset)
+    where = opened(name, source, selection)
     if name != "HELDOUT":
-        fields = dataclasses.replace(fields, losses=None)
+        selection = dataclasses.replace(selection, losses=None)
     if isinstance(where, Folder):
-        fields = dataclasses.replace(fields, text=None)
-        if fields.label not in (None, "folder"):
+        selection = dataclasses.replace(selection, text=None)
+        if selection.label not in (None, "folder"):
             problem = "the labels of a folder of text files are its sub-folders: name 'folder' as the label"
             raise where.error(problem)
-    columns = Columns(where, fields)
-    sample = _Sample(limit, np.random.default_rng([seed, zlib.crc32(name.encode())]))
+    columns = Columns(where, selection)
+    sample = _Sample(selection.limit, np.random.default_rng([selection.seed, zlib.crc32(name.encode())]))
     found = 0
     with closing(where.rows(columns.names)) as rows:
         for row in rows:
@@ -137,7 +129,7 @@ def together(
     return tuple(notes)
 
 
-def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: str | None = None) -> str:
+def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHING) -> str:
     """What identifies the contents of `source`, so that a run can tell whether it may resume; 64 hex digits.
 
     A file is known by its path, its size and its contents; when it is large by the time of its last change and its
@@ -152,7 +144,8 @@ def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: st
     def add(*parts: object) -> None:
         digest.update(repr(parts).encode("utf-8", "backslashreplace"))
 
-    add(path if place == "hub" else os.path.realpath(path), *((split, subset) if place in ("hub", "disk") else ()))
+    part = (selection.split, selection.subset) if place in ("hub", "disk") else ()
+    add(path if place == "hub" else os.path.realpath(path), *part)
     with Source("input", path).reading():
         if place == "file":
             with open(path, "rb") as file:
@@ -201,23 +194,13 @@ class _Sample:
         return [record for _, record in sorted(self.kept, key=lambda entry: entry[0])]
 
 
-def _check_options(limit: int, seed: int, fields: Fields) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < MIN:
-        raise InputError(f"limit: a whole number of records, at least {MIN}, got {shown(limit)}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed: a whole number, zero or more, got {shown(seed)}")
-    losses = fields.losses
-    if losses is not None and (isinstance(losses, str) or len(losses) != 2):
-        raise InputError(f"losses: the names of two columns, got {shown(losses)}")
-
-
 def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
     """The sample as columns, with what is to be said of it.
 
     Raises:
         InputError: when too few of the `found` records have a text, or all are the same.
     """
-    full, kept, fields = sample.seen, sample.records(), columns.fields
+    full, kept, selection = sample.seen, sample.records(), columns.selection
     if 2 * full < found:
         problem = f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
         raise where.error(problem)
@@ -229,8 +212,8 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         notes.append(f"{many(found - full, 'empty text')} left out")
     if len(kept) < full:
         notes.append(f"a uniform sample of {len(kept):,} of {full:,} records is read")
-    if fields.label is not None and len(set(labels)) == len(kept):
-        notes.append(f"each record has a label of its own in '{shown(fields.label)}'")
+    if selection.label is not None and len(set(labels)) == len(kept):
+        notes.append(f"each record has a label of its own in '{shown(selection.label)}'")
     vectors = None if columns.form == "text" else np.stack(contents)
     if len(set(contents)) == 1 if vectors is None else (vectors == vectors[0]).all():
         what = "texts" if vectors is None else "vectors"
@@ -241,10 +224,10 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         found,
         contents if vectors is None else None,
         vectors,
-        labels if fields.label is not None else None,
-        prompts if fields.prompt is not None else None,
-        np.array(logprobs) if fields.logprob is not None else None,
-        np.array(losses) if fields.losses else None,
+        labels if selection.label is not None else None,
+        prompts if selection.prompt is not None else None,
+        np.array(logprobs) if selection.logprob is not None else None,
+        np.array(losses) if selection.losses else None,
         tuple(notes),
         f"{where.origin}:{','.join(columns.content)}",
     )

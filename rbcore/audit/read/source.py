@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 LONGEST = 1_000_000
 """The most bytes that one record may have."""
+MIN = 20
+"""The fewest records that an input may have."""
 PEEK = 100  # records that are looked at to find out what the columns hold
 
 Kind = Literal["text", "number", "flag", "numbers", "chat", "null", "other"]

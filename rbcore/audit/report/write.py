@@ -193,7 +193,7 @@ def _notes(names: set[str]) -> list[dict[str, str]]:
 
 
 def _pictures(result: Result) -> Iterator[dict[str, str]]:
-    """What there are numbers for: name, question, how to read it, and an SVG in the colour of the text around it."""
+    """The pictures that there are numbers for: name, question, how to read it, and an SVG in the text's colour."""
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     for name, about in WORDS["pictures"].items():
         series = result if name == "intervals" else result.series.get(name)
