@@ -6,7 +6,6 @@ the table says that an estimate must not be used, the number carries the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -111,22 +110,22 @@ def diversity(data: Prepared, rng: Generator) -> list[Number]:
 
 def dependence(data: Prepared, prompts: dict[str, np.ndarray], rng: Generator, seed: int) -> list[Number]:
     """How much an answer tells about its prompt, where prompts were given: a test, and three estimates in nats."""
-    return [number for name in prompts for number in _dependence(data, name, prompts[name], rng, seed)]
+    numbers = []
+    for name, asked in prompts.items():
+        import torch  # only here: an audit without prompts does without it
 
-
-def _dependence(data: Prepared, name: str, asked: np.ndarray, rng: Generator, seed: int) -> Iterator[Number]:
-    rows = some(np.arange(len(asked)), MOST, rng)
-    x, y = asked[rows].astype(float), data.points[name][rows].astype(float)
-    tag, about = name.lower(), f"between prompt and {name.lower()} record"
-    yield Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng))
-    flat_x, flat_y = (PCA(min(2, z.shape[1])).fit_transform(z) for z in (x, y))
-    copula = estimate.gaussian_mi(flat_x, flat_y)
-    yield Number(f"gaussian-{tag}", f"information {about}, Gaussian copula, 2 directions", copula)
-    yield Number(f"ksg-{tag}", f"information {about}, KSG, 2 directions", estimate.ksg(flat_x, flat_y))
-    import torch  # only here: an audit without prompts does without it
-
-    bound = estimate.infonce(x, y, torch.Generator().manual_seed(seed))
-    yield Number(f"infonce-{tag}", f"information {about}, InfoNCE: at least", bound)
+        rows = some(np.arange(len(asked)), MOST, rng)
+        x, y = asked[rows].astype(float), data.points[name][rows].astype(float)
+        tag, about = name.lower(), f"between prompt and {name.lower()} record"
+        numbers.append(Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng)))
+        flat = [PCA(min(2, z.shape[1])).fit_transform(z) for z in (x, y)]
+        for key, value, how in (
+            ("gaussian", estimate.gaussian_mi(*flat), "Gaussian copula, 2 directions"),
+            ("ksg", estimate.ksg(*flat), "KSG, 2 directions"),
+            ("infonce", estimate.infonce(x, y, torch.Generator().manual_seed(seed)), "InfoNCE: at least"),
+        ):
+            numbers.append(Number(f"{key}-{tag}", f"information {about}, {how}", value))
+    return numbers
 
 
 def information_gain(data: Prepared) -> list[Number]:

@@ -25,7 +25,7 @@ from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
 from rbcore.audit.questions import Outcome
 from rbcore.audit.read import records as audit_read
-from rbcore.audit.read.records import InputError, Records
+from rbcore.audit.read.records import Records
 from rbcore.audit.result import Finding, Number, Result
 from rbcore.audit.stages import Stages
 from rbcore.audit.student import Step
@@ -73,7 +73,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     sources = options.sources()
     key = {
         "options": {k: v for k, v in dataclasses.asdict(options).items() if k != "out"},
-        "inputs": {name: _identity(name, source, options) for name, source in sources.items()},
+        "inputs": {k: audit_read.fingerprint(v, options.selection(k), k) for k, v in sources.items()},
         "code": _code(),
     }
     stages = Stages(Path(options.out) / "stages" if keep else None, key, len(sources) + 9, quiet, KEPT)
@@ -101,13 +101,6 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     return Result(
         [_about(one) for one in records.values()], settings, numbers, findings, series, dict(stages.seconds)
     )
-
-
-def _identity(name: str, source: str, options: Options) -> str:
-    try:
-        return audit_read.fingerprint(source, options.selection(name))
-    except InputError as error:  # it does not know which input it looks at
-        raise InputError(str(error).replace("input:", f"{name}:", 1)) from error
 
 
 def prepare(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -64,16 +64,6 @@ class Data(NamedTuple):
         if self.labels is not None and other.labels is not None:
             labels = [*self.labels, *other.labels]
         return Data(np.concatenate(both) if arrays else [*both[0], *both[1]], labels)
-
-
-class Student(Protocol):
-    """A trained student."""
-
-    def losses(self, data: Data) -> np.ndarray:
-        """Nats for each record, shape (n,)."""
-
-    def errors(self, data: Data) -> np.ndarray:
-        """A loss in [0, 1] for each record, shape (n,)."""
 
 
 class TextStudent:
@@ -149,6 +139,10 @@ class VectorStudent:
     def errors(self, data: Data) -> np.ndarray:
         """``1 - exp(-m^2 / 2d)``: 0 at the mean, near 1 far from it."""
         return -np.expm1(-self._squared(data) / (2 * len(self.mean)))
+
+
+Student = TextStudent | LabelStudent | VectorStudent
+"""Each has `losses`, nats for each record of shape (n,), and `errors`, a loss in [0, 1] for each."""
 
 
 def train(

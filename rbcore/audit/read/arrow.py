@@ -38,9 +38,7 @@ class _Arrow(Source):
     def kinds(self) -> dict[str, Kind]:
         """The columns by name, with what they hold, by the types of the schema."""
         schema = self.schema()
-        twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-        if twice:
-            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
+        self.check_names(schema.names)
         return {field.name: _kind(field.type) for field in schema}
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:

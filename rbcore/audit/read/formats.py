@@ -187,9 +187,7 @@ class Table(_Lines):
             raise self.error(
                 f"column {blank[0]} has no name in the header: give it one (pandas: to_csv(..., index=False))"
             )
-        twice = sorted({cell for cell in cells if cells.count(cell) > 1}) if len(set(cells)) < len(cells) else []
-        if twice:
-            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
+        self.check_names(cells)
         other = next((mark for mark in ";\t|," if mark != self.delimiter and mark in cells[0]), None)
         if len(cells) == 1 and other:
             expected, used = SEPARATORS[self.delimiter], SEPARATORS[other]

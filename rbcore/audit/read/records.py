@@ -15,7 +15,7 @@ import hashlib
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -129,7 +129,7 @@ def together(
     return tuple(notes)
 
 
-def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHING) -> str:
+def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHING, name: str = "input") -> str:
     """What identifies the contents of `source`, so that a run can tell whether it may resume; 64 hex digits.
 
     A file is known by its path, its size and its contents; when it is large by the time of its last change and its
@@ -138,7 +138,7 @@ def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHIN
     Raises:
         InputError: when there is no such source, or it cannot be read.
     """
-    place, path = locate("input", source)
+    place, path = locate(name, source)
     digest = hashlib.sha256()
 
     def add(*parts: object) -> None:
@@ -146,7 +146,7 @@ def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHIN
 
     part = (selection.split, selection.subset) if place in ("hub", "disk") else ()
     add(path if place == "hub" else os.path.realpath(path), *part)
-    with Source("input", path).reading():
+    with Source(name, path).reading():
         if place == "file":
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
@@ -259,14 +259,11 @@ def _same(one: Records, other: Records) -> bool:
         return True
     if len(one) != len(other) or (one.texts is None) != (other.texts is None):
         return False
-    return Counter(_keys(one)) == Counter(_keys(other))
-
-
-def _keys(one: Records) -> Iterator[str | bytes]:
     if one.texts is not None:
-        return iter(one.texts)
-    with np.errstate(over="ignore"):
-        return (row.tobytes() for row in one.vectors.astype(np.float32) + np.float32(0))  # no -0, any precision
+        return Counter(one.texts) == Counter(other.texts)
+    with np.errstate(over="ignore"):  # no -0, any precision
+        rows = [x.vectors.astype(np.float32) + np.float32(0) for x in (one, other)]
+    return Counter(row.tobytes() for row in rows[0]) == Counter(row.tobytes() for row in rows[1])
 
 
 def _called(one: Records) -> str:

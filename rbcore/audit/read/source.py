@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Literal
@@ -70,11 +71,7 @@ class Source:
         return self.error(f"{most}: cut it up or leave it out{or_else}", at)
 
     def decoded(self, raw: bytes, at: str, offset: int = 0) -> str:
-        """Bytes in UTF-8 as text; `offset` is where they begin in the file.
-
-        Raises:
-            InputError: for bytes that are no text in UTF-8.
-        """
+        """Bytes as text, or an InputError when they are not in UTF-8; `offset` is where they begin in the file."""
         if b"\0" in raw:
             where = offset + raw.index(b"\0")
             raise self.error(f"a NUL byte (byte {where:,} of the file): not text in UTF-8, save it as such", at)
@@ -85,15 +82,17 @@ class Source:
             raise self.error(f"not UTF-8 ({what}): save the file in UTF-8", at) from error
 
     def without_mark(self, raw: bytes, at: str = "") -> bytes:
-        """The file's first bytes without the mark of UTF-8.
-
-        Raises:
-            InputError: when they are the mark of another encoding.
-        """
+        """The file's first bytes without the mark of UTF-8; InputError for that of another encoding."""
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             wide = "UTF-32" if raw.startswith(b"\xff\xfe\0\0") else "UTF-16"
             raise self.error(f"is in {wide}: save it in UTF-8", at)
         return raw.removeprefix(b"\xef\xbb\xbf")
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise InputError when two columns have the same name."""
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        if twice:
+            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
 
     def kinds(self) -> dict[str, Kind]:
         """What the columns hold, by their names; looked up in the first records.

@@ -73,14 +73,11 @@ def interval(estimate: Estimate) -> str:
     level = "" if usual else f" (at\N{NO-BREAK SPACE}{100 * estimate.level:.4g}\N{NO-BREAK SPACE}%)"
     if estimate.sided != "two":
         return "" if written(estimate) == UNKNOWN else f"one-sided{level}"
-    if not (math.isfinite(low) or math.isfinite(high)):
-        return ""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        digits = decimals(low if math.isfinite(low) else high, 0, math.inf)
-        side, limit = ("from", low) if math.isfinite(low) else ("up to", high)
-        return f"{side} {_join(_fixed(limit, digits), unit)}{level}"
-    digits = decimals(value, low, high)
-    return f"{_join(f'{_fixed(low, digits)} to {_fixed(high, digits)}', unit)}{level}"
+    if math.isfinite(low) and math.isfinite(high):
+        digits = decimals(value, low, high)
+        return f"{_join(f'{_fixed(low, digits)} to {_fixed(high, digits)}', unit)}{level}"
+    side, end = ("from", low) if math.isfinite(low) else ("up to", high)
+    return f"{side} {_join(_fixed(end, decimals(end, 0, math.inf)), unit)}{level}" if math.isfinite(end) else ""
 
 
 def p_value(estimate: Estimate) -> str:
