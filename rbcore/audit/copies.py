@@ -375,11 +375,9 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
     usual = usual_distance(tree)
     radius = max(np.nextafter(closeness * usual, np.inf), 1e-150)  # the tree wants a distance below it, squared
     of, similarity = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    again = first[member] != np.arange(n) if earlier else np.zeros(n, dtype=bool)
     if earlier:
-        again = first[member] != np.arange(n)
         of[again], similarity[again] = first[member][again], 1.0
-    else:
-        again = np.zeros(n, dtype=bool)
     # An earlier record may stand behind many later ones: ask those that are not answered for more neighbours.
     asked, k = np.flatnonzero(~again), min(2, len(distinct)) if earlier else 1
     while asked.size:
@@ -399,8 +397,6 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
             left.append(rows[~some & hit.all(axis=1)] if k < len(distinct) else rows[:0])
             progress(min(n, n - asked.size + a + rows.size), n)
         asked, k = np.concatenate(left), min(8 * k, len(distinct))
-        if not earlier:
-            break
     progress(n, n)
     return Copies(of, similarity)
 

@@ -18,7 +18,7 @@ import re
 import shlex
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def _template() -> jinja2.Template:
         name: getattr(numbers, name) for name in ("UNKNOWN", "interval", "p_value", "show", "written")
     }
     environment.globals |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    environment.globals |= {"marked": _examples, "said": _said, "signs": SIGNS}
+    environment.globals |= {"marked": _marked, "said": _said, "signs": SIGNS}
     return environment.get_template("report.html.j2")
 
 
@@ -146,20 +146,14 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _examples(examples: Sequence[Sequence[str]]) -> list[list[Markup]]:
-    """Records that a finding names, as HTML."""
-    return [
-        _marked(*texts) if len(texts) == 2 else [esc(text, EXAMPLE, lines=True) for text in texts]
-        for texts in examples
-    ]
-
-
-def _marked(first: str, second: str) -> list[Markup]:
-    """Two texts as HTML, with the words in which they differ marked where most words agree."""
-    tokens = [re.findall(r"\S+|\s+", visible(text, EXAMPLE, lines=True)) for text in (first, second)]
-    match = difflib.SequenceMatcher(None, *tokens, autojunk=False)
+def _marked(*texts: str) -> list[Markup]:
+    """Records as HTML; of two that agree in most words, those in which they differ are marked."""
+    tokens = [re.findall(r"\S+|\s+", visible(text, EXAMPLE, lines=True)) for text in texts]
+    match = difflib.SequenceMatcher(None, *tokens, autojunk=False) if len(texts) == 2 else None
+    if match is None or match.ratio() < 0.5:
+        return [esc(text, EXAMPLE, lines=True) for text in texts]
     both = [Markup(), Markup()]
-    for kind, *ends in match.get_opcodes() if match.ratio() >= 0.5 else [("equal", 0, None, 0, None)]:
+    for kind, *ends in match.get_opcodes():
         for side in (0, 1):
             piece = "".join(tokens[side][slice(*ends[2 * side : 2 * side + 2])])
             text = esc(piece, 2 * EXAMPLE, lines=True)
