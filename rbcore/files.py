@@ -1,19 +1,32 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all: first beside their place, then renamed into it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write `content` (text as UTF-8) beside `path` and rename it: `path` holds the old or the new, never a part.
+def replace_file(path: str | Path, content: str | bytes) -> None:
+    """Write one file whole or not at all; see :func:`replace_files`."""
+    replace_files({path: content})
 
-    The file beside it is hidden, ends in ``.partial`` and names this process, so two processes do not collide.
+
+def replace_files(contents: Mapping[str | Path, str | bytes]) -> None:
+    """Write the contents by path, text in UTF-8; none replaces an earlier file before all are on the disk.
+
+    Raises:
+        OSError: when a file cannot be written; then nothing half-written is left, and the earlier files are.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside = {Path(path): Path(path).with_name(f".{Path(path).name}.{os.getpid()}.partial") for path in contents}
     try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(partial, path)
+        for partial, content in zip(beside.values(), contents.values(), strict=True):
+            with open(partial, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, partial in beside.items():
+            os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in beside.values():
+            partial.unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from rbcore.book.rooms import arrows, imported, levels, rooms
 USES = {  # what a room may import at run time, besides itself; each line rests on those above it
     "checks": set(),
     "figures": set(),
-    "grid": set(),
     "files": set(),
+    "grid": set(),
     "information": {"checks", "figures"},
     "theory": {"information", "grid"},
     "gmm": {"files"},

@@ -14,7 +14,8 @@ An application on top of :mod:`rbcore.estimate`; nothing in the core depends on 
 records, :mod:`rbcore.audit.report` writes the report.
 """
 
+from rbcore.audit.options import Options
 from rbcore.audit.result import Result
-from rbcore.audit.runner import ALIKE, Options, prepare, run
+from rbcore.audit.runner import ALIKE, prepare, run
 
 __all__ = ["ALIKE", "Options", "Result", "prepare", "run"]

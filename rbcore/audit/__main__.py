@@ -13,32 +13,28 @@ from pathlib import Path
 from rbcore import audit
 from rbcore.audit import embed
 from rbcore.audit.embed import EmbedError
-from rbcore.audit.read import records
+from rbcore.audit.options import Options
 from rbcore.audit.read.records import InputError
 from rbcore.audit.report import write
-from rbcore.audit.runner import Options
 
 
 def parser() -> argparse.ArgumentParser:
     """Options with the names, types and defaults of the fields of :class:`rbcore.audit.Options`."""
-    found = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="python -m rbcore.audit",
         description="Audit synthetic data against real records of the task; write report.html and report.json.",
     )
-    types = typing.get_type_hints(Options)
+    hints = typing.get_type_hints(Options, include_extras=True)
     for one in dataclasses.fields(Options):
-        kind = next(t for t in (*typing.get_args(types[one.name]), types[one.name]) if t is not type(None))
+        kind, note = typing.get_args(hints[one.name])
         required = one.default is dataclasses.MISSING
+        given = {"required": True} if required else {"default": one.default}
         shown = "" if required or one.default is None else f" (default: {one.default})"
-        found.add_argument(
-            f"--{one.name}",
-            type=kind,
-            required=required,
-            default=None if required else one.default,
-            help=(one.metadata["help"] + shown).replace("%", "%%"),
+        made.add_argument(
+            f"--{one.name}", type=int if kind is int else str, help=(note + shown).replace("%", "%%"), **given
         )
-    found.add_argument("--strict", action="store_true", help="exit with status 3 when something is flagged")
-    return found
+    made.add_argument("--strict", action="store_true", help="exit with status 3 when something is flagged")
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     strict = given.pop("strict")
     try:
         options = Options(**given)
-        _check(options)
+        _check_out(options)
         if options.embed != embed.DEFAULT or not all(map(os.path.isfile, options.sources().values())):
             _keep_libraries_quiet()  # an audit of files does not load them
         result = audit.run(options)
@@ -69,12 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 3 if strict and result.flagged else 0
 
 
-def _check(options: Options) -> None:
-    """Raise InputError for options that cannot be used, before anything is read."""
-    if options.seed < 0 or options.limit < records.MIN:
-        raise InputError(
-            f"SEED is not negative, LIMIT at least {records.MIN}: got {options.seed} and {options.limit}"
-        )
+def _check_out(options: Options) -> None:
+    """Raise InputError for a folder that the report cannot go to, before anything is read."""
     out = Path(options.out)
     if out.exists() and not out.is_dir():
         raise InputError(f"OUT={options.out}: a file of that name exists; name a folder for the report")
@@ -84,15 +76,15 @@ def _check(options: Options) -> None:
 
 
 def _keep_libraries_quiet() -> None:
-    """Their bars would stand between ours, and their advice is for programs of another kind."""
+    """No progress bars and no retry messages of the libraries between our own lines."""
     import logging
 
     import datasets
-    from transformers.utils import logging as of_transformers
+    from transformers.utils import logging as transformers_logging
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every retry
-    of_transformers.set_verbosity_error()
-    of_transformers.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     datasets.disable_progress_bars()
 
 

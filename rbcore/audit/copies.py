@@ -21,6 +21,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,12 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 Progress = Callable[[int, int], None]
+"""Called with the work done and its total."""
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
 
 THRESHOLD = 0.8  # Jaccard similarity of near-copies
 CLOSENESS = 1e-3  # distance of near-copies over the usual distance to the nearest neighbour
@@ -58,7 +65,8 @@ class Words(NamedTuple):
 Records = Sequence[str] | Words | np.ndarray
 
 
-class Copies(NamedTuple):
+@dataclass(frozen=True)
+class Copies:
     """What each of n records nearly copies.
 
     Attributes:
@@ -75,10 +83,7 @@ class Copies(NamedTuple):
 
 
 def within(
-    records: Records,
-    threshold: float = THRESHOLD,
-    closeness: float = CLOSENESS,
-    progress: Progress | None = None,
+    records: Records, threshold: float = THRESHOLD, closeness: float = CLOSENESS, progress: Progress = silent
 ) -> Copies:
     """Of each record an earlier one that it nearly repeats.
 
@@ -93,11 +98,7 @@ def within(
         ValueError: for a threshold or closeness out of range, or records that are neither texts nor finite
             vectors.
     """
-    _checked(threshold, closeness)
-    if isinstance(records, np.ndarray) and records.dtype.kind != "U":
-        return _near(_points(records), None, closeness, progress)
-    sets, bounds = _Sets.of(records)
-    return _join(sets, slice(0, bounds[0]), None, threshold, progress)
+    return _search(records, None, threshold, closeness, progress)
 
 
 def between(
@@ -105,7 +106,7 @@ def between(
     others: Records,
     threshold: float = THRESHOLD,
     closeness: float = CLOSENESS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Copies:
     """Of each record one among `others` that it nearly copies; arguments as in :func:`within`.
 
@@ -114,21 +115,25 @@ def between(
     Raises:
         ValueError: as :func:`within`, or when one side holds texts and the other one vectors.
     """
-    _checked(threshold, closeness)
-    vectors = [isinstance(side, np.ndarray) and side.dtype.kind != "U" for side in (records, others)]
-    if vectors[0] != vectors[1]:
-        raise ValueError("records and others are both texts or both vectors, got one of each")
-    if vectors[0]:
-        return _near(_points(records), _points(others), closeness, progress)
-    sets, bounds = _Sets.of(records, others)
-    return _join(sets, slice(0, bounds[0]), slice(bounds[0], bounds[1]), threshold, progress)
+    return _search(records, others, threshold, closeness, progress)
 
 
-def _checked(threshold: float, closeness: float) -> None:
+def _search(
+    records: Records, others: Records | None, threshold: float, closeness: float, progress: Progress
+) -> Copies:
     if not 0.5 < threshold <= 1:
         raise ValueError(f"threshold: a Jaccard similarity in (0.5, 1], got {threshold}")
     if not 0 <= closeness < 1:
         raise ValueError(f"closeness: a share of the usual distance in [0, 1), got {closeness}")
+    sides = [side for side in (records, others) if side is not None]
+    vectors = {isinstance(side, np.ndarray) and side.dtype.kind != "U" for side in sides}
+    if len(vectors) > 1:
+        raise ValueError("records and others are both texts or both vectors, got one of each")
+    if vectors == {True}:
+        return _near(_points(records), None if others is None else _points(others), closeness, progress)
+    sets, bounds = _Sets.of(*sides)
+    right = None if others is None else slice(bounds[0], bounds[1])
+    return _join(sets, slice(0, bounds[0]), right, threshold, progress)
 
 
 def words(text: str) -> list[str]:
@@ -148,9 +153,9 @@ def split(texts: Sequence[str]) -> Words:
     number.default_factory = lambda: len(number)
     flat, sizes = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.int64)]
     for first in range(0, len(texts), 10_000):
-        found = [words(text) for text in texts[first : first + 10_000]]
-        flat.append(np.array([number[word] for one in found for word in one], dtype=np.int32))
-        sizes.append(np.array([len(one) for one in found], dtype=np.int64))
+        in_words = [words(text) for text in texts[first : first + 10_000]]
+        flat.append(np.array([number[word] for one in in_words for word in one], dtype=np.int32))
+        sizes.append(np.array([len(one) for one in in_words], dtype=np.int64))
     return Words(np.concatenate(flat), np.concatenate(sizes), list(number))
 
 
@@ -226,7 +231,7 @@ def _ceil(x: np.ndarray) -> np.ndarray:
     return np.ceil(x - 1e-9).astype(np.int64)
 
 
-def _join(sets: _Sets, left: slice, right: slice | None, threshold: float, progress: Progress | None) -> Copies:
+def _join(sets: _Sets, left: slice, right: slice | None, threshold: float, progress: Progress) -> Copies:
     """Of each left row a right one (or an earlier left one) of similarity `threshold` or more."""
     n = left.stop
     if n == 0 or (right is not None and right.start == right.stop):
@@ -234,16 +239,16 @@ def _join(sets: _Sets, left: slice, right: slice | None, threshold: float, progr
     first = sets.first_equal(left)
     queries = np.unique(first)
     targets = queries if right is None else np.unique(sets.first_equal(right))
-    found, similarity, complete = _matches(sets, queries, targets, right is None, threshold, progress)
-    of, alike = np.full(n, -1, dtype=np.int64), np.zeros(n)
-    of[queries], alike[queries] = found, similarity
+    nearest, jaccard, complete = _matches(sets, queries, targets, right is None, threshold, progress)
+    of, similarity = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    of[queries], similarity[queries] = nearest, jaccard
     if right is None:
         again = first != np.arange(n)
-        of[again], alike[again] = first[again], 1.0
+        of[again], similarity[again] = first[again], 1.0
     else:
-        of, alike = of[first], alike[first]
+        of, similarity = of[first], similarity[first]
         of[of >= 0] -= right.start
-    return Copies(of, alike, complete)
+    return Copies(of, similarity, complete)
 
 
 def _matches(
@@ -252,7 +257,7 @@ def _matches(
     targets: np.ndarray,
     earlier: bool,
     threshold: float,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """For each row of `queries` a row of `targets`, or -1; the similarity; whether all pairs were looked at.
 
@@ -275,7 +280,7 @@ def _matches(
     total, matrix, (some, rest) = int(length.sum()), sets.matrix(), np.split(sets.bits(), [1], axis=1)
     some = some[:, 0].copy()
     need = _ceil(threshold / (1 + threshold) * np.arange(2 * size.max() + 1)).astype(np.int32)  # shared, at least
-    best, alike = np.full(queries.size, -1, dtype=np.int64), np.zeros(queries.size)
+    best, similarity = np.full(queries.size, -1, dtype=np.int64), np.zeros(queries.size)
     look, step, spent, complete = 0, FIRST_LOOK, 0, True
     while (open_ := np.flatnonzero((length > look) & (best[owner] < 0))).size:
         done = total - int((length[open_] - look).sum())
@@ -301,14 +306,12 @@ def _matches(
             entry, x, y, allowed = entry[kept], x[kept], y[kept], (both - 2 * least)[kept]
             kept = np.bitwise_count(some[x] ^ some[y]) + np.bitwise_count(rest[x] ^ rest[y]).sum(axis=1) <= allowed
             pairs = np.unique(owner[entry[kept]] * np.int64(size.size) + y[kept])
-            _compare(matrix, queries, *np.divmod(pairs, size.size), threshold, best, alike)
+            _compare(matrix, queries, *np.divmod(pairs, size.size), threshold, best, similarity)
             done += int(count[a:b].sum())
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
         look, step = look + step, 4 * step
-    if progress is not None:
-        progress(total, total)
-    return best, alike, complete
+    progress(total, total)
+    return best, similarity, complete
 
 
 def _pieces(ends: np.ndarray, most: int) -> list[tuple[int, int]]:
@@ -327,9 +330,9 @@ def _compare(
     target: np.ndarray,
     threshold: float,
     best: np.ndarray,
-    alike: np.ndarray,
+    similarity: np.ndarray,
 ) -> None:
-    """Compare pairs exactly; enter the most similar target of each query into `best`, its similarity into `alike`.
+    """Compare pairs exactly; enter the most similar target of each query into `best`, and how similar it is.
 
     The first of equally similar ones wins.
     """
@@ -343,8 +346,8 @@ def _compare(
         order = np.lexsort((y, -jaccard, q))
         q, y, jaccard = q[order], y[order], jaccard[order]
         lead = np.diff(q, prepend=-1) > 0
-        better = lead & (jaccard >= threshold) & (jaccard > alike[q])
-        best[q[better]], alike[q[better]] = y[better], jaccard[better]
+        better = lead & (jaccard >= threshold) & (jaccard > similarity[q])
+        best[q[better]], similarity[q[better]] = y[better], jaccard[better]
 
 
 def _points(x: np.ndarray) -> np.ndarray:
@@ -354,7 +357,7 @@ def _points(x: np.ndarray) -> np.ndarray:
     return points
 
 
-def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, progress: Progress | None) -> Copies:
+def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, progress: Progress) -> Copies:
     """Of each record the nearest one among `others` (or the nearest earlier one), when it is close enough."""
     n, earlier = len(records), others is None
     if others is not None and records.shape[1] != others.shape[1]:
@@ -371,12 +374,10 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
     tree, usual = cKDTree(distinct), 1.0
     usual = usual_distance(tree)
     radius = max(np.nextafter(closeness * usual, np.inf), 1e-150)  # the tree wants a distance below it, squared
-    of, alike = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    of, similarity = np.full(n, -1, dtype=np.int64), np.zeros(n)
+    again = first[member] != np.arange(n) if earlier else np.zeros(n, dtype=bool)
     if earlier:
-        again = first[member] != np.arange(n)
-        of[again], alike[again] = first[member][again], 1.0
-    else:
-        again = np.zeros(n, dtype=bool)
+        of[again], similarity[again] = first[member][again], 1.0
     # An earlier record may stand behind many later ones: ask those that are not answered for more neighbours.
     asked, k = np.flatnonzero(~again), min(2, len(distinct)) if earlier else 1
     while asked.size:
@@ -392,16 +393,12 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
             some = good.any(axis=1)
             chosen = np.arange(rows.size), column
             of[rows[some]] = target[chosen][some]
-            alike[rows[some]] = 1 - (far[chosen][some] / usual if usual > 0 else 0.0)
+            similarity[rows[some]] = 1 - (far[chosen][some] / usual if usual > 0 else 0.0)
             left.append(rows[~some & hit.all(axis=1)] if k < len(distinct) else rows[:0])
-            if progress is not None:
-                progress(min(n, n - asked.size + a + rows.size), n)
+            progress(min(n, n - asked.size + a + rows.size), n)
         asked, k = np.concatenate(left), min(8 * k, len(distinct))
-        if not earlier:
-            break
-    if progress is not None:
-        progress(n, n)
-    return Copies(of, alike)
+    progress(n, n)
+    return Copies(of, similarity)
 
 
 def usual_distance(tree: cKDTree, most: int = 512) -> float:

@@ -18,7 +18,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import Normalizer
 
-Progress = Callable[[int, int], None]
+from rbcore.audit.copies import Progress, silent
+from rbcore.audit.prepared import some
+
 Code = Callable[[str, slice], np.ndarray]
 """Points of some rows of the input with that name."""
 DEFAULT = "tfidf"
@@ -36,7 +38,7 @@ def embed(
     rng: Generator,
     encoder: str = DEFAULT,
     dimension: int = DIMENSION,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, np.ndarray]:
     """Points of shape (n, d), float32, for each input.
 
@@ -65,8 +67,7 @@ def embed(
         for start in range(0, len(inputs[name]), BLOCK):
             blocks.append(np.asarray(code(name, slice(start, start + BLOCK)), dtype=np.float32))
             done += len(blocks[-1])
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
         points[name] = np.concatenate(blocks)
         if not np.isfinite(points[name]).all():
             raise EmbedError(f"EMBED={encoder}: it gave NaN or infinity in {name}; use another encoder")
@@ -78,7 +79,10 @@ def _tfidf(inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int) 
         n_features=2**18, alternate_sign=False, norm=None, token_pattern=r"(?u)\w+|[^\w\s]"
     )
     each = max(1, FITTED_ON // len(inputs))
-    fitted = {name: hashing.transform(_some(texts, each, rng)) for name, texts in inputs.items()}
+    fitted = {
+        name: hashing.transform([texts[i] for i in some(np.arange(len(texts)), each, rng)])
+        for name, texts in inputs.items()
+    }
     counts = vstack(list(fitted.values()), format="csr")
     rank = min(dimension, counts.shape[0] - 1, np.unique(counts.indices).size - 1)
     if rank < 1:
@@ -96,12 +100,6 @@ def _tfidf(inputs: Mapping[str, Sequence[str]], rng: Generator, dimension: int) 
         return unit.transform(svd.transform(weights.transform(hashed)[:, used]))
 
     return code
-
-
-def _some(texts: Sequence[str], most: int, rng: Generator) -> list[str]:
-    if len(texts) <= most:
-        return list(texts)
-    return [texts[i] for i in np.sort(rng.choice(len(texts), size=most, replace=False))]
 
 
 def _sentence_encoder(inputs: Mapping[str, Sequence[str]], name: str) -> Code:

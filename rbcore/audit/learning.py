@@ -8,16 +8,14 @@ no student is scored on what it has read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from rbcore.audit import student
-from rbcore.audit.advice import QUESTIONS
-from rbcore.audit.measures import plain
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.advice import finding
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.questions import LEVEL
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import Arm, Data, Kind, Step
@@ -28,34 +26,26 @@ SCORED_ON = 5000  # held-out records, at most
 LEAST = 20  # records of a part
 REPEATS = 3  # of a learning curve
 
+Parts = dict[str, Data]
+"""What students read: ``anchor``, ``synth``, ``heldout``, and ``raw`` where it exists."""
 
-class Parts(dict[str, Data]):
-    """What students read: ``anchor``, ``synth``, ``heldout``, and ``raw`` where it exists."""
 
-
-def learn(data: Prepared, rng: Generator) -> dict[str, Any]:
-    """Numbers, findings and series (plain, as JSON holds them) of all students."""
+def learn(data: Prepared, rng: Generator) -> tuple[list[Number], list[Finding], dict[str, Any]]:
+    """Numbers, findings and series (for :func:`pictures`) of all students."""
     kind, parts = _parts(data, rng)
     if min(part.size for part in parts.values()) < LEAST:
         why = f"Each part needs {LEAST} records that are no copies of held-out ones."
-        finding = _finding("students", "not checked", why, ())
-        return {"numbers": [], "findings": [asdict(finding)], "series": {}}
+        return [], [finding("students", "not checked", why)], {}
     arms = student.arms(kind, parts["anchor"], parts["synth"], parts["heldout"])
     numbers, students = _compared(arms)
     numbers += _gain(kind, parts, rng)
-    findings = [_students(arms)]
     series: dict[str, Any] = {"students": students, "curve": _curves(kind, parts, rng)}
     seen, fresh = _halves(parts["synth"], rng)
     steps = student.steps(kind, seen, fresh, parts.get("raw"), parts["heldout"], bounded=True)
     own = student.steps(kind, *_halves(parts["anchor"], rng), None, parts["heldout"], bounded=True)
-    series["steps"] = [{"name": s.name, "role": s.role, "estimate": asdict(s.estimate)} for s in steps]
-    series["unit"] = "loss in [0, 1]" if kind == "vectors" else "error rate"
-    more = _kept(steps, own, seen.size)
-    numbers += more
-    findings.append(_ggmi(more))
-    numbers += _given(data)
-    kept = [asdict(finding) for finding in findings]
-    return {"numbers": plain(numbers), "findings": kept, "series": series}
+    series |= {"steps": steps, "unit": "loss in [0, 1]" if kind == "vectors" else "error rate"}
+    kept = _kept(steps, own)
+    return [*numbers, *kept, *_given(data)], [_students(arms), _ggmi(kept)], series
 
 
 def pictures(series: Mapping[str, Any], numbers: Mapping[str, Number]) -> dict[str, Any]:
@@ -66,15 +56,15 @@ def pictures(series: Mapping[str, Any], numbers: Mapping[str, Number]) -> dict[s
     return shown
 
 
-def waterfall(steps: Sequence[Mapping[str, Any]], numbers: Mapping[str, Number]) -> dict[str, Any]:
+def waterfall(steps: Sequence[Step], numbers: Mapping[str, Number]) -> dict[str, Any]:
     """The bound of chapter 06 with the user's numbers: what each term charges at least, and what it pays for.
 
     The sampling term holds an information that data cannot give.  By the theorem it is at least the step that it
     pays for, and so this is drawn in its place.
     """
-    by_name = {step["name"]: step["estimate"] for step in steps}
+    by_name = {step.name: step.estimate for step in steps}
     titles = {
-        "generalization": ("sampling", None, "at least the step, by the theorem"),
+        "generalization": ("sampling", "", "at least the step, by the theorem"),
         "curation": ("generation divergence", "tv-generation", ""),
         "divergence": ("task divergence", "tv-task", ""),
     }
@@ -84,20 +74,13 @@ def waterfall(steps: Sequence[Mapping[str, Any]], numbers: Mapping[str, Number])
     for name, (label, source, note) in titles.items():
         if name not in by_name:
             continue
-        step = by_name[name]
-        low, high = step["ci"]
-        shown.append({"label": name, "value": step["value"], "low": low, "high": high})
-        if source is None:
-            least = max(0.0, low, -high)
-        else:
-            least = numbers[source].estimate.ci[0] if source in numbers else 0.0
+        low, high = by_name[name].ci
+        shown.append({"label": name, "value": by_name[name].value, "low": low, "high": high})
+        measured = numbers[source].estimate.ci[0] if source in numbers else 0.0
+        least = measured if source else max(0.0, low, -high)
         charges.append({"label": label, "value": least, "low": least, "high": None, "note": note})
-    return {
-        "training": by_name["training"]["value"],
-        "risk": by_name["task"]["value"],
-        "charges": charges,
-        "steps": shown,
-    }
+    ends = {"training": by_name["training"].value, "risk": by_name["task"].value}
+    return {**ends, "charges": charges, "steps": shown}
 
 
 def _parts(data: Prepared, rng: Generator) -> tuple[Kind, Parts]:
@@ -105,17 +88,16 @@ def _parts(data: Prepared, rng: Generator) -> tuple[Kind, Parts]:
     labelled = all(records[name].labels is not None for name in ("ANCHOR", "SYNTH"))
     kind: Kind = "texts" if records["ANCHOR"].texts is not None else "labels" if labelled else "vectors"
 
+    def usable(name: str) -> bool:
+        return name in records and (records[name].labels is not None or not labelled)
+
     def part(name: str, rows: np.ndarray, most: int) -> Data:
-        rows = rows if rows.size <= most else np.sort(rng.choice(rows, size=most, replace=False))
         one = records[name]
         contents = data.points[name].astype(float) if one.texts is None else one.texts
-        labels = one.labels if labelled and one.labels is not None else None
-        whole = Data(contents, labels)
-        return whole.take(rows)
+        return Data(contents, one.labels if labelled else None).take(some(rows, most, rng))
 
-    anchors, synth = np.arange(len(records["ANCHOR"])), data.own("SYNTH")
-    parts = Parts()
-    if "HELDOUT" in records and (records["HELDOUT"].labels is not None or not labelled):
+    anchors, parts = np.arange(len(records["ANCHOR"])), {}
+    if usable("HELDOUT"):
         parts["heldout"] = part("HELDOUT", np.arange(len(records["HELDOUT"])), SCORED_ON)
         anchors = anchors[~data.copied("ANCHOR", "HELDOUT")]
     else:  # a third of the anchors, chosen by families, so that no near-copy is on both sides
@@ -124,60 +106,58 @@ def _parts(data: Prepared, rng: Generator) -> tuple[Kind, Parts]:
         parts["heldout"] = part("ANCHOR", np.flatnonzero(held), SCORED_ON)
         anchors = anchors[~held]
     parts["anchor"] = part("ANCHOR", anchors, TRAINED_ON)
-    parts["synth"] = part("SYNTH", np.flatnonzero(synth), TRAINED_ON)
-    if "RAW" in records and (records["RAW"].labels is not None or not labelled):
+    parts["synth"] = part("SYNTH", np.flatnonzero(data.own("SYNTH")), TRAINED_ON)
+    if usable("RAW"):
         parts["raw"] = part("RAW", np.flatnonzero(data.own("RAW")), SCORED_ON)
     return kind, parts
 
 
-def _halves(data: Data, rng: Generator) -> tuple[Data, Data]:
-    first, second = np.array_split(rng.permutation(data.size), 2)
-    return data.take(np.sort(first)), data.take(np.sort(second))
+def _halves(data: Data, rng: Generator) -> list[Data]:
+    return [data.take(np.sort(half)) for half in np.array_split(rng.permutation(data.size), 2)]
+
+
+def _tag(arm: Arm) -> str:
+    return f"{round(100 * arm.ratio)}"
 
 
 def _compared(arms: Sequence[Arm]) -> tuple[list[Number], list[dict[str, Any]]]:
     numbers, students = [], []
     for arm in arms:
         risk, difference = arm.risk(), student.difference(arm, arms[0])
-        tag = f"{round(100 * arm.ratio)}"
-        numbers.append(Number(f"loss-{tag}", f"held-out loss of a student: {arm.name}", risk))
+        numbers.append(Number(f"loss-{_tag(arm)}", f"held-out loss of a student: {arm.name}", risk))
         if arm is not arms[0]:
-            numbers.append(Number(f"loss-change-{tag}", f"the same less that of anchors: {arm.name}", difference))
+            meaning = f"the same less that of anchors: {arm.name}"
+            numbers.append(Number(f"loss-change-{_tag(arm)}", meaning, difference))
         ends = [difference.value, *difference.ci]
         students.append({"arm": arm.name, "ratio": arm.ratio, "loss": risk.value, "difference": ends})
     return numbers, students
 
 
 def _students(arms: Sequence[Arm]) -> Finding:
-    others = arms[1:]
     each = 1 - 2 * (1 - LEVEL)  # one side; all of them have to be worse, so the level needs no correction
-    worse = all(student.difference(arm, arms[0], each).ci[0] > 0 for arm in others)
-    best = min(others, key=lambda arm: float(arm.losses.mean()))
+    worse = all(student.difference(arm, arms[0], each).ci[0] > 0 for arm in arms[1:])
+    best = min(arms[1:], key=lambda arm: float(arm.losses.mean()))
     change = student.difference(best, arms[0])
     sentence = (
         f"The best student with synthetic data ({best.name}) has a held-out loss of {best.losses.mean():.3g} nats "
         f"per record, anchors alone {arms[0].losses.mean():.3g}: a change of {change.value:+.3g} "
         f"[{change.ci[0]:+.3g}, {change.ci[1]:+.3g}]."
     )
-    tag = f"{round(100 * best.ratio)}"
-    ids = (f"loss-{tag}", f"loss-change-{tag}", "loss-0")
-    return _finding("students", "flagged" if worse else "clear", sentence, ids)
+    ids = f"loss-{_tag(best)}", f"loss-change-{_tag(best)}", "loss-0"
+    return finding("students", "flagged" if worse else "clear", sentence, ids)
 
 
 def _gain(kind: Kind, parts: Parts, rng: Generator) -> list[Number]:
     """What synthetic records teach about their own law beyond the anchors, on records that no student has seen."""
     seen, fresh = _halves(parts["synth"], rng)
     labels = student.all_labels(*parts.values()) if kind == "labels" else None
-    taught = student.train(kind, seen, labels=labels).losses(fresh)
-    before = student.train(kind, parts["anchor"], labels=labels).losses(fresh)
-    arms = [Arm("before", 0.0, before), Arm("taught", 1.0, taught)]
-    gained = student.difference(arms[0], arms[1])
-    numbers = [
-        Number("gain-beyond", "what a student of synthetic data knows of them beyond a student of anchors", gained)
-    ]
+    taught = Arm("taught", 1.0, student.train(kind, seen, labels=labels).losses(fresh))
+    before = Arm("before", 0.0, student.train(kind, parts["anchor"], labels=labels).losses(fresh))
+    meaning = "what a student of synthetic data knows of them beyond a student of anchors"
+    numbers = [Number("gain-beyond", meaning, student.difference(before, taught))]
     if kind == "texts":
         meaning = "entropy of a synthetic record, at most: the loss of a student on records it has not seen"
-        numbers.append(Number("entropy-most", meaning, arms[1].risk()))
+        numbers.append(Number("entropy-most", meaning, taught.risk()))
     return numbers
 
 
@@ -192,13 +172,12 @@ def _curves(kind: Kind, parts: Parts, rng: Generator) -> list[dict[str, Any]]:
     return rows
 
 
-def _kept(steps: Sequence[Step], own: Sequence[Step], n: int) -> list[Number]:
+def _kept(steps: Sequence[Step], own: Sequence[Step]) -> list[Number]:
     """The gaps of two students, and the least information that each implies: `I >= 2 n gap^2`, chapter 03."""
     numbers = []
-    for tag, who, some in (("anchors", "anchors", own), ("synthetic", "synthetic records", steps)):
-        by_name = {step.name: step.estimate for step in some}
-        gap = by_name["generalization"]
-        size = n if tag == "synthetic" else by_name["training"].n
+    for tag, who, path in (("anchors", "anchors", own), ("synthetic", "synthetic records", steps)):
+        by_name = {step.name: step.estimate for step in path}
+        gap, size = by_name["generalization"], by_name["training"].n
         meaning = f"error rate on fresh {who} less that on the {size:,} {who} trained on"
         numbers.append(Number(f"gap-{tag}", meaning, gap))
         value, limit = (2 * size * max(0.0, g) ** 2 for g in (gap.value, gap.ci[0]))
@@ -215,7 +194,7 @@ def _ggmi(numbers: Sequence[Number]) -> Finding:
         f"{kept['kept-synthetic']:.3g} nats of half of the synthetic records, by chapter 03; the difference of "
         "two lower limits bounds nothing."
     )
-    return _finding("ggmi", "not checked", sentence, tuple(kept))
+    return finding("ggmi", "not checked", sentence, tuple(kept))
 
 
 def _given(data: Prepared) -> list[Number]:
@@ -223,12 +202,6 @@ def _given(data: Prepared) -> list[Number]:
     held = data.records.get("HELDOUT")
     if held is None or held.losses is None:
         return []
-    arms = [Arm("anchors", 0.0, held.losses[:, 0]), Arm("synthetic", 1.0, held.losses[:, 1])]
-    change = student.difference(arms[1], arms[0])
+    anchors, synthetic = (Arm(name, i, held.losses[:, i]) for i, name in enumerate(("anchors", "synthetic")))
+    change = student.difference(synthetic, anchors)
     return [Number("given-losses", "your losses: the synthetic model's less the anchors' model's", change)]
-
-
-def _finding(id: str, verdict: Any, sentence: str, ids: tuple[str, ...]) -> Finding:
-    asked = QUESTIONS[id]
-    advice = asked.advice if verdict == "flagged" else ""
-    return Finding(id, asked.title, verdict, sentence, advice, ids, asked.chapter, asked.why)

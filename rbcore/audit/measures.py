@@ -6,8 +6,6 @@ the table says that an estimate must not be used, the number carries the reason.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,56 +13,38 @@ from numpy.random import Generator
 from sklearn.decomposition import PCA
 
 from rbcore import checks, estimate
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Number
 from rbcore.estimate.base import Estimate
 
 MOST = 5000  # records of an input that an estimator sees, at most
 
 
-def _some(x: np.ndarray, rng: Generator, most: int = MOST) -> np.ndarray:
-    return x if len(x) <= most else x[np.sort(rng.choice(len(x), size=most, replace=False))]
-
-
 def _points(data: Prepared, rng: Generator) -> dict[str, np.ndarray]:
     """Points that stand for draws: no near-copies, which would not be independent."""
-    return {name: _some(x[data.own(name)], rng).astype(float) for name, x in data.points.items()}
+    return {name: some(x[data.own(name)], MOST, rng).astype(float) for name, x in data.points.items()}
 
 
 def distances(data: Prepared, rng: Generator) -> list[Number]:
     """Divergences between the laws behind anchors, raw answers and synthetic data, near-copies left out."""
     points = _points(data, rng)
-    raw = points.get("RAW")
-    pairs = [("total", "TV between the task and the synthetic data", points["ANCHOR"], points["SYNTH"])]
-    if raw is not None:
-        pairs += [
-            ("task", "task divergence, TV between the task and the raw answers", points["ANCHOR"], raw),
-            (
-                "generation",
-                "generation divergence, TV between raw answers and synthetic data",
-                raw,
-                points["SYNTH"],
-            ),
-        ]
-    found = []
-    for tag, meaning, x, y in pairs:
-        if min(len(x), len(y)) < 40:
+    pairs = {
+        "total": ("TV between the task and the synthetic data", "ANCHOR", "SYNTH"),
+        "task": ("task divergence, TV between the task and the raw answers", "ANCHOR", "RAW"),
+        "generation": ("generation divergence, TV between raw answers and synthetic data", "RAW", "SYNTH"),
+    }
+    numbers = []
+    for tag, (meaning, *names) in pairs.items():
+        if any(len(points.get(name, ())) < 40 for name in names):
             continue
-        bound = estimate.tv_lower(x, y, rng)
-        found.append(Number(f"tv-{tag}", f"{meaning}: at least", _first(bound)))
+        x, y = (points[name] for name in names)
+        numbers.append(Number(f"tv-{tag}", f"{meaning}: at least", estimate.tv_lower(x, y, rng)))
         if tag == "total":
-            found.append(
-                Number("kl-total", "KL of the task from the synthetic data", estimate.kl_ratio(x, y, rng))
-            )
-            found.append(
-                Number("mmd-total", "squared MMD between task and synthetic data", estimate.mmd(x, y, rng))
-            )
-    return found
-
-
-def _first(result: Any) -> Estimate:
-    """The estimate in what an estimator returned."""
-    return result if isinstance(result, Estimate) else result[0]
+            kl = estimate.kl_ratio(x, y, rng)
+            numbers.append(Number("kl-total", "KL of the task from the synthetic data", kl))
+            mmd = estimate.mmd(x, y, rng)
+            numbers.append(Number("mmd-total", "squared MMD between task and synthetic data", mmd))
+    return numbers
 
 
 def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str, Any]]]:
@@ -79,42 +59,38 @@ def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str
     real, fresh = points["ANCHOR"][order[:half]], points["ANCHOR"][order[half : 2 * half]]
     if half < 20:
         return [], []
-    where = {
-        "fresh anchors": ("reference", fresh),
-        "copies of a tenth of the anchors": ("reference", real[rng.integers(max(1, half // 10), size=half)]),
-        "anchors, coordinates shuffled": ("reference", np.column_stack([rng.permutation(c) for c in fresh.T])),
-        "SYNTH": ("data", points["SYNTH"]),
+    compared = {
+        "fresh anchors": fresh,
+        "copies of a tenth of the anchors": real[rng.integers(max(1, half // 10), size=half)],
+        "anchors, coordinates shuffled": np.column_stack([rng.permutation(c) for c in fresh.T]),
     }
-    if "RAW" in points:
-        where["RAW"] = ("data", points["RAW"])
+    compared |= {name: points[name] for name in ("SYNTH", "RAW") if name in points}
     plane, numbers = [], []
-    for label, (kind, fake) in where.items():
+    for label, fake in compared.items():
         if len(fake) < 20:
             continue
-        found = estimate.precision_recall_coverage(real, _some(fake, rng, half), rng=rng)
-        ends = {k: [v.value, *v.ci] for k, v in (("faithfulness", found.precision), ("diversity", found.coverage))}
-        plane.append({"label": label, "kind": kind, **ends})
+        overlap = estimate.precision_recall_coverage(real, some(fake, half, rng), rng=rng)
+        ends = {"faithfulness": overlap.precision, "diversity": overlap.coverage}
+        kind = "data" if label in points else "reference"
+        plane.append({"label": label, "kind": kind, **{k: [v.value, *v.ci] for k, v in ends.items()}})
         if label in ("SYNTH", "fresh anchors"):
-            tag = "" if label == "SYNTH" else "-usual"
-            who = "synthetic records" if label == "SYNTH" else "fresh anchors"
-            numbers += [
-                Number(
-                    f"precision{tag}", f"precision of {who}: share within the anchors' support", found.precision
-                ),
-                Number(f"recall{tag}", f"recall of {who}: share of anchors within their support", found.recall),
-                Number(f"coverage{tag}", f"coverage by {who}: share of anchors with one nearby", found.coverage),
-            ]
+            tag, who = ("", "synthetic records") if label == "SYNTH" else ("-usual", label)
+            for name, value, meaning in (
+                ("precision", overlap.precision, f"precision of {who}: share within the anchors' support"),
+                ("recall", overlap.recall, f"recall of {who}: share of anchors within their support"),
+                ("coverage", overlap.coverage, f"coverage by {who}: share of anchors with one nearby"),
+            ):
+                numbers.append(Number(f"{name}{tag}", meaning, value))
     return numbers, plane
 
 
 def diversity(data: Prepared, rng: Generator) -> list[Number]:
     """Vendi score, distinct n-grams, nearest-neighbour entropy, at equal numbers of records, with copies."""
     size = min(1000, *(len(x) for x in data.points.values()))
-    found = []
+    numbers = []
     for name, x in data.points.items():
-        who, tag = name.lower(), name.lower()
-        score = estimate.vendi(_some(x, rng).astype(float), at=size, rng=rng)
-        found.append(Number(f"vendi-{tag}", f"Vendi score of {size:,} {who} records", score))
+        score = estimate.vendi(some(x, MOST, rng).astype(float), at=size, rng=rng)
+        numbers.append(Number(f"vendi-{name.lower()}", f"Vendi score of {size:,} {name.lower()} records", score))
     texts = {name: one.texts for name, one in data.records.items() if one.texts is not None}
     if texts:
         tokens = min(20_000, *(sum(len(t.split()) for t in one) // 2 for one in texts.values()))
@@ -123,33 +99,33 @@ def diversity(data: Prepared, rng: Generator) -> list[Number]:
             for n in (1, 2):
                 ratio = estimate.distinct_n(chosen, n, at=tokens, rng=rng)
                 meaning = f"distinct {n}-grams per {n}-gram in {tokens:,} tokens of {name.lower()}"
-                found.append(Number(f"distinct-{n}-{name.lower()}", meaning, ratio))
+                numbers.append(Number(f"distinct-{n}-{name.lower()}", meaning, ratio))
     flat = PCA(min(3, *(x.shape[1] for x in data.points.values()))).fit(data.points["ANCHOR"])
     for name, x in data.points.items():
-        z = flat.transform(_some(x, rng)).astype(float)
+        z = flat.transform(some(x, MOST, rng)).astype(float)
         meaning = f"nearest-neighbour entropy of {name.lower()} in {z.shape[1]} main directions"
-        found.append(Number(f"entropy-{name.lower()}", meaning, estimate.nn_entropy(z)))
-    return found
+        numbers.append(Number(f"entropy-{name.lower()}", meaning, estimate.nn_entropy(z)))
+    return numbers
 
 
 def dependence(data: Prepared, prompts: dict[str, np.ndarray], rng: Generator, seed: int) -> list[Number]:
     """How much an answer tells about its prompt, where prompts were given: a test, and three estimates in nats."""
-    return [number for name in prompts for number in _dependence(data, name, prompts[name], rng, seed)]
+    numbers = []
+    for name, asked in prompts.items():
+        import torch  # only here: an audit without prompts does without it
 
-
-def _dependence(data: Prepared, name: str, asked: np.ndarray, rng: Generator, seed: int) -> Iterator[Number]:
-    rows = np.arange(len(asked)) if len(asked) <= MOST else np.sort(rng.choice(len(asked), MOST, replace=False))
-    x, y = asked[rows].astype(float), data.points[name][rows].astype(float)
-    tag, about = name.lower(), f"between prompt and {name.lower()} record"
-    yield Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng))
-    flat_x, flat_y = (PCA(min(2, z.shape[1])).fit_transform(z) for z in (x, y))
-    copula = estimate.gaussian_mi(flat_x, flat_y)
-    yield Number(f"gaussian-{tag}", f"information {about}, Gaussian copula, 2 directions", copula)
-    yield Number(f"ksg-{tag}", f"information {about}, KSG, 2 directions", estimate.ksg(flat_x, flat_y))
-    import torch  # only here: an audit without prompts does without it
-
-    found = estimate.infonce(x, y, torch.Generator().manual_seed(seed))
-    yield Number(f"infonce-{tag}", f"information {about}, InfoNCE: at least", found)
+        rows = some(np.arange(len(asked)), MOST, rng)
+        x, y = asked[rows].astype(float), data.points[name][rows].astype(float)
+        tag, about = name.lower(), f"between prompt and {name.lower()} record"
+        numbers.append(Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng)))
+        flat = [PCA(min(2, z.shape[1])).fit_transform(z) for z in (x, y)]
+        for key, value, how in (
+            ("gaussian", estimate.gaussian_mi(*flat), "Gaussian copula, 2 directions"),
+            ("ksg", estimate.ksg(*flat), "KSG, 2 directions"),
+            ("infonce", estimate.infonce(x, y, torch.Generator().manual_seed(seed)), "InfoNCE: at least"),
+        ):
+            numbers.append(Number(f"{key}-{tag}", f"information {about}, {how}", value))
+    return numbers
 
 
 def information_gain(data: Prepared) -> list[Number]:
@@ -163,19 +139,6 @@ def information_gain(data: Prepared) -> list[Number]:
     if given is None:
         return []
     mean = checks.mean(-given)
-    found = Estimate("mean", mean.value, mean.ci, len(given), unit="nats")
+    gain = Estimate("mean", mean.value, mean.ci, len(given), unit="nats")
     where = "raw answers" if name == "RAW" else "synthetic records"
-    return [Number("information-gain", f"information gain per record, from log-probabilities of {where}", found)]
-
-
-def plain(numbers: list[Number]) -> list[dict[str, Any]]:
-    """Numbers as JSON can hold them."""
-    return [dataclasses.asdict(one) for one in numbers]
-
-
-def numbers_of(kept: list[dict[str, Any]]) -> list[Number]:
-    """The numbers back from JSON."""
-    return [
-        Number(one["id"], one["meaning"], Estimate(**one["estimate"] | {"ci": tuple(one["estimate"]["ci"])}))
-        for one in kept
-    ]
+    return [Number("information-gain", f"information gain per record, from log-probabilities of {where}", gain)]

@@ -10,7 +10,7 @@ and the clean synthetic notes are independent draws from one law, so the control
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,29 +62,18 @@ PATTERNS = (
 RATIO = 0.88  # frequency of a word over that of the one before it
 OWN = 0.7  # probability that a word comes from the subject's own list
 
-DEFECTS: Mapping[str, tuple[str, str]] = {
-    "duplicates": (
-        "near-duplicates",
-        "a share of the notes are copies of other synthetic notes, one word changed",
-    ),
-    "off-task drift": ("off-task", "a share of the notes are about something else"),
-    "leakage": ("anchor-copies", "a share of the notes are copies of anchors, one word changed"),
-    "contamination": ("held-out-copies", "a share of the notes are copies of held-out notes, one word changed"),
-    "wrong labels": ("wrong-labels", "a share of the labels are replaced by another one"),
-    "low temperature": ("narrow", "all notes are sampled at a lower temperature"),
-    "missing subject": ("missing", "the notes of one subject are never generated"),
+_PLANTED = {
+    "duplicates": ("near-duplicates", 0.10, "a share of the notes copy other synthetic notes, one word changed"),
+    "off-task drift": ("off-task", 0.10, "a share of the notes are about something else"),
+    "leakage": ("anchor-copies", 0.06, "a share of the notes copy anchors, one word changed"),
+    "contamination": ("held-out-copies", 0.06, "a share of the notes copy held-out notes, one word changed"),
+    "wrong labels": ("wrong-labels", 0.15, "a share of the labels are replaced by another one"),
+    "low temperature": ("narrow", 0.5, "all notes are sampled at a lower temperature"),
+    "missing subject": ("missing", 0.25, "the notes of one subject are never generated"),
 }
+DEFECTS = {name: (finding, about) for name, (finding, _, about) in _PLANTED.items()}
 """Each planted defect: the finding that must name it, and what is done to the data."""
-
-STRENGTHS = {
-    "duplicates": 0.10,
-    "off-task drift": 0.10,
-    "leakage": 0.06,
-    "contamination": 0.06,
-    "wrong labels": 0.15,
-    "low temperature": 0.5,
-    "missing subject": 0.25,
-}
+STRENGTHS = {name: strength for name, (_, strength, _) in _PLANTED.items()}
 """The strength at which each defect is planted: a share of the notes, or the temperature."""
 
 
@@ -95,12 +84,9 @@ class Notes(NamedTuple):
     labels: list[str]
     logprobs: list[float]
 
-    def records(self, name: str, logprobs: bool = False) -> Records:
-        """The notes as the audit reads them; with log-probabilities only for notes that nobody has edited."""
-        logs = np.array(self.logprobs) if logprobs else None
-        return Records(
-            name, "planted", len(self.texts), tuple(self.texts), None, tuple(self.labels), logprobs=logs
-        )
+    def records(self, name: str) -> Records:
+        """The notes as the audit reads them, without log-probabilities, which edited notes do not have."""
+        return Records(name, "planted", len(self.texts), tuple(self.texts), None, tuple(self.labels))
 
     def write(self, path: str | Path) -> str:
         """One JSON object a line, with the fields `text` and `label`; the path as text."""
@@ -161,9 +147,8 @@ def several(rng: Generator, anchors: int = 800, synthetic: int = 2000, heldout: 
     """A data set with several defects, and the raw answers that it was curated from.
 
     The generator works at temperature 0.5; one answer in ten is about something else, one in twenty copies an
-    anchor.
-    A verifier removes four fifths of the stray answers.  Whoever labelled the rest erred in one case of twelve,
-    and a script appended one record in ten a second time.
+    anchor.  A verifier removes four fifths of the stray answers.  Whoever labelled the rest erred in one case of
+    twelve, and a script appended one record in ten a second time.
     """
     real, held, raw = notes(rng, anchors), notes(rng, heldout), notes(rng, synthetic, temperature=0.5)
     order, stray = rng.permutation(synthetic), _Words(ELSEWHERE, 1.0, rng)

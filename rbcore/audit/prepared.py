@@ -64,13 +64,13 @@ class Prepared:
         """
         chosen = np.zeros(len(self.records["ANCHOR"]), dtype=bool)
         chosen[self.fresh] = True
-        found = [self.surprise["ANCHOR"][chosen & ~self.repeated("ANCHOR")]]
+        parts = [self.surprise["ANCHOR"][chosen & ~self.repeated("ANCHOR")]]
         if "HELDOUT" in self.records:
             seen = np.zeros(len(self.records["HELDOUT"]), dtype=bool)
             copies = self.copies["ANCHOR", "HELDOUT"].of
             seen[copies[copies >= 0]] = True  # an anchor copies it
-            found.append(self.surprise["HELDOUT"][~seen & ~self.repeated("HELDOUT")])
-        scores = np.sort(np.concatenate(found))
+            parts.append(self.surprise["HELDOUT"][~seen & ~self.repeated("HELDOUT")])
+        scores = np.sort(np.concatenate(parts))
         return scores[scores <= calm]
 
     def own(self, name: str) -> np.ndarray:
@@ -80,6 +80,11 @@ class Prepared:
             if other != name and (name, other) in self.copies:
                 kept &= ~self.copied(name, other)
         return kept
+
+
+def some(rows: np.ndarray, most: int, rng: Generator) -> np.ndarray:
+    """At most so many of the rows, drawn uniformly, in order."""
+    return rows if len(rows) <= most else rows[np.sort(rng.choice(len(rows), size=most, replace=False))]
 
 
 def families(copies: Copies) -> np.ndarray:
@@ -106,10 +111,10 @@ def surprise(
         return {name: known.losses_per_token(one.texts) for name, one in records.items()}
     tree = cKDTree(points["ANCHOR"][fitted])
     k = min(NEIGHBOURS, len(fitted))
-    found = {}
+    scores = {}
     for name, x in points.items():
         far = tree.query(x, k=[k])[0][:, 0]
-        found[name] = np.log(np.maximum(far, np.finfo(float).tiny))
+        scores[name] = np.log(np.maximum(far, np.finfo(float).tiny))
         if name == "ANCHOR":  # a fitted anchor is its own nearest neighbour
-            found[name][fitted] = np.nan
-    return found
+            scores[name][fitted] = np.nan
+    return scores

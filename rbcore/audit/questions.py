@@ -7,8 +7,8 @@ clean data each check is silent with probability `LEVEL` at least, up to what is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -17,13 +17,14 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from rbcore.audit.advice import QUESTIONS
-from rbcore.audit.prepared import Prepared
+from rbcore.audit.advice import finding
+from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import welch
 from rbcore.estimate.base import Estimate, share
 
 LEVEL = 0.999  # of each one-sided statement
+HALF = 1 - (1 - LEVEL) / 2  # of each of two limits that make one statement
 MARGIN = 0.01  # a share of copies beyond the usual one that is worth a word
 OFTEN = 0.05  # a share of repeats that is flagged even where the anchors are too few to compare with
 BEYOND = 0.02  # share of fresh records of the task beyond the threshold of surprise
@@ -36,41 +37,24 @@ MOST = 20_000  # records of an input that a classifier is fitted on
 SHOWN = 5  # examples in a finding
 
 
-class Outcome(NamedTuple):
-    """A finding with its numbers, and the records that it names (of SYNTH)."""
+@dataclass(frozen=True)
+class Outcome:
+    """A finding with its numbers, and which records of SYNTH it names."""
 
     finding: Finding
-    numbers: list[Number]
+    numbers: Sequence[Number] = ()
     named: np.ndarray | None = None
-
-
-def unsearched(data: Prepared, *pairs: tuple[str, str]) -> str:
-    """What a sentence about near-copies has to add when not all pairs of records could be looked at."""
-    whole = all(data.copies[pair].complete for pair in pairs)
-    return "" if whole else " Too many records share their rare words to look at all pairs: there may be more."
-
-
-def percent(x: float) -> str:
-    """A share in words: ``8.3 %``."""
-    return f"{100 * x:.1f} %"
 
 
 def share_number(id: str, meaning: str, hits: np.ndarray) -> Number:
     """The share of true entries, with its Clopper-Pearson interval at 95 %."""
     count, total = int(np.sum(hits)), len(hits)
-    value = Estimate("share", count / total, share(count, total), total, unit="share")
-    return Number(id, meaning, value)
+    return Number(id, meaning, Estimate("share", count / total, share(count, total), total, unit="share"))
 
 
-def exceeds(hits: np.ndarray, usual: np.ndarray, margin: float) -> bool:
-    """Whether the first probability is larger at :data:`LEVEL`, and its estimate larger by more than `margin`.
-
-    The level is spent half on each side, in Clopper-Pearson limits.  Records count as independent draws.
-    """
-    level = 1 - (1 - LEVEL) / 2
-    low = share(int(hits.sum()), len(hits), level, "lower")[0]
-    high = share(int(usual.sum()), len(usual), level, "upper")[1]
-    return low > high and float(hits.mean() - usual.mean()) > margin
+def limit(hits: np.ndarray, side: str, level: float = HALF) -> float:
+    """The Clopper-Pearson limit of a probability on one side, ``"lower"`` or ``"upper"``."""
+    return share(int(hits.sum()), len(hits), level, side)[side == "upper"]
 
 
 def limits(counts: ArrayLike, total: int, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -81,6 +65,14 @@ def limits(counts: ArrayLike, total: int, level: float) -> tuple[np.ndarray, np.
     return np.where(counts > 0, low, 0.0), np.where(counts < total, high, 1.0)
 
 
+def exceeds(hits: np.ndarray, usual: np.ndarray, margin: float) -> bool:
+    """Whether the first probability is larger at :data:`LEVEL`, and its estimate larger by more than `margin`.
+
+    The level is spent half on each side, in Clopper-Pearson limits.  Records count as independent draws.
+    """
+    return limit(hits, "lower") > limit(usual, "upper") and float(hits.mean() - usual.mean()) > margin
+
+
 def repeats(data: Prepared, rng: Generator) -> Outcome:
     """Do synthetic records repeat one another more often than real ones do, anchors and held-out records?
 
@@ -88,26 +80,25 @@ def repeats(data: Prepared, rng: Generator) -> Outcome:
     pair of records.  Anchors without a repeat may be too few to say how often the task repeats itself; then a
     share of :data:`OFTEN` is flagged all the same, because a repeated record is wasted.
     """
-    whole = data.repeated("SYNTH")
+    synth = data.repeated("SYNTH")
     real = [data.repeated(name) for name in ("ANCHOR", "HELDOUT") if name in data.records]
     usual = np.concatenate(real)
-    pairs = [sum(len(x) * (len(x) - 1) / 2 for x in parts) for parts in ([whole], real)]
+    pairs = [sum(len(x) * (len(x) - 1) / 2 for x in parts) for parts in ([synth], real)]
     half = (1 - LEVEL) / 2
-    low = stats.gamma.ppf(half, max(whole.sum(), 1e-9)) / pairs[0]
+    low = stats.gamma.ppf(half, max(synth.sum(), 1e-9)) / pairs[0]
     high = stats.gamma.isf(half, usual.sum() + 1) / pairs[1]
-    expected = min(1.0, usual.sum() / pairs[1] * (len(whole) - 1) / 2)
-    often = usual.sum() == 0 and whole.mean() >= OFTEN
+    expected = min(1.0, usual.sum() / pairs[1] * (len(synth) - 1) / 2)
+    often = usual.sum() == 0 and synth.mean() >= OFTEN
     numbers = [
-        share_number("repeats", "synthetic records that nearly repeat an earlier one", whole),
+        share_number("repeats", "synthetic records that nearly repeat an earlier one", synth),
         share_number("repeats-usual", "records of the task that nearly repeat an earlier one", usual),
     ]
     sentence = (
-        f"{percent(whole.mean())} of the {len(whole):,} synthetic records nearly repeat an earlier one, "
-        f"{percent(usual.mean())} of the {len(usual):,} real ones; at their rate {percent(expected)} would."
-    ) + unsearched(data, ("SYNTH", "SYNTH"))
-    flagged = whole.mean() - expected > MARGIN and (low > high or often)
-    examples = _pairs(data, "SYNTH", "SYNTH", np.flatnonzero(whole), rng)
-    return Outcome(_finding("near-duplicates", flagged, sentence, numbers, examples), numbers, whole)
+        f"{_percent(synth)} of the {len(synth):,} synthetic records nearly repeat an earlier one, "
+        f"{_percent(usual)} of the {len(usual):,} real ones; at their rate {_percent(expected)} would."
+    ) + _unsearched(data, ("SYNTH", "SYNTH"))
+    flagged = synth.mean() - expected > MARGIN and (low > high or often)
+    return _outcome("near-duplicates", flagged, sentence, numbers, _pairs(data, "SYNTH", synth, rng), synth)
 
 
 def anchor_copies(data: Prepared, rng: Generator) -> Outcome:
@@ -118,12 +109,11 @@ def anchor_copies(data: Prepared, rng: Generator) -> Outcome:
         share_number("anchor-twins", "anchors that nearly copy another anchor", usual),
     ]
     sentence = (
-        f"{percent(numbers[0].estimate.value)} of the synthetic records nearly copy an anchor; "
-        f"{percent(numbers[1].estimate.value)} of the anchors nearly copy another anchor."
-    ) + unsearched(data, ("SYNTH", "ANCHOR"))
-    examples = _pairs(data, "SYNTH", "ANCHOR", np.flatnonzero(hits), rng)
-    flagged = exceeds(hits, usual, MARGIN)
-    return Outcome(_finding("anchor-copies", flagged, sentence, numbers, examples), numbers, hits)
+        f"{_percent(hits)} of the synthetic records nearly copy an anchor; "
+        f"{_percent(usual)} of the anchors nearly copy another anchor."
+    ) + _unsearched(data, ("SYNTH", "ANCHOR"))
+    examples = _pairs(data, "ANCHOR", hits, rng)
+    return _outcome("anchor-copies", exceeds(hits, usual, MARGIN), sentence, numbers, examples, hits)
 
 
 def heldout_copies(data: Prepared, rng: Generator) -> Outcome:
@@ -136,12 +126,11 @@ def heldout_copies(data: Prepared, rng: Generator) -> Outcome:
         share_number("held-out-anchors", "anchors that nearly copy a held-out record", usual),
     ]
     sentence = (
-        f"{percent(numbers[0].estimate.value)} of the synthetic records nearly copy a held-out record; "
-        f"{percent(numbers[1].estimate.value)} of the anchors do."
-    ) + unsearched(data, ("SYNTH", "HELDOUT"), ("ANCHOR", "HELDOUT"))
-    beyond = exceeds(hits, usual, MARGIN) or exceeds(usual, data.twins("ANCHOR"), MARGIN)
-    examples = _pairs(data, "SYNTH", "HELDOUT", np.flatnonzero(hits), rng)
-    return Outcome(_finding("held-out-copies", beyond, sentence, numbers, examples), numbers, hits)
+        f"{_percent(hits)} of the synthetic records nearly copy a held-out record; "
+        f"{_percent(usual)} of the anchors do."
+    ) + _unsearched(data, ("SYNTH", "HELDOUT"), ("ANCHOR", "HELDOUT"))
+    flagged = exceeds(hits, usual, MARGIN) or exceeds(usual, data.twins("ANCHOR"), MARGIN)
+    return _outcome("held-out-copies", flagged, sentence, numbers, _pairs(data, "HELDOUT", hits, rng), hits)
 
 
 def threshold(data: Prepared) -> tuple[float, int, int]:
@@ -151,69 +140,53 @@ def threshold(data: Prepared) -> tuple[float, int, int]:
     return float(fresh[len(fresh) - 1 - beyond]), beyond, len(fresh)
 
 
-def off_task(data: Prepared, rng: Generator, name: str = "SYNTH") -> Outcome:
+def off_task(data: Prepared, rng: Generator) -> Outcome:
     """Do synthetic records lie where the task has next to nothing?
 
     The threshold is an order statistic of fresh anchors, so the task's share beyond it has a beta law, exactly.
     """
-    own = data.own(name)
+    own, scores = data.own("SYNTH"), data.surprise["SYNTH"]
     level, beyond, m = threshold(data)
-    stray = own & (data.surprise[name] > level)
-    half = 1 - (1 - LEVEL) / 2
-    of_task = float(stats.beta.ppf(half, beyond + 1, m - beyond))
-    low = share(int(stray.sum()), int(own.sum()), half, "lower")[0]
-    tag = name.lower()
+    stray = own & (scores > level)
+    of_task = float(stats.beta.ppf(HALF, beyond + 1, m - beyond))
+    most = Estimate("share", beyond / m, (0.0, of_task), m, unit="share", level=HALF, sided="upper")
     numbers = [
-        share_number(f"off-task-{tag}", f"{tag} records more surprising than 98 of 100 fresh anchors", stray[own]),
-        Number(
-            "off-task-usual",
-            "the same for records of the task, at most (99.95 %)",
-            Estimate("share", beyond / m, (0.0, of_task), m, unit="share", level=half, sided="upper"),
-        ),
+        share_number("off-task-synth", "synth records more surprising than 98 of 100 fresh anchors", stray[own]),
+        Number("off-task-usual", "the same for records of the task, at most (99.95 %)", most),
     ]
     sentence = (
-        f"{percent(stray[own].mean())} of the records that are no copies are more surprising than 98 of 100 fresh "
-        f"anchors; of records of the task at most {percent(of_task)} would be."
+        f"{_percent(stray[own])} of the records that are no copies are more surprising than 98 of 100 fresh "
+        f"anchors; of records of the task at most {_percent(of_task)} would be."
     )
-    order = np.flatnonzero(stray)[np.argsort(-data.surprise[name][stray])]
-    examples = tuple((_shown(data, name, i),) for i in order[:SHOWN])
-    return Outcome(
-        _finding(
-            "off-task", low > of_task and stray[own].mean() - beyond / m > STRAY, sentence, numbers, examples
-        ),
-        numbers,
-        stray,
-    )
+    flagged = limit(stray[own], "lower") > of_task and stray[own].mean() - beyond / m > STRAY
+    order = np.flatnonzero(stray)[np.argsort(-scores[stray])]
+    return _outcome("off-task", flagged, sentence, numbers, _examples(data, "SYNTH", order), stray)
 
 
-def narrow(data: Prepared, rng: Generator, name: str = "SYNTH") -> Outcome:
+def narrow(data: Prepared, rng: Generator) -> Outcome:
     """Are synthetic records less surprising than fresh anchors are?
 
     Both sides without what is beyond the threshold; Welch's interval for the difference of the two means.
     """
     level = threshold(data)[0]
-    calm = data.own(name) & (data.surprise[name] <= level)
-    got, usual = data.surprise[name][calm], data.fresh_surprise(level)
-    if min(got.size, usual.size) < 20:
+    calm = data.own("SYNTH") & (data.surprise["SYNTH"] <= level)
+    scores, usual = data.surprise["SYNTH"][calm], data.fresh_surprise(level)
+    if min(scores.size, usual.size) < 20:
         return _unchecked("narrow", "Too few records are left after the copies.")
-    unit = "nats per token" if data.records[name].texts is not None else "log distance"
-    difference = welch(got, usual, 0.95, unit, "mean-difference")
-    upper = welch(got, usual, 1 - 2 * (1 - LEVEL), unit).ci[1]
-    size = usual.mean() if unit == "nats per token" else usual.std(ddof=1)
-    numbers = [
-        Number(f"surprise-{name.lower()}", f"how much more surprising {name} is than fresh anchors", difference)
-    ]
+    texts = data.records["SYNTH"].texts is not None
+    unit, of = ("nats per token", "the mean") if texts else ("log distance", "a deviation")
+    difference = welch(scores, usual, 0.95, unit, "mean-difference")
+    upper = welch(scores, usual, 1 - 2 * (1 - LEVEL), unit).ci[1]
+    size = usual.mean() if texts else usual.std(ddof=1)
+    numbers = [Number("surprise-synth", "how much more surprising SYNTH is than fresh anchors", difference)]
     than = "less" if difference.value < 0 else "more"
-    of = "the mean" if unit == "nats per token" else "a deviation"
     sentence = (
         f"Records that are neither copies nor off the task are {abs(difference.value):.3f} {unit} {than} "
-        f"surprising than fresh anchors ({percent(abs(difference.value) / size)} of {of})."
+        f"surprising than fresh anchors ({_percent(abs(difference.value) / size)} of {of})."
     )
-    order = np.flatnonzero(calm)[np.argsort(got)]
-    examples = tuple((_shown(data, name, i),) for i in order[:SHOWN])
-    return Outcome(
-        _finding("narrow", upper < 0 and difference.value < -CALMER * size, sentence, numbers, examples), numbers
-    )
+    flagged = upper < 0 and difference.value < -CALMER * size
+    examples = _examples(data, "SYNTH", np.flatnonzero(calm)[np.argsort(scores)])
+    return _outcome("narrow", flagged, sentence, numbers, examples)
 
 
 def missing(data: Prepared, rng: Generator) -> Outcome:
@@ -222,39 +195,31 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
     A classifier, fitted on one half of both samples, proposes the part; the other half decides, so the statement
     holds whatever the classifier is.
     """
-    rows = [_some(np.flatnonzero(data.own(name)), rng) for name in ("ANCHOR", "SYNTH")]
-    x, y = (data.points[name][of].astype(float) for name, of in zip(("ANCHOR", "SYNTH"), rows, strict=True))
-    if min(len(x), len(y)) < 100:
+    rows = {name: some(np.flatnonzero(data.own(name)), MOST, rng) for name in ("ANCHOR", "SYNTH")}
+    if min(map(len, rows.values())) < 100:
         return _unchecked("missing", "It takes 100 anchors and 100 synthetic records that are no copies.")
-    order = rng.permutation(len(x)), rng.permutation(len(y))
-    (a, b), (c, d) = (
-        [z[o[: len(z) // 2]] for z, o in zip((x, y), order, strict=True)],
-        [z[o[len(z) // 2 :]] for z, o in zip((x, y), order, strict=True)],
-    )
+    rows = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
+    (a, c), (b, d) = ([data.points[k][half].astype(float) for half in halves] for k, halves in rows.items())
     points, from_task = np.concatenate([a, b]), np.arange(len(a) + len(b)) < len(a)
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
     scores = _out_of_fold(model, model.decision_function, points, from_task, rng)
-    half = 1 - (1 - LEVEL) / 2
     cuts = np.quantile(scores[from_task], np.linspace(0.3, 0.97, 40))  # each leaves 3 to 70 % of the anchors
     above = [[int((part > t).sum()) for t in cuts] for part in (scores[from_task], scores[~from_task])]
-    least, most = limits(above[0], len(a), half)[0], limits(above[1], len(b), half)[1]
+    least, most = limits(above[0], len(a), HALF)[0], limits(above[1], len(b), HALF)[1]
     cut = cuts[int(np.argmax(least - RARER * most))]
     model.fit(points, from_task)
     of_task, made = (model.decision_function(z) > cut for z in (c, d))
-    low = share(int(of_task.sum()), len(of_task), half, "lower")[0]
-    high = share(int(made.sum()), len(made), half, "upper")[1]
     numbers = [
         share_number("missing-task", "anchors in the part that the classifier proposed", of_task),
         share_number("missing-synth", "synthetic records in that part", made),
     ]
     sentence = (
-        f"A part that holds {percent(of_task.mean())} of the anchors holds {percent(made.mean())} of the "
+        f"A part that holds {_percent(of_task)} of the anchors holds {_percent(made)} of the "
         "synthetic records; both were counted on records that did not help to find it."
     )
-    found = rows[0][order[0][len(x) // 2 :]][of_task]
-    examples = tuple((_shown(data, "ANCHOR", i),) for i in found[:SHOWN])
-    flagged = low > RARER * high and of_task.mean() > MISSED
-    return Outcome(_finding("missing", flagged, sentence, numbers, examples), numbers)
+    flagged = limit(of_task, "lower") > RARER * limit(made, "upper") and of_task.mean() > MISSED
+    examples = _examples(data, "ANCHOR", rows["ANCHOR"][1][of_task])
+    return _outcome("missing", flagged, sentence, numbers, examples)
 
 
 def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
@@ -269,7 +234,7 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
     if len(known) < 2 or usable.sum() < 50:
         return _unchecked("wrong-labels", "It takes two labels with five anchors each, and 50 anchors.")
     model = LogisticRegression(C=10.0, max_iter=1000)
-    rows = _some(np.flatnonzero(usable), rng)
+    rows = some(np.flatnonzero(usable), MOST, rng)
     x, y = data.points["ANCHOR"][rows].astype(float), labels[rows]
     usual = _out_of_fold(model, model.predict, x, y, rng) != y
     asked = data.own("SYNTH") & (data.surprise["SYNTH"] <= threshold(data)[0]) & np.isin(given, known)
@@ -277,50 +242,46 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
         return _unchecked("wrong-labels", "Fewer than 20 synthetic records are on the task and no copies.")
     predicted = model.fit(x, y).predict(data.points["SYNTH"])
     wrong = asked & (predicted != given)
+    meaning = "synthetic labels that an anchors' classifier contradicts"
     numbers = [
-        share_number(
-            "label-disagreement", "synthetic labels that an anchors' classifier contradicts", wrong[asked]
-        ),
+        share_number("label-disagreement", meaning, wrong[asked]),
         share_number("label-usual", "anchors' labels that it contradicts, out of fold", usual),
     ]
     sentence = (
-        f"A classifier of the anchors contradicts {percent(wrong[asked].mean())} of the synthetic labels, and "
-        f"{percent(usual.mean())} of the labels of anchors that it was not fitted on."
+        f"A classifier of the anchors contradicts {_percent(wrong[asked])} of the synthetic labels, and "
+        f"{_percent(usual)} of the labels of anchors that it was not fitted on."
     )
     margin = model.predict_proba(data.points["SYNTH"]).max(axis=1)
     order = np.flatnonzero(wrong)[np.argsort(-margin[wrong])][:SHOWN]
     examples = tuple((_shown(data, "SYNTH", i), f"labelled {given[i]}, looks like {predicted[i]}") for i in order)
-    return Outcome(
-        _finding("wrong-labels", exceeds(wrong[asked], usual, WRONG), sentence, numbers, examples), numbers, wrong
-    )
+    flagged = exceeds(wrong[asked], usual, WRONG)
+    return _outcome("wrong-labels", flagged, sentence, numbers, examples, wrong)
 
 
 def label_shares(data: Prepared, rng: Generator) -> Outcome:
     """Does a label have another share among the synthetic records than among the anchors?"""
-    mine, theirs = (data.records[name].labels for name in ("ANCHOR", "SYNTH"))
-    if mine is None or theirs is None:
+    labels = {name: data.records[name].labels for name in ("ANCHOR", "SYNTH")}
+    if None in labels.values():
         return _unchecked("label-shares", "The records have no labels (LABEL=field names them).")
-    mine, theirs = (np.array(x)[data.own(name)] for name, x in (("ANCHOR", mine), ("SYNTH", theirs)))
-    if min(mine.size, theirs.size) < 20:
+    task, synth = (np.array(one)[data.own(name)] for name, one in labels.items())
+    if min(task.size, synth.size) < 20:
         return _unchecked("label-shares", "Too few records are left after the copies.")
-    names = np.union1d(mine, theirs)
+    names = np.union1d(task, synth)
     level = 1 - (1 - LEVEL) / (4 * len(names))  # of each limit: two directions, two samples
-
-    (low, high), (least, most) = (
-        limits([(x == name).sum() for name in names], x.size, level) for x in (mine, theirs)
-    )
-    shift = max((least - high).max(), (low - most).max())
-    apart = [(theirs == name).mean() - (mine == name).mean() for name in names]
-    worst = names[int(np.argmax(np.abs(apart)))]
+    counts = [[(x == name).sum() for name in names] for x in (task, synth)]
+    (low, high), (least, most) = limits(counts[0], task.size, level), limits(counts[1], synth.size, level)
+    differences = [(synth == name).mean() - (task == name).mean() for name in names]
+    worst = names[int(np.argmax(np.abs(differences)))]
     numbers = [
-        share_number("label-share-task", "anchors with the label whose share differs most", mine == worst),
-        share_number("label-share-synth", "synthetic records with that label", theirs == worst),
+        share_number("label-share-task", "anchors with the label whose share differs most", task == worst),
+        share_number("label-share-synth", "synthetic records with that label", synth == worst),
     ]
     sentence = (
-        f"The label whose share differs most, {str(worst)!r}, has {percent((mine == worst).mean())} of the "
-        f"anchors and {percent((theirs == worst).mean())} of the synthetic records."
+        f"The label whose share differs most, {str(worst)!r}, has {_percent(task == worst)} of the "
+        f"anchors and {_percent(synth == worst)} of the synthetic records."
     )
-    return Outcome(_finding("label-shares", shift > 0 and np.abs(apart).max() > SHIFT, sentence, numbers), numbers)
+    shifted = max((least - high).max(), (low - most).max()) > 0
+    return _outcome("label-shares", shifted and np.abs(differences).max() > SHIFT, sentence, numbers)
 
 
 def curation(data: Prepared, rng: Generator) -> Outcome:
@@ -337,40 +298,61 @@ def curation(data: Prepared, rng: Generator) -> Outcome:
         share_number("off-task-kept", "the same for synthetic records", after),
     ]
     sentence = (
-        f"Curation removed {percent(removed.mean())} of the raw answers, and {percent(added.mean())} of the "
-        f"synthetic records are new; the share off the task went from {percent(before.mean())} to "
-        f"{percent(after.mean())}."
+        f"Curation removed {_percent(removed)} of the raw answers, and {_percent(added)} of the synthetic records "
+        f"are new; the share off the task went from {_percent(before)} to {_percent(after)}."
     )
-    return Outcome(_finding("curation", exceeds(after, before, MARGIN), sentence, numbers), numbers)
+    return _outcome("curation", exceeds(after, before, MARGIN), sentence, numbers)
 
 
 CHECKS = (repeats, anchor_copies, heldout_copies, off_task, narrow, missing, wrong_labels, label_shares, curation)
 
 
-def _finding(
-    id: str, flagged: bool, sentence: str, numbers: list[Number], examples: tuple[tuple[str, ...], ...] = ()
-) -> Finding:
-    asked, verdict = QUESTIONS[id], "flagged" if flagged else "clear"
-    ids = tuple(number.id for number in numbers)
-    advice, shown = (asked.advice, examples) if flagged else ("", ())
-    return Finding(id, asked.title, verdict, sentence, advice, ids, asked.chapter, asked.why, shown)
+def _outcome(
+    id: str,
+    flagged: bool,
+    sentence: str,
+    numbers: Sequence[Number],
+    examples: tuple[tuple[str, ...], ...] = (),
+    named: np.ndarray | None = None,
+) -> Outcome:
+    verdict = "flagged" if flagged else "clear"
+    return Outcome(finding(id, verdict, sentence, [one.id for one in numbers], examples), numbers, named)
 
 
 def _unchecked(id: str, sentence: str) -> Outcome:
-    asked = QUESTIONS[id]
-    return Outcome(Finding(id, asked.title, "not checked", sentence, "", (), asked.chapter, asked.why), [])
+    return Outcome(finding(id, "not checked", sentence))
 
 
-def _pairs(data: Prepared, name: str, other: str, hits: np.ndarray, rng: Generator) -> tuple[tuple[str, ...], ...]:
-    """Some near-copies with what they copy."""
-    chosen = np.sort(rng.permutation(hits)[:SHOWN])
-    of = data.copies[name, other].of
-    return tuple((_shown(data, name, i), _shown(data, other, of[i])) for i in chosen)
+def _percent(x: np.ndarray | float) -> str:
+    """A share, or the share of true entries: ``8.3 %``."""
+    return f"{100 * np.mean(x):.1f} %"
 
 
-def _some(rows: np.ndarray, rng: Generator) -> np.ndarray:
-    """At most :data:`MOST` of the rows, in order."""
-    return rows if rows.size <= MOST else np.sort(rng.choice(rows, size=MOST, replace=False))
+def _unsearched(data: Prepared, *pairs: tuple[str, str]) -> str:
+    """What a sentence about near-copies has to add when not all pairs of records could be looked at."""
+    whole = all(data.copies[pair].complete for pair in pairs)
+    return "" if whole else " Too many records share their rare words to look at all pairs: there may be more."
+
+
+def _pairs(data: Prepared, other: str, hits: np.ndarray, rng: Generator) -> tuple[tuple[str, ...], ...]:
+    """Some synthetic records that nearly copy a record of `other`, with what they copy."""
+    chosen = np.sort(rng.permutation(np.flatnonzero(hits))[:SHOWN])
+    of = data.copies["SYNTH", other].of
+    return tuple((_shown(data, "SYNTH", i), _shown(data, other, of[i])) for i in chosen)
+
+
+def _examples(data: Prepared, name: str, order: np.ndarray) -> tuple[tuple[str, ...], ...]:
+    """The first few of the records of `name`."""
+    return tuple((_shown(data, name, i),) for i in order[:SHOWN])
+
+
+def _shown(data: Prepared, name: str, i: int) -> str:
+    """A record as text: vectors by their first numbers."""
+    one = data.records[name]
+    if one.texts is not None:
+        return one.texts[i]
+    numbers = ", ".join(f"{x:.4g}" for x in one.vectors[i][:8])
+    return f"record {i + 1}: [{numbers}{', ...' if one.vectors.shape[1] > 8 else ''}]"
 
 
 def _out_of_fold(
@@ -388,12 +370,3 @@ def _out_of_fold(
         rows.append(held)
         answers.append(ask(x[held]))
     return np.concatenate(answers)[np.argsort(np.concatenate(rows))]
-
-
-def _shown(data: Prepared, name: str, i: int) -> str:
-    """A record as text: vectors by their first numbers."""
-    one = data.records[name]
-    if one.texts is not None:
-        return one.texts[i]
-    numbers = ", ".join(f"{x:.4g}" for x in one.vectors[i][:8])
-    return f"record {i + 1}: [{numbers}{', ...' if one.vectors.shape[1] > 8 else ''}]"

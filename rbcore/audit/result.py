@@ -73,11 +73,4 @@ class Result:
     def payload(self) -> dict[str, Any]:
         """Everything as JSON can hold it (no NaN, no infinity)."""
         numbers = {key: {"meaning": one.meaning, **one.estimate.payload()} for key, one in self.numbers.items()}
-        return {
-            "inputs": [dict(row) for row in self.inputs],
-            "settings": dict(self.settings),
-            "numbers": numbers,
-            "findings": [asdict(one) for one in self.findings],
-            "series": dict(self.series),
-            "seconds": dict(self.seconds),
-        }
+        return {**vars(self), "numbers": numbers, "findings": [asdict(one) for one in self.findings]}

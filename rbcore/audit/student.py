@@ -16,7 +16,8 @@ training sets, over the choice of the records that they are scored on; :func:`cu
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -52,27 +53,17 @@ class Data(NamedTuple):
 
     def take(self, index: np.ndarray) -> Data:
         """The records at the positions `index`."""
-        labels = None if self.labels is None else [self.labels[i] for i in index]
-        if isinstance(self.records, np.ndarray):
-            return Data(self.records[index], labels)
-        return Data([self.records[i] for i in index], labels)
+        arrays = isinstance(self.records, np.ndarray)
+        records = self.records[index] if arrays else [self.records[i] for i in index]
+        return Data(records, None if self.labels is None else [self.labels[i] for i in index])
 
     def join(self, other: Data) -> Data:
         """These records, then the other ones."""
-        labels = None if self.labels is None or other.labels is None else [*self.labels, *other.labels]
-        if isinstance(self.records, np.ndarray):
-            return Data(np.concatenate([self.records, other.records]), labels)
-        return Data([*self.records, *other.records], labels)
-
-
-class Student(Protocol):
-    """A trained student."""
-
-    def losses(self, data: Data) -> np.ndarray:
-        """Nats for each record, shape (n,)."""
-
-    def errors(self, data: Data) -> np.ndarray:
-        """A loss in [0, 1] for each record, shape (n,)."""
+        arrays, labels = isinstance(self.records, np.ndarray), None
+        both = self.records, other.records
+        if self.labels is not None and other.labels is not None:
+            labels = [*self.labels, *other.labels]
+        return Data(np.concatenate(both) if arrays else [*both[0], *both[1]], labels)
 
 
 class TextStudent:
@@ -150,6 +141,10 @@ class VectorStudent:
         return -np.expm1(-self._squared(data) / (2 * len(self.mean)))
 
 
+Student = TextStudent | LabelStudent | VectorStudent
+"""Each has `losses`, nats for each record of shape (n,), and `errors`, a loss in [0, 1] for each."""
+
+
 def train(
     kind: Kind, data: Data, weights: ArrayLike | None = None, labels: Sequence[str] | None = None
 ) -> Student:
@@ -216,8 +211,7 @@ def arms(kind: Kind, anchor: Data, synth: Data, heldout: Data, ratios: Sequence[
 
     A mixture holds *all* anchors and *all* synthetic records.  Each record of one origin has the same weight,
     chosen so that the synthetic records have the share `ratio` of the total weight, and the mean weight is one.
-    Nothing is
-    drawn: the same data give the same losses.
+    Nothing is drawn: the same data give the same losses.
 
     Raises:
         ValueError: for data that are not of that kind, or ratios that are not strictly between 0 and 1.
@@ -228,13 +222,16 @@ def arms(kind: Kind, anchor: Data, synth: Data, heldout: Data, ratios: Sequence[
     labels = all_labels(anchor, synth, heldout) if kind == "labels" else None
     m, n = anchor.size, synth.size
     both = anchor.join(synth)
-    found = [Arm("anchors only", 0.0, train(kind, anchor, None, labels).losses(heldout))]
-    for ratio in sorted(ratios):
-        weights = np.repeat([(1 - ratio) * (m + n) / m, ratio * (m + n) / n], [m, n])
-        losses = train(kind, both, weights, labels).losses(heldout)
-        found.append(Arm(f"{ratio:.0%} synthetic", float(ratio), losses))
-    found.append(Arm("synthetic only", 1.0, train(kind, synth, None, labels).losses(heldout)))
-    return found
+    mixtures = [
+        (f"{r:.0%} synthetic", float(r), np.repeat([(1 - r) * (m + n) / m, r * (m + n) / n], [m, n]))
+        for r in sorted(ratios)
+    ]
+    trained = [
+        ("anchors only", 0.0, train(kind, anchor, None, labels)),
+        *((name, ratio, train(kind, both, weights, labels)) for name, ratio, weights in mixtures),
+        ("synthetic only", 1.0, train(kind, synth, None, labels)),
+    ]
+    return [Arm(name, ratio, student.losses(heldout)) for name, ratio, student in trained]
 
 
 def difference(arm: Arm, base: Arm, level: float = LEVEL) -> Estimate:
@@ -297,12 +294,12 @@ def _two_way(losses: np.ndarray, level: float) -> Estimate:
     subsets, records = losses.shape
     if subsets == 1:
         return _mean(losses[0], level)
-    parts = np.array([losses.mean(axis=0).var(ddof=1) / records, losses.mean(axis=1).var(ddof=1) / subsets])
-    freedom = parts.sum() ** 2 / (parts**2 / [records - 1, subsets - 1]).sum() if parts.any() else np.inf
-    return _estimate(float(losses.mean()), float(np.sqrt(parts.sum())), freedom, records, level)
+    variances = [losses.mean(axis=0).var(ddof=1) / records, losses.mean(axis=1).var(ddof=1) / subsets]
+    return _summed(float(losses.mean()), variances, [records - 1, subsets - 1], records, level)
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """A bar of the waterfall: ``"level"`` bars are risks, ``"change"`` bars lead from one to the next."""
 
     name: str
@@ -341,33 +338,40 @@ def steps(
     unit = "" if bounded else "nats"
     known = float(losses["training"].mean())
     start = Estimate(NAME, known, (known, known), losses["training"].size, unit=unit, level=level)
-    found = [
+    bars = [
         Step("training", "level", start),
         Step("generalization", "change", _mean(losses["fresh"] - known, level, unit)),
     ]
     before = losses["fresh"]
     for name, change in (("raw", "curation"), ("heldout", "divergence")):
         if name in losses:
-            found.append(Step(change, "change", welch(losses[name], before, level, unit)))
+            bars.append(Step(change, "change", welch(losses[name], before, level, unit)))
             before = losses[name]
-    return [*found, Step("task", "level", _mean(losses["heldout"], level, unit))]
+    return [*bars, Step("task", "level", _mean(losses["heldout"], level, unit))]
 
 
 def welch(x: np.ndarray, y: np.ndarray, level: float = LEVEL, unit: str = "nats", name: str = NAME) -> Estimate:
     """mean(x) - mean(y) of two independent samples, with Welch's interval (Welch 1947)."""
-    parts = np.array([x.var(ddof=1) / x.size, y.var(ddof=1) / y.size])
-    freedom = parts.sum() ** 2 / (parts**2 / [x.size - 1, y.size - 1]).sum() if parts.any() else np.inf
-    value = float(x.mean() - y.mean())
-    return _estimate(value, float(np.sqrt(parts.sum())), freedom, min(x.size, y.size), level, unit, name)
+    value, variances = float(x.mean() - y.mean()), [x.var(ddof=1) / x.size, y.var(ddof=1) / y.size]
+    return _summed(value, variances, [x.size - 1, y.size - 1], min(x.size, y.size), level, unit, name)
 
 
 def _mean(losses: np.ndarray, level: float, unit: str = "nats") -> Estimate:
-    found = checks.mean(losses, level)
-    return Estimate(NAME, found.value, found.ci, losses.size, unit=unit, level=level)
+    mean = checks.mean(losses, level)
+    return Estimate(NAME, mean.value, mean.ci, losses.size, unit=unit, level=level)
 
 
-def _estimate(
-    value: float, se: float, freedom: float, n: int, level: float, unit: str = "nats", name: str = NAME
+def _summed(
+    value: float,
+    variances: Sequence[float],
+    freedoms: Sequence[int],
+    n: int,
+    level: float,
+    unit: str = "nats",
+    name: str = NAME,
 ) -> Estimate:
-    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * se
+    """A t-interval for a variance that is a sum, with Satterthwaite's degrees of freedom."""
+    parts = np.array(variances)
+    freedom = parts.sum() ** 2 / (parts**2 / freedoms).sum() if parts.any() else np.inf
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * float(np.sqrt(parts.sum()))
     return Estimate(name, value, (value - half, value + half), n, unit=unit, level=level)

@@ -13,7 +13,6 @@ import argparse
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 import time
@@ -34,6 +33,7 @@ from rbcore.audit.prepared import Prepared
 from rbcore.audit.result import Finding
 from rbcore.checks import Check
 from rbcore.estimate.base import share
+from rbcore.files import replace_file
 
 CONTROL = "none"
 PATH = Path(__file__).with_name("trials.json")
@@ -70,38 +70,38 @@ def trials(
     defects: Sequence[str | None],
     seeds: Sequence[int],
     strengths: Mapping[str, float] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[], object] = lambda: None,
 ) -> pd.DataFrame:
     """A row for each planted defect and seed, a column for each question: whether it was flagged.
 
     The data sets of one seed are one world: they share anchors, held-out notes, and the synthetic notes that no
     defect has touched; worlds are independent.  So rows of one defect are independent draws, and rows of one seed
-    are not.  The index has the levels `defect` (:data:`CONTROL` for none) and `seed`.
+    are not.  The index has the levels `defect` (:data:`CONTROL` for none) and `seed`.  `progress` is called after
+    each audit.
     """
     rows: dict[tuple[str, int], dict[str, bool]] = {}
     with threadpool_limits(1):  # the matrices are small: more threads take more processor time, and no less
         for seed in seeds:
             world, like = _world(seed), None
             for defect in defects:
-                found, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
+                answers, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
                 like = like or data
-                flags = {one.id: one.verdict == "flagged" for one in found if one.verdict != "not checked"}
+                flags = {one.id: one.verdict == "flagged" for one in answers if one.verdict != "not checked"}
                 rows[defect or CONTROL, seed] = flags
-                if progress is not None:
-                    progress(len(rows), len(defects) * len(seeds))
+                progress()
     keys = [(defect or CONTROL, seed) for defect in defects for seed in seeds]
     index = pd.MultiIndex.from_tuples(keys, names=["defect", "seed"])
     return pd.DataFrame([rows[key] for key in keys], index=index)
 
 
-def counts(found: pd.DataFrame) -> pd.DataFrame:
+def counts(table: pd.DataFrame) -> pd.DataFrame:
     """In how many data sets of each kind what was flagged: a row for each defect.
 
     Columns: `sets`, how many there were; `named`, in how many the question that should name the defect was flagged
     (none at all, for clean data); `alone`, in how many no other question was; and one for each question.
     """
     rows = {}
-    for defect, flags in found.groupby(level="defect", sort=False):
+    for defect, flags in table.groupby(level="defect", sort=False):
         others = flags if defect == CONTROL else flags.drop(columns=DEFECTS[defect][0])
         alone = int((~others.any(axis=1)).sum())
         named = alone if defect == CONTROL else int(flags[DEFECTS[defect][0]].sum())
@@ -155,21 +155,15 @@ def recorded(path: Path = PATH) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFr
     return kept["made"], full, half
 
 
-def make(
-    seed: int, trials_: int, clean_: int, progress: Callable[[int, int], None] | None = None
-) -> dict[str, Any]:
+def make(seed: int, trials_: int, clean_: int) -> dict[str, Any]:
     """The record anew: every defect at both strengths, and clean data, on seeds from `seed` on."""
     begin = time.process_time()
     seeds, more = range(seed, seed + trials_), range(seed + trials_, seed + max(trials_, clean_))
-    total, done = trials_ * (1 + len(DEFECTS) + len(HALVED)) + len(more), [0]
-
-    def count(_: int, __: int) -> None:
-        done[0] += 1
-        if progress is not None:
-            progress(done[0], total)
-
-    full = pd.concat([trials([None, *DEFECTS], seeds, None, count), trials([None], more, None, count)])
-    half = trials(list(HALVED), seeds, HALVED, count)
+    total = trials_ * (1 + len(DEFECTS) + len(HALVED)) + len(more)
+    with tqdm(total=total, desc="audits", disable=None) as bar:
+        full = trials([None, *DEFECTS], seeds, None, bar.update)
+        full = pd.concat([full, trials([None], more, None, bar.update)])
+        half = trials(list(HALVED), seeds, HALVED, bar.update)
     made = {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
@@ -186,9 +180,7 @@ def write(kept: Mapping[str, Any], path: Path) -> None:
     for name in ("full", "half"):
         rows = ",\n".join(f"  {json.dumps(defect)}: {json.dumps(row)}" for defect, row in kept[name].items())
         parts.append(f' "{name}": {{\n{rows}\n }}')
-    partial = path.with_suffix(".partial")
-    partial.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf8")
-    os.replace(partial, path)
+    replace_file(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -204,13 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("--trials is at least 1, and --seed not negative", file=sys.stderr)
         return 2
     try:
-        with tqdm(total=1, desc="audits", disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            kept = make(options.seed, options.trials, options.clean, progress)
+        kept = make(options.seed, options.trials, options.clean)
     except KeyboardInterrupt:
         print("interrupted; nothing was recorded", file=sys.stderr)
         return 130

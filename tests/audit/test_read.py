@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gc
 import gzip
 import io
@@ -26,13 +27,13 @@ from scipy import stats
 
 from rbcore.audit.read import arrow, formats
 from rbcore.audit.read import records as audit_read
-from rbcore.audit.read.records import LONGEST, MIN, Fields, InputError, Records, fingerprint, read, together
+from rbcore.audit.read.records import LONGEST, MIN, InputError, Records, Selection, fingerprint, together
 from rbcore.audit.read.source import shown
 
 TEXTS = [f"text {i}" for i in range(30)]
 FORMATS = (".jsonl", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".csv.gz")
 unicode = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-PLAIN = Fields()
+PLAIN = Selection()
 
 
 def examples(n: int) -> settings:
@@ -67,12 +68,17 @@ def write(path: Path, columns: dict[str, Sequence[Any]]) -> Path:
     return path
 
 
+def read(name: str, path: Any, fields: Selection = PLAIN, progress: Any = abs, **options: Any) -> Records:
+    """The records, with further options of the selection."""
+    return audit_read.read(name, path, dataclasses.replace(fields, **options), progress)
+
+
 def put(tmp_path: Path, name: str, raw: bytes) -> Path:
     (tmp_path / name).write_bytes(raw)
     return tmp_path / name
 
 
-def said(path: Any, fields: Fields = PLAIN, name: str = "SYNTH", **options: Any) -> str:
+def said(path: Any, fields: Selection = PLAIN, name: str = "SYNTH", **options: Any) -> str:
     """What the user is told; the message names the input and is one line."""
     with pytest.raises(InputError) as caught:
         read(name, path, fields, **options)
@@ -98,7 +104,7 @@ def test_every_format_yields_texts_labels_prompts_and_numbers_in_order(tmp_path,
         "a": [0.25 * i for i in range(30)],
         "b": [1.0] * 30,
     }
-    fields = Fields("answer", None, "topic", "asked", "lp", ("a", "b"))
+    fields = Selection("answer", None, "topic", "asked", "lp", ("a", "b"))
     found = read("HELDOUT", write(tmp_path / f"data{suffix}", columns), fields)
     assert found.texts == tuple(TEXTS) and found.vectors is None and found.found == len(found) == 30
     assert found.labels == tuple(str(i % 3) for i in range(30)) and found.prompts == tuple(columns["asked"])
@@ -109,8 +115,10 @@ def test_every_format_yields_texts_labels_prompts_and_numbers_in_order(tmp_path,
 
 def test_losses_are_of_heldout_only(tmp_path):
     path = write(tmp_path / "data.csv", {"text": TEXTS})
-    assert read("ANCHOR", path, Fields(losses=("a", "b"))).losses is None
-    assert "has no column 'a' (losses); its columns are 'text'" in said(path, Fields(losses=("a", "b")), "HELDOUT")
+    assert read("ANCHOR", path, Selection(losses=("a", "b"))).losses is None
+    assert "has no column 'a' (losses); its columns are 'text'" in said(
+        path, Selection(losses=("a", "b")), "HELDOUT"
+    )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -147,7 +155,7 @@ def test_null_is_an_empty_text_and_labels_stay_with_their_texts(tmp_path):
     rows = [{"text": None if i % 3 else f"t{i}", "label": i} for i in range(90)]
     assert "60 of 90 texts are empty: name the column" in said(put(tmp_path, "a.jsonl", lines(rows)))
     rows = [{"text": f"t{i}" if i % 3 else None, "label": i} for i in range(90)]
-    found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)), Fields(label="label"))
+    found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)), Selection(label="label"))
     assert [f"t{label}" for label in found.labels] == list(found.texts)
     assert found.notes == ("30 empty texts left out", "each record has a label of its own in 'label'")
 
@@ -156,14 +164,14 @@ def test_null_is_an_empty_text_and_labels_stay_with_their_texts(tmp_path):
 def test_vectors_come_from_lists_or_from_columns_of_numbers(tmp_path, suffix):
     x = np.random.default_rng(0).normal(size=(30, 3))
     lists = {"embedding": x.tolist(), "kind": ["a", "b"] * 15}
-    found = read("ANCHOR", write(tmp_path / f"a{suffix}", lists), Fields(vector="embedding", label="kind"))
+    found = read("ANCHOR", write(tmp_path / f"a{suffix}", lists), Selection(vector="embedding", label="kind"))
     np.testing.assert_array_equal(found.vectors, x)
     assert found.texts is None and found.labels == ("a", "b") * 15
     guessed = read("ANCHOR", write(tmp_path / f"b{suffix}", {"e": x.tolist()}))
     np.testing.assert_array_equal(guessed.vectors, x)
     assert guessed.notes == ("the column 'e' is read as the vector",)
     flat = {"x": x[:, 0].tolist(), "y": x[:, 1].tolist(), "kind": ["a", "b"] * 15}
-    found = read("ANCHOR", write(tmp_path / f"c{suffix}", flat), Fields(label="kind"))
+    found = read("ANCHOR", write(tmp_path / f"c{suffix}", flat), Selection(label="kind"))
     np.testing.assert_array_equal(found.vectors, x[:, :2])
     assert found.notes == ("the columns 'x', 'y' are read as a vector",)
 
@@ -200,7 +208,7 @@ def test_the_column_of_texts_is_found_or_asked_for(tmp_path):
     assert read("SYNTH", path).notes == ("the column 'body' is read as the text",)
     path = write(tmp_path / "c.jsonl", {"body": TEXTS, "title": TEXTS})
     assert "the columns 'body', 'title' could all be the text: name the one that is meant" in said(path)
-    assert read("SYNTH", path, Fields(label="title")).texts == tuple(TEXTS)
+    assert read("SYNTH", path, Selection(label="title")).texts == tuple(TEXTS)
     path = write(tmp_path / "d.jsonl", {"n": range(30), "ok": [True] * 30})
     assert "no column of texts or vectors is found: name it ('n' holds a number; 'ok' holds true" in said(path)
     path = write(tmp_path / "e.csv", {"text": range(30)})
@@ -218,20 +226,20 @@ def test_chats_are_joined(tmp_path):
     assert found.texts[3] == "user: q3\ntool: \nassistant: a\nb"
     assert found.notes[-1] == "the messages in 'messages' are joined as lines 'role: content'"
     plain = [[{"role": "user", "content": f"q{i}"}] for i in range(30)]
-    found = read("SYNTH", write(tmp_path / "a.parquet", {"chat": plain}), Fields(text="chat"))
+    found = read("SYNTH", write(tmp_path / "a.parquet", {"chat": plain}), Selection(text="chat"))
     assert found.texts[3] == "user: q3"
     rows[25]["messages"][0]["content"] = 3
     path = put(tmp_path, "b.jsonl", lines(rows))
     assert "line 26: 'messages' holds a message whose role or content is not a string" in said(path)
     rows = [{"conversations": [{"from": "human", "value": "x"}]}] * 30
     path = put(tmp_path, "c.jsonl", lines(rows))
-    assert "line 1: 'conversations' holds a list, not text" in said(path, Fields(text="conversations"))
+    assert "line 1: 'conversations' holds a list, not text" in said(path, Selection(text="conversations"))
 
 
 def test_labels_become_strings(tmp_path):
     values = ["a", 1, 2.0, True, False, -7]
     rows = [{"text": f"t{i}", "label": values[i % 6]} for i in range(30)]
-    found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)), Fields(label="label"))
+    found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)), Selection(label="label"))
     assert found.labels[:6] == ("a", "1", "2", "True", "False", "-7")
     for value, problem in {
         "null": "no label in 'label': fill it in or leave the record out",
@@ -240,11 +248,11 @@ def test_labels_become_strings(tmp_path):
         "[1]": "'label' holds [1]: a label",
     }.items():
         raw = lines(rows) + f'{{"text": "x", "label": {value}}}\n'.encode()
-        assert f"line 31: {problem}" in said(put(tmp_path, "a.jsonl", raw), Fields(label="label"))
+        assert f"line 31: {problem}" in said(put(tmp_path, "a.jsonl", raw), Selection(label="label"))
     raw = table({"text": TEXTS, "label": ["a"] * 28 + ["", "b"]})
-    assert "row 29 (line 30): no label" in said(put(tmp_path, "a.csv", raw), Fields(label="label"))
+    assert "row 29 (line 30): no label" in said(put(tmp_path, "a.csv", raw), Selection(label="label"))
     path = write(tmp_path / "a.parquet", {"text": TEXTS, "label": ["a"] * 28 + [None, "b"]})
-    assert "row 29: no label" in said(path, Fields(label="label"))
+    assert "row 29: no label" in said(path, Selection(label="label"))
 
 
 def test_folders_of_text_files(tmp_path):
@@ -255,12 +263,12 @@ def test_folders_of_text_files(tmp_path):
     (tmp_path / "docs" / ".hidden.txt").write_bytes(b"\xff")
     (tmp_path / "docs" / "picture.png").write_bytes(b"\xff")
     (tmp_path / "docs" / "a" / "loop").symlink_to(tmp_path / "docs")
-    found = read("ANCHOR", tmp_path / "docs", Fields(text="body", label="folder"))
+    found = read("ANCHOR", tmp_path / "docs", Selection(text="body", label="folder"))
     order = [*range(0, 30, 2), *range(1, 30, 2)]
     assert found.texts == tuple(f"text\n{i}" for i in order) and found.labels == ("a",) * 15 + ("b",) * 15
-    assert "name 'folder' as the label" in said(tmp_path / "docs", Fields(label="topic"))
+    assert "name 'folder' as the label" in said(tmp_path / "docs", Selection(label="topic"))
     (tmp_path / "docs" / "top.txt").write_text("at the top")
-    assert "file top.txt: no label in 'folder'" in said(tmp_path / "docs", Fields(label="folder"))
+    assert "file top.txt: no label in 'folder'" in said(tmp_path / "docs", Selection(label="folder"))
     for raw, problem in {
         b"ok \xff": "not UTF-8 (byte 3 of the file is 0xff)",
         b"a\0b": "a NUL byte (byte 1 of the file)",
@@ -283,7 +291,7 @@ def test_folders_of_text_files(tmp_path):
 def test_the_sample_keeps_the_order_and_follows_seed_and_name(tmp_path):
     path = write(tmp_path / "a.jsonl", {"text": [f"{i:04}" for i in range(2000)], "label": range(2000)})
     calls: list[int] = []
-    one = read("SYNTH", path, Fields(label="label"), limit=50, progress=calls.append)
+    one = read("SYNTH", path, Selection(label="label"), limit=50, progress=calls.append)
     assert calls == [1000, 1000] and len(one) == 50 and one.found == 2000
     assert list(one.texts) == sorted(set(one.texts)) and [int(t) for t in one.texts] == [
         int(x) for x in one.labels
@@ -315,9 +323,9 @@ def test_options_are_checked(tmp_path):
         ({"limit": 19}, "limit: a whole number of records, at least 20, got 19"),
         ({"limit": 1e6}, "limit: a whole number"),
         ({"seed": -1}, "seed: a whole number, zero or more, got -1"),
-        ({"fields": Fields(losses=("a",))}, "losses: the names of two columns"),
-        ({"fields": Fields("text", "v")}, "a record is a text or a vector: name one of the two columns"),
-        ({"fields": Fields("text", label="text")}, "the column 'text' is named for two purposes"),
+        ({"losses": ("a",)}, "losses: the names of two columns"),
+        ({"fields": Selection("text", "v")}, "a record is a text or a vector: name one of the two columns"),
+        ({"fields": Selection("text", label="text")}, "the column 'text' is named for two purposes"),
     ):
         with pytest.raises(InputError, match=problem.replace("(", r"\(")):
             read("SYNTH", path, **options)
@@ -456,17 +464,17 @@ def test_the_limit_of_the_csv_module_is_left_as_it_was(tmp_path):
 def test_missing_columns_are_named_with_those_that_are_there(tmp_path):
     path = write(tmp_path / "a.jsonl", {"body": TEXTS, "topic": TEXTS, **{f"c{i:02}": TEXTS for i in range(30)}})
     for fields, use in (
-        (Fields(text="answer"), "text"), (Fields(vector="answer"), "vector"),
-        (Fields("body", label="answer"), "label"), (Fields("body", prompt="answer"), "prompt"),
-        (Fields("body", logprob="answer"), "logprob"),
+        (Selection(text="answer"), "text"), (Selection(vector="answer"), "vector"),
+        (Selection("body", label="answer"), "label"), (Selection("body", prompt="answer"), "prompt"),
+        (Selection("body", logprob="answer"), "logprob"),
     ):  # fmt: skip
         assert f"has no column 'answer' ({use}); its columns are 'body', 'topic', 'c00'" in said(path, fields)
-    assert "and 12 more" in said(path, Fields("answer"))
+    assert "and 12 more" in said(path, Selection("answer"))
 
 
 def test_prompts_and_log_probabilities_are_checked(tmp_path):
     rows = [{"text": f"t{i}", "p": "", "lp": -1} for i in range(30)]
-    fields = Fields("text", prompt="p", logprob="lp")
+    fields = Selection("text", prompt="p", logprob="lp")
     found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)), fields)
     assert set(found.prompts) == {""} and found.logprobs.dtype == float
     for last, problem in (
@@ -617,7 +625,7 @@ def test_extension_types_are_not_read(tmp_path):
     tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(120.0).reshape(30, 2, 2))
     pq.write_table(pa.table({"text": TEXTS, "tensor": tensors}), tmp_path / "a.parquet")
     assert read("SYNTH", tmp_path / "a.parquet").texts == tuple(TEXTS)
-    assert "which is not read: save it as plain values" in said(tmp_path / "a.parquet", Fields(vector="tensor"))
+    assert "which is not read: save it as plain values" in said(tmp_path / "a.parquet", Selection(vector="tensor"))
 
 
 class Trap:
@@ -744,13 +752,19 @@ def saved(tmp_path_factory) -> Path:
 
 
 def test_data_sets_on_disk(saved):
-    found = read("ANCHOR", saved / "one", Fields(label="kind"))
+    found = read("ANCHOR", saved / "one", Selection(label="kind"))
     assert found.texts == tuple(TEXTS) and found.labels == ("dog", "cat") * 15
     assert len(read("ANCHOR", saved / "splits", split="test")) == 25
     assert "it has no split 'dev': name one of 'train', 'test'" in said(saved / "splits", split="dev")
-    assert "no column of texts" not in said(saved / "one", Fields(text="topic"))
+    assert "no column of texts" not in said(saved / "one", Selection(text="topic"))
     assert (
-        len({fingerprint(saved / "splits"), fingerprint(saved / "splits", "test"), fingerprint(saved / "one")})
+        len(
+            {
+                fingerprint(saved / "splits"),
+                fingerprint(saved / "splits", Selection(split="test")),
+                fingerprint(saved / "one"),
+            }
+        )
         == 3
     )
 
@@ -771,14 +785,14 @@ def hub(monkeypatch, folder: Path) -> None:
 def test_data_sets_of_the_hub_stream(saved, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     hub(monkeypatch, saved)
-    found = read("ANCHOR", "hub", Fields(label="kind"), limit=25)
+    found = read("ANCHOR", "hub", Selection(label="kind"), limit=25)
     assert len(found) == 25 and found.found == 30 and found.texts[0] in TEXTS
     assert all(
         (text.endswith(tuple("02468"))) == (kind == "dog")
         for text, kind in zip(found.texts, found.labels, strict=True)
     )
     assert read("ANCHOR", "lines").texts == tuple(TEXTS)
-    assert "has no column 'answer' (text); its columns are 'text', 'kind'" in said("hub", Fields(text="answer"))
+    assert "has no column 'answer' (text); its columns are 'text', 'kind'" in said("hub", Selection(text="answer"))
     for name, split in (("hub", "dev"), ("nothing", "train"), ("code", "train")):
         assert "no data set of that name can be read from the hub (" in said(name, split=split)
     assert "its files are read by 'webdataset': only data sets of parquet, json, csv" in said("tar")
@@ -795,7 +809,10 @@ def test_names_of_formats_do_not_read_the_working_folder(saved, monkeypatch, nam
 def test_names_that_the_hub_is_asked_for(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert formats.locate("SYNTH", name) == ("hub", name)
-    assert fingerprint(name) != fingerprint(name, "test") != fingerprint(name, "test", "en")
+    test = Selection(split="test")
+    assert (
+        fingerprint(name) != fingerprint(name, test) != fingerprint(name, dataclasses.replace(test, subset="en"))
+    )
 
 
 # Inputs together
@@ -853,10 +870,10 @@ def test_one_file_may_be_two_inputs_only_by_other_columns(tmp_path, monkeypatch)
     columns = {"real": TEXTS, "made": [f"m{i}" for i in range(30)]}
     path = write(tmp_path / "a.csv", columns)
     monkeypatch.chdir(tmp_path)
-    anchor = read("ANCHOR", path, Fields(text="real"))
-    together(anchor, read("SYNTH", path, Fields(text="made")))
+    anchor = read("ANCHOR", path, Selection(text="real"))
+    together(anchor, read("SYNTH", path, Selection(text="made")))
     with pytest.raises(InputError, match="holds the same records as ANCHOR"):  # though the samples differ
-        together(anchor, read("SYNTH", "a.csv", Fields(text="real"), limit=20))
+        together(anchor, read("SYNTH", "a.csv", Selection(text="real"), limit=20))
 
 
 # Fingerprints
@@ -920,7 +937,7 @@ STARTS = [
 ]
 
 
-def harmless(path: Path, fields: Fields = PLAIN) -> None:
+def harmless(path: Path, fields: Selection = PLAIN) -> None:
     """Reading gives records or an InputError, whatever is there."""
     try:
         found = read("SYNTH", path, fields)
@@ -935,7 +952,8 @@ def harmless(path: Path, fields: Fields = PLAIN) -> None:
 @given(raw=st.binary(max_size=400), start=st.sampled_from(STARTS), column=st.sampled_from([None, "text", "n"]))
 def test_random_bytes_do_no_harm(tmp_path, suffix, raw, start, column):
     harmless(
-        put(tmp_path, f"a{suffix}", start + raw + (b"PAR1" if suffix == ".parquet" else b"")), Fields(label=column)
+        put(tmp_path, f"a{suffix}", start + raw + (b"PAR1" if suffix == ".parquet" else b"")),
+        Selection(label=column),
     )
 
 
@@ -961,7 +979,9 @@ json_values = st.recursive(
 @examples(150)
 @given(
     rows=st.lists(st.dictionaries(st.sampled_from(["text", "v", "label"]), json_values), min_size=1, max_size=25),
-    fields=st.sampled_from([Fields(), Fields(text="v"), Fields(vector="v"), Fields(label="label", prompt="v")]),
+    fields=st.sampled_from(
+        [Selection(), Selection(text="v"), Selection(vector="v"), Selection(label="label", prompt="v")]
+    ),
 )
 def test_any_json_does_no_harm(tmp_path, rows, fields):
     harmless(put(tmp_path, "a.jsonl", lines(rows + [rows[-1]] * MIN)), fields)

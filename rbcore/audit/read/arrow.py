@@ -6,8 +6,8 @@ read (Parquet, JSON, CSV, Arrow, text), without code of its own.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, listed, reason, shown
+from rbcore.audit.read.source import LONGEST, Kind, Source, listed, shown
 
 BATCH = 128  # rows; the columns of so many are in memory at a time
 AT_ONCE = 64 << 20  # bytes of them, on average, at most
 PLAIN = ("parquet", "json", "csv", "arrow", "text")
-Batches = Iterator[pa.RecordBatch | pa.Table]
+ANY = (Exception,)  # the libraries raise whatever their readers do
 
 
 class _Arrow(Source):
@@ -31,31 +31,28 @@ class _Arrow(Source):
         """The columns and their types."""
         raise NotImplementedError
 
-    def batches(self, columns: list[str]) -> Batches:
-        """All records, `columns` of each."""
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch | pa.Table]:
+        """All records in batches of bounded size, `columns` of each."""
         raise NotImplementedError
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns by name, with what they hold."""
+        """The columns by name, with what they hold, by the types of the schema."""
         schema = self.schema()
-        twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-        if twice:
-            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
+        self.check_names(schema.names)
         return {field.name: _kind(field.type) for field in schema}
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """The records, one after the other, each with its place."""
+        """The records, batch by batch; only the named columns are read."""
         columns, self.number = list(columns), 0
-        for batch in self.batches(columns):
-            start, values = self.number, []
-            for column in columns:
-                with self.reading():
-                    whole = batch.column(column)
-                    whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
-                values.append(self._values(whole, start))
-            for self.number, row in enumerate(zip(*values, strict=True), start + 1):
-                yield dict(zip(columns, row, strict=True))
-            self.number = start + batch.num_rows
+        with self.reading(errors=ANY):
+            for batch in self.batches(columns):
+                start, values = self.number, []
+                for column in map(batch.column, columns):
+                    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+                    values.append(self._values(whole, start))
+                for self.number, row in enumerate(zip(*values, strict=True), start + 1):
+                    yield dict(zip(columns, row, strict=True))
+                self.number = start + batch.num_rows
 
     def _values(self, column: pa.Array, start: int) -> list[Any] | np.ndarray:
         """Python values, or the rows of a matrix for lists of numbers that are all as long."""
@@ -63,60 +60,45 @@ class _Arrow(Source):
             raise self.error(
                 f"a column has the type {shown(column.type)}, which is not read: save it as plain values"
             )
-        with self.reading():
-            lengths = _lengths(column)
+        lengths = _lengths(column)
         if lengths is not None and (lengths > LONGEST).any():
             self.number = start + int(np.argmax(lengths > LONGEST)) + 1
             raise self.too_long(self.place)
-        with self.reading():
-            if _kind(column.type) == "numbers" and (matrix := _matrix(column)) is not None:
-                return matrix
-            with contextlib.suppress(UnicodeDecodeError):
-                return column.to_pylist()
-        found = []
-        for self.number, value in enumerate(column, start + 1):
-            try:
-                found.append(value.as_py())
-            except UnicodeDecodeError as error:
-                raise self.error("not UTF-8: save the text in UTF-8", self.place) from error
-        return found
-
-    @contextlib.contextmanager
-    def reading(self, what: str = "cannot be read") -> Iterator[None]:
-        """Say in one line what failed: the libraries raise whatever their readers do."""
+        if _kind(column.type) == "numbers" and (matrix := _matrix(column)) is not None:
+            return matrix
         try:
-            yield
-        except InputError:
+            return column.to_pylist()
+        except UnicodeDecodeError:
+            for self.number, value in enumerate(column, start + 1):
+                try:
+                    value.as_py()
+                except UnicodeDecodeError as error:
+                    raise self.error("not UTF-8: save the text in UTF-8", self.place) from error
             raise
-        except Exception as error:
-            raise self.error(f"{what} ({reason(error)})") from error
 
 
 class Parquet(_Arrow):
     """A Parquet file."""
 
     def schema(self) -> pa.Schema:
-        """The columns that there are, from the file's own description."""
-        with self.reading("not a Parquet file that can be read"), pq.ParquetFile(self.path) as file:
+        """The file's own description of its columns."""
+        what = "not a Parquet file that can be read"
+        with self.reading(what, errors=ANY), pq.ParquetFile(self.path) as file:
             return file.schema_arrow
 
-    def batches(self, columns: list[str]) -> Batches:
-        """The records in batches of bounded size."""
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """The rows of each group in turn; the larger the mean row, the fewer at once."""
         texts = [field.name for field in self.schema() if field.name in columns and types.is_string(field.type)]
-        with contextlib.ExitStack() as stack:
-            with self.reading():
-                plain, coded = (
-                    stack.enter_context(pq.ParquetFile(self.path, read_dictionary=names, pre_buffer=False))
-                    for names in ([], texts)
-                )
+        with (
+            pq.ParquetFile(self.path, pre_buffer=False) as plain,
+            pq.ParquetFile(self.path, read_dictionary=texts, pre_buffer=False) as coded,
+        ):
             for group in range(plain.num_row_groups):
-                with self.reading():
-                    file = coded if _swells(coded, group, texts) else plain
-                    about = plain.metadata.row_group(group)
-                    mean = max(1, about.total_byte_size // max(1, about.num_rows))
-                    rows = max(1, min(BATCH, AT_ONCE // mean))
-                    batches = file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
-                yield from _each(batches, self.reading)
+                file = coded if _swells(coded, group, texts) else plain
+                about = plain.metadata.row_group(group)
+                mean = max(1, about.total_byte_size // max(1, about.num_rows))
+                rows = max(1, min(BATCH, AT_ONCE // mean))
+                yield from file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
 
 
 class DataSet(_Arrow):
@@ -125,41 +107,35 @@ class DataSet(_Arrow):
     def __init__(self, name: str, path: str, saved: bool, split: str, subset: str | None):
         super().__init__(name, path)
         self.saved, self.split, self.subset = saved, split, subset
-        self._data: Any = None
 
     @property
     def origin(self) -> str:
-        """Where the records come from, for messages."""
+        """The folder or the name on the hub, with subset and split."""
         return f"{super().origin if self.saved else self.path}:{self.subset}:{self.split}"
 
-    @property
+    @cached_property
     def data(self) -> Any:
-        """The split, by columns in Arrow's form."""
-        if self._data is None:
-            self._data = self._from_disk() if self.saved else self._from_hub()
-        return self._data
+        """The split; loaded when it is first asked for."""
+        return self._from_disk() if self.saved else self._from_hub()
 
     def schema(self) -> pa.Schema:
-        """The columns that there are, from the file's own description."""
+        """The declared features, or else the types of the first records."""
         data = self.data
-        with self.reading():
+        with self.reading(errors=ANY):
             if data.features is not None:
                 return data.features.arrow_schema
             return next(iter(data.with_format("arrow").iter(batch_size=BATCH))).schema
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns by name, with what they hold."""
+        """The columns by name, with what they hold; classes are texts."""
         return super().kinds() | {column: "text" for column in self._classes()}
 
-    def batches(self, columns: list[str]) -> Batches:
-        """The records in batches of bounded size."""
-        data = self.data
-        with self.reading():
-            batches = data.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
-        yield from _each(batches, self.reading)
+    def batches(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Batches as `datasets` makes them."""
+        yield from self.data.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """The records, one after the other, each with its place."""
+        """The records, with the names of classes in the place of their numbers."""
         classes = self._classes()
         for row in super().rows(columns):
             for column in classes.keys() & row.keys():
@@ -177,13 +153,13 @@ class DataSet(_Arrow):
     def _from_disk(self) -> Any:
         import datasets  # only here: files do without it
 
-        with self.reading("no data set can be read there"):
-            found = datasets.load_from_disk(self.path)
-            if isinstance(found, datasets.DatasetDict):
-                if self.split not in found:
-                    raise self.error(f"it has no split '{self.split}': name one of {listed(found)}")
-                found = found[self.split]
-        return found
+        with self.reading("no data set can be read there", errors=ANY):
+            loaded = datasets.load_from_disk(self.path)
+            if isinstance(loaded, datasets.DatasetDict):
+                if self.split not in loaded:
+                    raise self.error(f"it has no split '{self.split}': name one of {listed(loaded)}")
+                loaded = loaded[self.split]
+        return loaded
 
     def _from_hub(self) -> Any:
         import datasets
@@ -192,14 +168,13 @@ class DataSet(_Arrow):
         if self.path in formats:  # `datasets` would read whatever the working folder holds
             raise self.error("there is no such file or folder")
         nothing = "there is no such file or folder, and no data set of that name can be read from the hub"
-        with self.reading(nothing):
+        with self.reading(nothing, errors=ANY):
             builder = datasets.load_dataset_builder(self.path, self.subset)
-        form = type(builder).__module__.rpartition(".")[2]
-        if form not in PLAIN:
-            raise self.error(
-                f"its files are read by '{form}': only data sets of {', '.join(PLAIN)} files are read"
-            )
-        with self.reading(nothing):
+            form = type(builder).__module__.rpartition(".")[2]
+            if form not in PLAIN:
+                raise self.error(
+                    f"its files are read by '{form}': only data sets of {', '.join(PLAIN)} files are read"
+                )
             return builder.as_streaming_dataset(split=self.split)
 
 
@@ -216,37 +191,32 @@ def _swells(coded: pq.ParquetFile, group: int, texts: list[str]) -> bool:
     return any((one > LONGEST).any() for one in lengths if one is not None)
 
 
-def _each(batches: Iterable[Any], reading: Callable[[], contextlib.AbstractContextManager[None]]) -> Batches:
-    """The batches, with what the library raises on the way said in one line."""
-    iterator = iter(batches)
-    while True:
-        with reading():
-            batch = next(iterator, None)
-        if batch is None:
-            return
-        yield batch
-
-
 def _kind(form: pa.DataType) -> Kind:
     """What a column of an Arrow type holds."""
     if isinstance(form, pa.BaseExtensionType):
         return "other"
     if types.is_dictionary(form):
         return _kind(form.value_type)
-    if types.is_string(form) or types.is_large_string(form) or types.is_string_view(form):
+    if _is_text(form):
         return "text"
     if types.is_boolean(form):
         return "flag"
-    if types.is_integer(form) or types.is_floating(form):
+    if _is_number(form):
         return "number"
     if _is_list(form):
         inner = form.value_type
-        if types.is_struct(inner) and {"role", "content"} <= {
-            inner.field(i).name for i in range(inner.num_fields)
-        }:
+        if types.is_struct(inner) and {"role", "content"} <= {field.name for field in inner}:
             return "chat"
-        return "numbers" if types.is_integer(inner) or types.is_floating(inner) else "other"
+        return "numbers" if _is_number(inner) else "other"
     return "null" if types.is_null(form) else "other"
+
+
+def _is_text(form: pa.DataType) -> bool:
+    return types.is_string(form) or types.is_large_string(form) or types.is_string_view(form)
+
+
+def _is_number(form: pa.DataType) -> bool:
+    return types.is_integer(form) or types.is_floating(form)
 
 
 def _is_list(form: pa.DataType) -> bool:
@@ -259,19 +229,19 @@ def _lengths(column: pa.Array) -> np.ndarray | None:
         inner = _lengths(column.dictionary)
         codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
         return None if inner is None else inner[codes] if len(inner) else np.zeros(len(codes), dtype=int)
-    if types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
-    if types.is_string(column.type) or types.is_large_string(column.type):
-        return pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    if _is_list(column.type):
-        return pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    return None
+    if _is_text(column.type):
+        column = column.cast(pa.large_string()) if types.is_string_view(column.type) else column
+        lengths = pc.binary_length(column)
+    elif _is_list(column.type):
+        lengths = pc.list_value_length(column)
+    else:
+        return None
+    return lengths.fill_null(0).to_numpy(zero_copy_only=False)
 
 
 def _matrix(column: pa.Array) -> np.ndarray | None:
     """Lists of numbers as the rows of a float32 or float64 matrix; None when lengths differ or some are null."""
-    lengths = _lengths(column)
-    flat = column.flatten()
+    lengths, flat = _lengths(column), column.flatten()
     if lengths is None or not len(lengths) or column.null_count or flat.null_count or np.ptp(lengths):
         return None
     values = flat.to_numpy(zero_copy_only=False).reshape(len(lengths), lengths[0])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind, listed, many, number_of, shown
+from rbcore.audit.read.source import LONGEST, MIN, InputError, Kind, Source, kind, listed, many, number_of, shown
 
 WORDS: Mapping[Kind, str] = {
     "text": "a string",
@@ -20,6 +22,44 @@ WORDS: Mapping[Kind, str] = {
     "null": "nothing",
     "other": "neither text nor numbers",
 }
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is read of an input: which columns, and how many records of which part.
+
+    Attributes:
+        text, vector: the column that the records are, at most one of the two; None for one that is to be found.
+            Of a folder of text files `text` says nothing.
+        label: the name of each record's group; for a folder of text files ``"folder"``, its sub-folders.
+        prompt: what the generator was given.
+        logprob: the log-probability (nats) that the generator gave the text.
+        losses: of HELDOUT only: the losses of the anchors' model and of the synthetic data's model.
+        limit: records that are kept, a uniform sample, drawn with `seed`.
+        split, subset: of a data set.
+
+    Raises:
+        InputError: for what cannot be used.
+    """
+
+    text: str | None = None
+    vector: str | None = None
+    label: str | None = None
+    prompt: str | None = None
+    logprob: str | None = None
+    losses: tuple[str, str] | None = None
+    limit: int = 200_000
+    seed: int = 0
+    split: str = "train"
+    subset: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least, what in (("limit", MIN, f" of records, at least {MIN}"), ("seed", 0, ", zero or more")):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{name}: a whole number{what}, got {shown(value)}")
+        if self.losses is not None and (isinstance(self.losses, str) or len(self.losses) != 2):
+            raise InputError(f"losses: the names of two columns, got {shown(self.losses)}")
 
 
 class Record(NamedTuple):
@@ -40,25 +80,23 @@ class Record(NamedTuple):
 class Columns:
     """The columns that are read of a source, and their values.
 
-    `content` are the columns of text or vector; `form` says which: ``"text"``, ``"vector"`` (a column
-    of lists), or ``"table"`` (columns of numbers).  The other names are columns or None.  `notes` tells what was
-    found.
+    `content` are the columns of text or vector; `form` says which: ``"text"``, ``"vector"`` (a column of lists),
+    or ``"table"`` (columns of numbers).  `selection` names the others, and `notes` tells what was found.
 
     Raises:
         InputError: when a column that is named is not there, or that of texts or vectors cannot be found.
     """
 
-    def __init__(self, source: Source, text: str | None, vector: str | None, label: str | None,
-                 prompt: str | None, logprob: str | None, losses: tuple[str, str] | None):  # fmt: skip
-        self.source, self.notes = source, []
-        self.label, self.prompt, self.logprob, self.losses = label, prompt, logprob, tuple(losses or ())
+    def __init__(self, source: Source, selection: Selection):
+        self.source, self.selection, self.notes = source, selection, []
+        self.losses = selection.losses or ()
         self._seen: Kind | None = None
         self._d: int | None = None
         kinds = source.kinds()
         if not kinds:
             raise source.error(source.void)
-        purposes = [("text", text), ("vector", vector), ("label", label), ("prompt", prompt), ("logprob", logprob)]
-        named = [(use, column) for use, column in purposes if column is not None]
+        single = ("text", "vector", "label", "prompt", "logprob")
+        named = [(use, getattr(selection, use)) for use in single if getattr(selection, use) is not None]
         named += [("losses", column) for column in self.losses]
         for use, column in named:
             if column not in kinds:
@@ -67,19 +105,19 @@ class Columns:
         twice = next((column for column in given if given.count(column) > 1), None)
         if twice is not None:
             raise source.error(f"the column '{shown(twice)}' is named for two purposes: name another one for one")
-        if text is not None and vector is not None:
+        if selection.text is not None and selection.vector is not None:
             raise source.error("a record is a text or a vector: name one of the two columns")
-        if text is not None:
-            self.form, self.content = "text", (text,)
-        elif vector is not None:
-            self.form, self.content = "vector", (vector,)
+        if selection.text is not None:
+            self.form, self.content = "text", (selection.text,)
+        elif selection.vector is not None:
+            self.form, self.content = "vector", (selection.vector,)
         else:
             self.form, self.content = self._find({key: what for key, what in kinds.items() if key not in given})
 
     @property
     def names(self) -> list[str]:
         """All columns that are read."""
-        others = (self.label, self.prompt, self.logprob, *self.losses)
+        others = (self.selection.label, self.selection.prompt, self.selection.logprob, *self.losses)
         return [*self.content, *(column for column in others if column is not None)]
 
     def record(self, row: Mapping[str, Any]) -> Record | None:
@@ -93,73 +131,71 @@ class Columns:
             if not content.strip():
                 return None
         elif self.form == "vector":
-            content = self._vector(self._value(row, self.content[0]))
+            content = self._vector(row, self.content[0])
         else:
             content = np.array([self._number(row, column) for column in self.content])
+        label, prompt, logprob = self.selection.label, self.selection.prompt, self.selection.logprob
         return Record(
             content,
-            self._label(row) if self.label is not None else None,
-            self._prompt(row) if self.prompt is not None else None,
-            self._logprob(row) if self.logprob is not None else None,
-            (self._number(row, self.losses[0]), self._number(row, self.losses[1])) if self.losses else None,
+            None if label is None else self._label(row, label),
+            None if prompt is None else self._prompt(row, prompt),
+            None if logprob is None else self._logprob(row, logprob),
+            tuple(self._number(row, column) for column in self.losses) or None,
         )
 
     def _find(self, kinds: Mapping[str, Kind]) -> tuple[str, tuple[str, ...]]:
         """The columns of texts or vectors, when none is named."""
         if "text" in kinds:
             return "text", ("text",)
-        for form, wanted in (("text", {"text"}), ("text", {"chat"}), ("vector", {"numbers"})):
-            found = [column for column, what in kinds.items() if what in wanted]
-            if len(found) > 1:
+        for form, wanted in (("text", "text"), ("text", "chat"), ("vector", "numbers")):
+            columns = tuple(column for column, what in kinds.items() if what == wanted)
+            if len(columns) > 1:
                 raise self.source.error(
-                    f"the columns {listed(found)} could all be the {form}: name the one that is meant"
+                    f"the columns {listed(columns)} could all be the {form}: name the one that is meant"
                 )
-            if found:
-                self.notes.append(f"the column '{shown(found[0])}' is read as the {form}")
-                return form, (found[0],)
+            if columns:
+                self.notes.append(f"the column '{shown(columns[0])}' is read as the {form}")
+                return form, columns
         if kinds and set(kinds.values()) == {"number"}:
             self.notes.append(f"the columns {listed(kinds, 5)} are read as a vector")
             return "table", tuple(kinds)
         has = "; ".join(f"'{shown(column)}' holds {WORDS[what]}" for column, what in list(kinds.items())[:10])
         raise self.source.error(f"no column of texts or vectors is found: name it ({has or 'no other columns'})")
 
-    def _bad(self, problem: str) -> InputError:
+    def _error(self, problem: str) -> InputError:
+        """An error about the record that was read last."""
         return self.source.error(problem, self.source.place)
 
     def _value(self, row: Mapping[str, Any], column: str) -> Any:
-        try:
-            return row[column]
-        except KeyError:
+        if column not in row:
             has = listed(row) if row else "none"
             problem = f"no field '{shown(column)}', which other records have; its fields are {has}"
-            raise self._bad(problem) from None
+            raise self._error(problem)
+        return row[column]
 
     def _text(self, row: Mapping[str, Any], column: str) -> str:
         value = self._value(row, column)
         if value is None or value == []:
             return ""
         what = "text" if isinstance(value, str) else kind(value)
-        if self._seen is None:
-            self._seen = what
+        self._seen = self._seen or what
         if what not in ("text", "chat"):
-            raise self._bad(f"'{shown(column)}' holds {_form(value)}, not text: name a column of texts")
+            raise self._error(f"'{shown(column)}' holds {_form(value)}, not text: name a column of texts")
         if what != self._seen:
-            raise self._bad(f"'{shown(column)}' holds {WORDS[what]}, and {WORDS[self._seen]} in records before it")
-        text = value if what == "text" else self._chat(value, column)
-        return self._checked(text, column)
+            before = WORDS[self._seen]
+            raise self._error(f"'{shown(column)}' holds {WORDS[what]}, and {before} in records before it")
+        return self._checked(value if what == "text" else self._chat(value, column), column)
 
     def _checked(self, text: str, column: str) -> str:
         """The text, when it is not too long and can be written in UTF-8."""
         if len(text) > LONGEST:
             raise self.source.too_long(self.source.place)
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                half = f"{ord(text[error.start]):04x}"
-                raise self._bad(
-                    f"'{shown(column)}' holds \\u{half}, half of a character: write both halves, or leave it out"
-                ) from error
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(text[error.start]):04x}"
+            problem = f"holds {half}, half of a character: write both halves, or leave it out"
+            raise self._error(f"'{shown(column)}' {problem}") from error
         return text
 
     def _chat(self, messages: Sequence[Mapping[str, Any]], column: str) -> str:
@@ -173,79 +209,74 @@ class Columns:
                 texts = [part.get("text") for part in content]
                 content = "\n".join(text for text in texts if isinstance(text, str))
             if not isinstance(role, str) or not isinstance(content, str | None):
-                raise self._bad(f"'{shown(column)}' holds a message whose role or content is not a string")
+                raise self._error(f"'{shown(column)}' holds a message whose role or content is not a string")
             lines.append(f"{role}: {content or ''}")
         return "\n".join(lines)
 
-    def _vector(self, value: Any) -> np.ndarray:
-        column = self.content[0]
+    def _vector(self, row: Mapping[str, Any], column: str) -> np.ndarray:
+        value, holds = self._value(row, column), f"'{shown(column)}' holds"
         if isinstance(value, str) and not self.source.typed:
-            try:
+            with suppress(ValueError, RecursionError):
                 value = json.loads(value)
-            except (ValueError, RecursionError):
-                pass
         if isinstance(value, np.ndarray):
             vector = value.copy()
         elif isinstance(value, list) and all(type(one) in (int, float) for one in value):
             vector = np.array([_float(one) for one in value])
         else:
-            raise self._bad(f"'{shown(column)}' holds {_form(value)}, not a list of numbers such as [0.1, 0.2]")
-        if self._d is None:
-            self._d = len(vector)
+            raise self._error(f"{holds} {_form(value)}, not a list of numbers such as [0.1, 0.2]")
         if not len(vector):
-            raise self._bad(f"'{shown(column)}' holds an empty list")
+            raise self._error(f"{holds} an empty list")
+        self._d = self._d or len(vector)
         if len(vector) != self._d:
-            raise self._bad(
-                f"'{shown(column)}' holds {many(len(vector), 'number')}, and {self._d:,} in records before it"
-            )
+            raise self._error(f"{holds} {many(len(vector), 'number')}, and {self._d:,} in records before it")
         if not np.isfinite(vector).all():
             at = int(np.argmin(np.isfinite(vector)))
-            raise self._bad(
-                f"number {at + 1} of '{shown(column)}' is {vector[at]}: only finite numbers can be used"
-            )
+            problem = f"number {at + 1} of '{shown(column)}' is {vector[at]}: only finite numbers can be used"
+            raise self._error(problem)
         return vector
 
     def _number(self, row: Mapping[str, Any], column: str) -> float:
         value = self._value(row, column)
         if isinstance(value, str) and not self.source.typed:
-            value = number_of(value) if value and number_of(value) is not None else value or None
+            number = number_of(value)
+            value = number if number is not None else value or None
         if value is None:
-            raise self._bad(f"'{shown(column)}' has no value: fill it in or leave the record out")
+            raise self._error(f"'{shown(column)}' has no value: fill it in or leave the record out")
         if type(value) not in (int, float):
             what = f"'{shown(value, 30)}'" if isinstance(value, str) else _form(value)
-            raise self._bad(f"'{shown(column)}' holds {what}, not a number")
-        found = _float(value)
-        if not math.isfinite(found):
-            raise self._bad(f"'{shown(column)}' is {found}: only finite numbers can be used")
-        return found
+            raise self._error(f"'{shown(column)}' holds {what}, not a number")
+        number = _float(value)
+        if not math.isfinite(number):
+            raise self._error(f"'{shown(column)}' is {number}: only finite numbers can be used")
+        return number
 
-    def _logprob(self, row: Mapping[str, Any]) -> float:
-        value = self._number(row, self.logprob)
+    def _logprob(self, row: Mapping[str, Any], column: str) -> float:
+        value = self._number(row, column)
         if value > 1e-6 and self.form == "text":
-            raise self._bad(f"'{shown(self.logprob)}' is {value}, the logarithm of a probability is at most 0: "
-                            "give log-probabilities in nats, not losses")  # fmt: skip
+            problem = f"'{shown(column)}' is {value}, the logarithm of a probability is at most 0"
+            raise self._error(f"{problem}: give log-probabilities in nats, not losses")
         return value
 
-    def _label(self, row: Mapping[str, Any]) -> str:
-        value = self._value(row, self.label)
+    def _label(self, row: Mapping[str, Any], column: str) -> str:
+        value = self._value(row, column)
         if value is None or (isinstance(value, str) and not value.strip()):
-            raise self._bad(f"no label in '{shown(self.label)}': fill it in or leave the record out")
+            raise self._error(f"no label in '{shown(column)}': fill it in or leave the record out")
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, float) or not isinstance(value, str | int):
-            what = f"'{shown(self.label)}' holds {shown(value, 30)}"
-            raise self._bad(f"{what}: a label is a string, a whole number or a flag")
-        return self._checked(str(value), self.label)
+        if not isinstance(value, str | int):
+            problem = f"'{shown(column)}' holds {shown(value, 30)}"
+            raise self._error(f"{problem}: a label is a string, a whole number or a flag")
+        return self._checked(str(value), column)
 
-    def _prompt(self, row: Mapping[str, Any]) -> str:
-        value = self._value(row, self.prompt)
+    def _prompt(self, row: Mapping[str, Any], column: str) -> str:
+        value = self._value(row, column)
         if isinstance(value, list) and kind(value) == "chat":
-            value = self._chat(value, self.prompt)
+            value = self._chat(value, column)
         if value is None:
-            raise self._bad(f"no prompt in '{shown(self.prompt)}': fill it in or leave the record out")
+            raise self._error(f"no prompt in '{shown(column)}': fill it in or leave the record out")
         if not isinstance(value, str):
-            raise self._bad(f"'{shown(self.prompt)}' holds {_form(value)}, not text")
-        return self._checked(value, self.prompt)
+            raise self._error(f"'{shown(column)}' holds {_form(value)}, not text")
+        return self._checked(value, column)
 
 
 def _float(value: float) -> float:

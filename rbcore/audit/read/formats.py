@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 import os
 import re
 import stat
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO, Literal
+from contextlib import ExitStack
+from typing import Any, Literal
 
 from rbcore.audit.read.arrow import DataSet, Parquet
+from rbcore.audit.read.columns import Selection
 from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
 
 LINES = (".jsonl", ".ndjson")
@@ -31,6 +32,7 @@ KNOWN = (
 )
 _OTHERS = ".json .gz .zip .tar .bz2 .xz .zst .7z .xlsx .xls .ods .arrow .feather .orc .avro .h5 .hdf5 .safetensors"
 SUFFIXES = frozenset((*LINES, *TABLES, *TEXTS, *PICKLED, ".parquet", *_OTHERS.split()))
+ARRAY = "is one JSON array: write one object a line and name the file .jsonl (for instance: jq -c '.[]' data.json)"
 MAGIC: Mapping[bytes, str] = {
     b"PAR1": "is a Parquet file: give it a name that ends in .parquet",
     b"\x1f\x8b": "is compressed with gzip: give it a name that ends in .gz, such as data.jsonl.gz",
@@ -39,6 +41,8 @@ MAGIC: Mapping[bytes, str] = {
     b"ARROW1": "is an Arrow file: save the table as .parquet",
     b"SQLite format 3": "is a database: save the table as .csv or .parquet",
 }
+JSON_NAMES = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 Place = Literal["file", "folder", "disk", "hub"]
 
@@ -56,7 +60,7 @@ class _Lines(Source):
         """
         self.number, offset, at = 0, 0, ""
         try:
-            with _opened(self.path) as file:
+            with (gzip.open if self.path.lower().endswith(".gz") else open)(self.path, "rb") as file:
                 while line := file.readline(LONGEST + 2):
                     self.number += 1
                     at = f"line {self.number:,}"
@@ -77,33 +81,45 @@ class JsonLines(_Lines):
     void = "holds only blank lines"
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """The records, one after the other, each with its place."""
-        decode = json.JSONDecoder(object_pairs_hook=_unique).decode
+        """The objects, all of their fields."""
+        decode = json.JSONDecoder(object_pairs_hook=self._object).decode
         for line in self.lines():
             if line.isspace() or not line:
                 continue
             try:
                 row = decode(line)
-            except json.JSONDecodeError as error:
+            except InputError:
+                raise
+            except (ValueError, RecursionError) as error:
                 raise self._invalid(line, error) from error
-            except RecursionError as error:
-                raise self.error(
-                    "JSON that is nested too deeply: a record is a flat object", self.place
-                ) from error
-            except _Repeated as error:
-                raise self.error(f"the field {shown(error)} appears twice: keep one", self.place) from error
-            except ValueError as error:  # more digits than Python reads
-                raise self.error(
-                    "a number with thousands of digits: no such number can be used", self.place
-                ) from error
             if type(row) is not dict:
-                raise self.error(f'holds {_name_of(row)}, not an object such as {{"text": ...}}', self.place)
+                names = {
+                    str: "a string",
+                    bool: "true or false",
+                    int: "a number",
+                    float: "a number",
+                    list: "a list",
+                }
+                what = names.get(type(row), "null")
+                raise self.error(f'holds {what}, not an object such as {{"text": ...}}', self.place)
             yield row
 
-    def _invalid(self, line: str, error: json.JSONDecodeError) -> InputError:
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise self.error(f"the field {shown(twice)} appears twice: keep one", self.place)
+        return made
+
+    def _invalid(self, line: str, error: ValueError | RecursionError) -> InputError:
+        """An error about a line that the decoder refused."""
         start = line.lstrip()
+        if isinstance(error, RecursionError):
+            return self.error("JSON that is nested too deeply: a record is a flat object", self.place)
+        if not isinstance(error, json.JSONDecodeError):  # more digits than Python reads
+            return self.error("a number with thousands of digits: no such number can be used", self.place)
         if self.number == 1 and start.startswith("[") and not start.startswith("[]"):
-            return self.error(_ARRAY)
+            return self.error(ARRAY)
         hint = "each line must be one whole JSON object"
         if start.startswith(("{'", "{u'")):
             hint = "JSON has double quotes; write lines with json.dumps, not str"
@@ -121,11 +137,11 @@ class Table(_Lines):
 
     @property
     def place(self) -> str:
-        """Where a record stands, for messages."""
+        """The row, counted without the header, and the line that it begins in."""
         return f"row {self.row:,} (line {self.line:,})" if self.row else f"line {self.number:,}"
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str]]:
-        """The records, one after the other, each with its place."""
+        """The rows below the header, all of their cells as text."""
         header: list[str] | None = None
         for cells in self._cells():
             if header is None:
@@ -152,21 +168,18 @@ class Table(_Lines):
                     raise self.too_long(self.place, ", and look for a quote that is never closed")
                 yield line
 
-        with _field_limit(LONGEST + 2):
+        with ExitStack() as stack:
+            stack.callback(csv.field_size_limit, csv.field_size_limit(LONGEST + 2))
             reader = csv.reader(feed(), delimiter=self.delimiter, strict=True)
-            while True:
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    self.row += 1
-                    raise self.error(
-                        f"not valid CSV ({error}): put quotes around the whole value", self.place
-                    ) from error
-                if cells:
-                    yield cells
-                self.line, size = reader.line_num + 1, 0
+            try:
+                for cells in reader:
+                    if cells:
+                        yield cells
+                    self.line, size = reader.line_num + 1, 0
+            except csv.Error as error:
+                self.row += 1
+                problem = f"not valid CSV ({error}): put quotes around the whole value"
+                raise self.error(problem, self.place) from error
 
     def _header(self, cells: list[str]) -> list[str]:
         blank = [i for i, cell in enumerate(cells, 1) if not cell.strip()]
@@ -174,13 +187,13 @@ class Table(_Lines):
             raise self.error(
                 f"column {blank[0]} has no name in the header: give it one (pandas: to_csv(..., index=False))"
             )
-        twice = sorted({cell for cell in cells if cells.count(cell) > 1}) if len(set(cells)) < len(cells) else []
-        if twice:
-            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
+        self.check_names(cells)
         other = next((mark for mark in ";\t|," if mark != self.delimiter and mark in cells[0]), None)
         if len(cells) == 1 and other:
-            mark, found = _MARKS[self.delimiter], _MARKS[other]
-            raise self.error(f"the header {listed(cells)} has {found}s and no {mark}: separate columns by {mark}s")
+            expected, used = SEPARATORS[self.delimiter], SEPARATORS[other]
+            raise self.error(
+                f"the header {listed(cells)} has {used}s and no {expected}: separate columns by {expected}s"
+            )
         counted = [[str(i + start) for i in range(len(cells))] for start in (0, 1)]
         if cells not in counted and all(kind_of_cell(cell) == "number" for cell in cells):
             raise self.error("the first row holds numbers: put a row with the names of the columns above it")
@@ -198,11 +211,11 @@ class Folder(Source):
 
     @property
     def place(self) -> str:
-        """Where a record stands, for messages."""
+        """The file, from the folder on."""
         return f"file {shown(self.file, 200)}"
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns by name, with what they hold."""
+        """Both columns, if there is a file."""
         return {"text": "text", "folder": "text"} if self.files() else {}
 
     def files(self) -> list[str]:
@@ -211,48 +224,39 @@ class Folder(Source):
         Raises:
             InputError: when there are none, or a folder cannot be read.
         """
-        found, others = [], []
-        try:
-            for base, folders, names in os.walk(self.path, onerror=_raise):
+
+        def fail(error: OSError) -> None:
+            raise error
+
+        texts, others = [], []
+        with self.reading():
+            for base, folders, names in os.walk(self.path, onerror=fail):
                 folders[:] = [one for one in folders if not one.startswith(".")]
                 here = os.path.relpath(base, self.path)
                 for one in names:
                     if not one.startswith("."):
-                        into = found if one.lower().endswith(TEXTS) else others
+                        into = texts if one.lower().endswith(TEXTS) else others
                         into.append(os.path.normpath(os.path.join(here, one)))
-        except OSError as error:
-            raise self.error(f"cannot be read ({reason(error)})") from error
-        if not found:
+        if not texts:
             has = f"; it has {listed(sorted(others)[:3])}: give a file, not its folder" if others else ""
             raise self.error(f"is a folder without text files ({', '.join('*' + one for one in TEXTS)}){has}")
-        return sorted(found)
+        return sorted(texts)
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str | None]]:
-        """The records, one after the other, each with its place."""
-        for file in self.files():
-            self.file = file
-            raw = self.without_mark(self._read(os.path.join(self.path, file)), self.place)
-            text = self.decoded(raw, self.place)
-            top, _, rest = file.partition(os.sep)
+        """The files in order; a file at the top has no folder."""
+        for file_name in self.files():
+            self.file = file_name
+            path = os.path.join(self.path, self.file)
+            with self.reading(at=self.place):
+                if not stat.S_ISREG(os.stat(path).st_mode):
+                    raise self.error("is no ordinary file: leave it out", self.place)
+                with open(path, "rb") as file:
+                    raw = file.read(LONGEST + 1)
+            if len(raw) > LONGEST:
+                raise self.too_long(self.place)
+            text = self.decoded(self.without_mark(raw, self.place), self.place)
+            top, _, rest = self.file.partition(os.sep)
             yield {"text": text, "folder": top if rest else None}
-
-    def _read(self, path: str) -> bytes:
-        try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise self.error("is no ordinary file: leave it out", self.place)
-            with open(path, "rb") as file:
-                raw = file.read(LONGEST + 1)
-        except OSError as error:
-            raise self.error(f"cannot be read ({reason(error)})", self.place) from error
-        if len(raw) > LONGEST:
-            raise self.too_long(self.place)
-        return raw
-
-
-_ARRAY = (
-    "is one JSON array: write one object a line and name the file .jsonl (for instance: jq -c '.[]' data.json)"
-)
-_MARKS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 
 def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
@@ -261,13 +265,8 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
     Raises:
         InputError: when there is no such thing, or it is of a kind that is not read.
     """
-    given = os.fspath(source)
-    given = os.fsdecode(given)
-    path = os.path.expanduser(given)
-
-    def error(problem: str) -> InputError:
-        return InputError(f"{name}: {shown(given, 200)}: {problem}")
-
+    given = os.fsdecode(os.fspath(source))
+    path, suffix, error = os.path.expanduser(given), _suffix(given), Source(name, given).error
     if not given.strip():
         raise InputError(f"{name}: no file is named")
     try:
@@ -282,7 +281,6 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
         raise error(f"cannot be read ({reason(problem)})") from problem
     except ValueError as problem:  # a NUL character
         raise error("is not the name of a file") from problem
-    suffix = _suffix(path)
     if stat.S_ISDIR(mode):
         if any(os.path.isfile(os.path.join(path, one)) for one in ("state.json", "dataset_dict.json")):
             return "disk", path
@@ -304,7 +302,7 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
     return "file", path
 
 
-def opened(name: str, source: str | os.PathLike[str], split: str = "train", subset: str | None = None) -> Source:
+def opened(name: str, source: str | os.PathLike[str], selection: Selection) -> Source:
     """The reader for `source`.
 
     Raises:
@@ -312,15 +310,12 @@ def opened(name: str, source: str | os.PathLike[str], split: str = "train", subs
     """
     place, path = locate(name, source)
     if place in ("disk", "hub"):
-        return DataSet(name, path, place == "disk", split, subset)
+        return DataSet(name, path, place == "disk", selection.split, selection.subset)
     if place == "folder":
         return Folder(name, path)
     suffix, plain = _suffix(path), Source(name, path)
-    try:
-        with open(path, "rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise plain.error(f"cannot be read ({reason(error)})") from error
+    with plain.reading(), open(path, "rb") as file:
+        start = file.read(64)
     if not start:
         raise plain.error("is empty: name a file that holds records")
     expected = b"PAR1" if suffix == ".parquet" else b"\x1f\x8b" if path.lower().endswith(".gz") else None
@@ -332,25 +327,8 @@ def opened(name: str, source: str | os.PathLike[str], split: str = "train", subs
     if suffix == ".parquet":
         return Parquet(name, path)
     if suffix == ".json" and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        raise plain.error(_ARRAY)
+        raise plain.error(ARRAY)
     return Table(name, path, TABLES[suffix]) if suffix in TABLES else JsonLines(name, path)
-
-
-class _Repeated(ValueError):
-    """A key that an object has twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        raise _Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))
-    return found
-
-
-def _name_of(value: object) -> str:
-    names = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
-    return "null" if value is None else names.get(type(value), "an object")
 
 
 def _suffix(path: str) -> str:
@@ -365,25 +343,3 @@ def _like_a_data_set(given: str) -> bool:
         return False
     owner, slash, _ = given.partition("/")
     return _suffix(owner) not in SUFFIXES and not os.path.isdir(owner) if slash else "." not in given
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    with open(path, "rb") as file:
-        if path.lower().endswith(".gz"):
-            yield io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), 1 << 16)  # type: ignore[arg-type]
-        else:
-            yield file
-
-
-@contextmanager
-def _field_limit(size: int) -> Iterator[None]:
-    before = csv.field_size_limit(size)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -1,7 +1,7 @@
 """The inputs of an audit: texts or vectors, with labels and what else is known of each record.
 
-    anchor = read("ANCHOR", "anchors.jsonl", Fields(label="topic"))
-    synth = read("SYNTH", "synthetic.parquet", Fields(text="answer", label="topic"))
+    anchor = read("ANCHOR", "anchors.jsonl", Selection(label="topic"))
+    synth = read("SYNTH", "synthetic.parquet", Selection(text="answer", label="topic"))
     together(anchor, synth)
 
 Files stream: of a source with more than `limit` records a uniform sample is kept, so memory does not grow with the
@@ -10,50 +10,30 @@ file.  Whatever is wrong with the data is an :class:`InputError` that names the 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from rbcore.audit.read.columns import Columns, Record
+from rbcore.audit.read.columns import Columns, Record, Selection
 from rbcore.audit.read.formats import Folder, locate, opened
-from rbcore.audit.read.source import LONGEST, InputError, Source, listed, many, reason, shown
+from rbcore.audit.read.source import LONGEST, MIN, InputError, Source, listed, many, shown
 
-__all__ = ["LONGEST", "MIN", "Fields", "InputError", "Records", "fingerprint", "read", "together"]
+__all__ = ["LONGEST", "MIN", "InputError", "Records", "Selection", "fingerprint", "read", "together"]
 
-MIN = 20
-"""The fewest records that an input may have."""
 CHARACTERS = 1_000_000_000  # of all texts and prompts that are kept
 NUMBERS = 50_000_000  # of all vectors that are kept
+EVERYTHING = Selection()
 STEP = 1000  # records between two calls of `progress`
 CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
 EDGE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Names of columns; None for one that is to be found (text or vector) or that there is none of.
-
-    Attributes:
-        text, vector: what the records are; name at most one.  For a folder of text files `text` says nothing.
-        label: the name of each record's group; for a folder of text files ``"folder"``, its sub-folders.
-        prompt: what the generator was given.
-        logprob: the log-probability (nats) that the generator gave the text.
-        losses: of HELDOUT only: the losses of the anchors' model and of the synthetic data's model.
-    """
-
-    text: str | None = None
-    vector: str | None = None
-    label: str | None = None
-    prompt: str | None = None
-    logprob: str | None = None
-    losses: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,29 +67,26 @@ class Records:
 def read(
     name: str,
     source: str | os.PathLike[str],
-    fields: Fields = Fields(),
-    limit: int = 200_000,
-    seed: int = 0,
-    split: str = "train",
-    subset: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    selection: Selection = EVERYTHING,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> Records:
-    """The records of `source`, in its order; a uniform sample of `limit` of them when there are more.
+    """The records of `source`, in its order; a uniform sample when there are more than the selection's limit.
 
-    The sample depends on `seed` and `name`.  `split` and `subset` are those of a data set.  `progress` is called
-    with the number of records read since its last call.
+    The sample depends on seed and `name`.  `progress` is called with the number of records since its last call.
 
     Raises:
-        InputError: for whatever is wrong with the options or the data.
+        InputError: for whatever is wrong with the data.
     """
-    _check_options(limit, seed, fields)
-    where = opened(name, source, split, subset)
-    text = None if isinstance(where, Folder) else fields.text
-    if isinstance(where, Folder) and fields.label not in (None, "folder"):
-        raise where.error("the labels of a folder of text files are its sub-folders: name 'folder' as the label")
-    losses = fields.losses if name == "HELDOUT" else None
-    columns = Columns(where, text, fields.vector, fields.label, fields.prompt, fields.logprob, losses)
-    sample = _Sample(limit, np.random.default_rng([seed, zlib.crc32(name.encode())]))
+    where = opened(name, source, selection)
+    if name != "HELDOUT":
+        selection = dataclasses.replace(selection, losses=None)
+    if isinstance(where, Folder):
+        selection = dataclasses.replace(selection, text=None)
+        if selection.label not in (None, "folder"):
+            problem = "the labels of a folder of text files are its sub-folders: name 'folder' as the label"
+            raise where.error(problem)
+    columns = Columns(where, selection)
+    sample = _Sample(selection.limit, np.random.default_rng([selection.seed, zlib.crc32(name.encode())]))
     found = 0
     with closing(where.rows(columns.names)) as rows:
         for row in rows:
@@ -118,11 +95,10 @@ def read(
                 sample.add(record)
             if sample.characters > CHARACTERS:
                 raise where.error(f"more than {CHARACTERS:,} characters of text: read fewer records (limit)")
-            if progress is not None and found % STEP == 0:
+            if found % STEP == 0:
                 progress(STEP)
-    if progress is not None and found % STEP:
+    if found % STEP:
         progress(found % STEP)
-    _check_enough(where, found, sample.seen)
     return _records(name, os.fsdecode(source), where, columns, sample, found)
 
 
@@ -143,19 +119,17 @@ def together(
     notes = []
     for i, one in enumerate(inputs):
         for other in inputs[:i]:
-            if not _same(one, other):
-                continue
-            if one is raw and other is synth:
-                notes.append("RAW and SYNTH hold the same records: curation changed nothing, or one file is meant "
-                             "to be another")  # fmt: skip
-            else:
+            if _same(one, other) and one is raw and other is synth:
+                what = "curation changed nothing, or one file is meant to be another"
+                notes.append(f"RAW and SYNTH hold the same records: {what}")
+            elif _same(one, other):
                 raise InputError(
                     f"{_called(one)} holds the same records as {_called(other)}: give each input its own data"
                 )
     return tuple(notes)
 
 
-def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: str | None = None) -> str:
+def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHING, name: str = "input") -> str:
     """What identifies the contents of `source`, so that a run can tell whether it may resume; 64 hex digits.
 
     A file is known by its path, its size and its contents; when it is large by the time of its last change and its
@@ -164,23 +138,29 @@ def fingerprint(source: str | os.PathLike[str], split: str = "train", subset: st
     Raises:
         InputError: when there is no such source, or it cannot be read.
     """
-    place, path = locate("input", source)
-    found = hashlib.sha256()
+    place, path = locate(name, source)
+    digest = hashlib.sha256()
 
     def add(*parts: object) -> None:
-        found.update(repr(parts).encode("utf-8", "backslashreplace"))
+        digest.update(repr(parts).encode("utf-8", "backslashreplace"))
 
-    add(path if place == "hub" else os.path.realpath(path), *((split, subset) if place in ("hub", "disk") else ()))
-    try:
+    part = (selection.split, selection.subset) if place in ("hub", "disk") else ()
+    add(path if place == "hub" else os.path.realpath(path), *part)
+    with Source(name, path).reading():
         if place == "file":
-            _hash_file(path, found.update, add)
-        elif place != "hub":
-            for one in sorted(_below(path)):
+            with open(path, "rb") as file:
+                status = os.fstat(file.fileno())
+                add(status.st_size)
+                if status.st_size <= CHEAP:
+                    add(hashlib.file_digest(file, "sha256").hexdigest())
+                else:
+                    add(status.st_mtime_ns, file.read(EDGE), file.seek(-EDGE, os.SEEK_END), file.read(EDGE))
+        elif place != "hub":  # links to folders are not followed
+            names = (os.path.join(base, one) for base, _, names in os.walk(path) for one in names)
+            for one in sorted(filter(os.path.isfile, names)):
                 status = os.stat(one)
                 add(os.path.relpath(one, path), status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InputError(f"input: {shown(path, 200)}: cannot be read ({reason(error)})") from error
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 class _Sample:
@@ -214,36 +194,26 @@ class _Sample:
         return [record for _, record in sorted(self.kept, key=lambda entry: entry[0])]
 
 
-def _check_options(limit: int, seed: int, fields: Fields) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < MIN:
-        raise InputError(f"limit: a whole number of records, at least {MIN}, got {shown(limit)}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed: a whole number, zero or more, got {shown(seed)}")
-    losses = fields.losses
-    if losses is not None and (isinstance(losses, str) or len(losses) != 2):
-        raise InputError(f"losses: the names of two columns, got {shown(losses)}")
+def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
+    """The sample as columns, with what is to be said of it.
 
-
-def _check_enough(where: Source, found: int, full: int) -> None:
-    """Raise InputError when too few of the `found` records have a text."""
+    Raises:
+        InputError: when too few of the `found` records have a text, or all are the same.
+    """
+    full, kept, selection = sample.seen, sample.records(), columns.selection
     if 2 * full < found:
-        raise where.error(
-            f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
-        )
+        problem = f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
+        raise where.error(problem)
     if full < MIN:
         raise where.error(f"{many(full, 'record')}{' with text' * (full < found)}, at least {MIN} are needed")
-
-
-def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
-    kept = sample.records()
     contents, labels, prompts, logprobs, losses = zip(*kept, strict=True)
     notes = list(columns.notes)
-    if sample.seen < found:
-        notes.append(f"{many(found - sample.seen, 'empty text')} left out")
-    if len(kept) < sample.seen:
-        notes.append(f"a uniform sample of {len(kept):,} of {sample.seen:,} records is read")
-    if columns.label is not None and len(set(labels)) == len(kept):
-        notes.append(f"each record has a label of its own in '{shown(columns.label)}'")
+    if full < found:
+        notes.append(f"{many(found - full, 'empty text')} left out")
+    if len(kept) < full:
+        notes.append(f"a uniform sample of {len(kept):,} of {full:,} records is read")
+    if selection.label is not None and len(set(labels)) == len(kept):
+        notes.append(f"each record has a label of its own in '{shown(selection.label)}'")
     vectors = None if columns.form == "text" else np.stack(contents)
     if len(set(contents)) == 1 if vectors is None else (vectors == vectors[0]).all():
         what = "texts" if vectors is None else "vectors"
@@ -254,10 +224,10 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         found,
         contents if vectors is None else None,
         vectors,
-        labels if columns.label is not None else None,
-        prompts if columns.prompt is not None else None,
-        np.array(logprobs) if columns.logprob is not None else None,
-        np.array(losses) if columns.losses else None,
+        labels if selection.label is not None else None,
+        prompts if selection.prompt is not None else None,
+        np.array(logprobs) if selection.logprob is not None else None,
+        np.array(losses) if selection.losses else None,
         tuple(notes),
         f"{where.origin}:{','.join(columns.content)}",
     )
@@ -271,8 +241,8 @@ def _check_alike(anchor: Records, one: Records) -> None:
             f"{_called(texts)} holds texts and {_called(vectors)} vectors: give all inputs as one kind"
         )
     if anchor.vectors is not None and anchor.vectors.shape[1] != one.vectors.shape[1]:
-        raise InputError(f"{_called(one)}: vectors of {one.vectors.shape[1]:,} numbers, "
-                         f"those of {_called(anchor)} have {anchor.vectors.shape[1]:,}")  # fmt: skip
+        mine, other = (x.vectors.shape[1] for x in (one, anchor))
+        raise InputError(f"{_called(one)}: vectors of {mine:,} numbers, those of {_called(anchor)} have {other:,}")
     if (anchor.labels is None) != (one.labels is None):
         having, lacking = (one, anchor) if anchor.labels is None else (anchor, one)
         raise InputError(
@@ -289,37 +259,12 @@ def _same(one: Records, other: Records) -> bool:
         return True
     if len(one) != len(other) or (one.texts is None) != (other.texts is None):
         return False
-    return Counter(_keys(one)) == Counter(_keys(other))
-
-
-def _keys(one: Records) -> Iterator[str | bytes]:
     if one.texts is not None:
-        return iter(one.texts)
-    with np.errstate(over="ignore"):
-        return (row.tobytes() for row in one.vectors.astype(np.float32) + np.float32(0))  # no -0, any precision
+        return Counter(one.texts) == Counter(other.texts)
+    with np.errstate(over="ignore"):  # no -0, any precision
+        rows = [x.vectors.astype(np.float32) + np.float32(0) for x in (one, other)]
+    return Counter(row.tobytes() for row in rows[0]) == Counter(row.tobytes() for row in rows[1])
 
 
 def _called(one: Records) -> str:
     return f"{one.name} ({shown(one.source, 200)})"
-
-
-def _hash_file(path: str, update: Callable[[bytes], None], add: Callable[..., None]) -> None:
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        add(status.st_size)
-        if status.st_size <= CHEAP:
-            while block := file.read(EDGE):
-                update(block)
-        else:
-            add(status.st_mtime_ns)
-            update(file.read(EDGE))
-            file.seek(-EDGE, os.SEEK_END)
-            update(file.read(EDGE))
-
-
-def _below(folder: str) -> Iterator[str]:
-    """The ordinary files below a folder; links to folders are not followed."""
-    for base, _, names in os.walk(folder):
-        for one in names:
-            if os.path.isfile(os.path.join(base, one)):
-                yield os.path.join(base, one)

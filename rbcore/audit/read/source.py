@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Literal
 
 LONGEST = 1_000_000
 """The most bytes that one record may have."""
+MIN = 20
+"""The fewest records that an input may have."""
 PEEK = 100  # records that are looked at to find out what the columns hold
 
 Kind = Literal["text", "number", "flag", "numbers", "chat", "null", "other"]
@@ -46,17 +50,28 @@ class Source:
         """An error about this source, or about a place in it."""
         return InputError(f"{self.name}: {shown(self.path, 200)}{', ' if at else ''}{at}: {problem}")
 
+    @contextmanager
+    def reading(
+        self,
+        what: str = "cannot be read",
+        at: str = "",
+        errors: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error),
+    ) -> Iterator[None]:
+        """Turn `errors` of the libraries inside into an InputError of one line."""
+        try:
+            yield
+        except InputError:
+            raise
+        except errors as error:
+            raise self.error(f"{what} ({reason(error)})", at) from error
+
     def too_long(self, at: str, or_else: str = "") -> InputError:
         """An error about a record of more than :data:`LONGEST` bytes."""
         most = f"longer than {LONGEST:,} bytes, the most that is read of one record"
         return self.error(f"{most}: cut it up or leave it out{or_else}", at)
 
     def decoded(self, raw: bytes, at: str, offset: int = 0) -> str:
-        """Bytes in UTF-8 as text; `offset` is where they begin in the file.
-
-        Raises:
-            InputError: for bytes that are no text in UTF-8.
-        """
+        """Bytes as text, or an InputError when they are not in UTF-8; `offset` is where they begin in the file."""
         if b"\0" in raw:
             where = offset + raw.index(b"\0")
             raise self.error(f"a NUL byte (byte {where:,} of the file): not text in UTF-8, save it as such", at)
@@ -67,31 +82,33 @@ class Source:
             raise self.error(f"not UTF-8 ({what}): save the file in UTF-8", at) from error
 
     def without_mark(self, raw: bytes, at: str = "") -> bytes:
-        """The file's first bytes without the mark of UTF-8.
-
-        Raises:
-            InputError: when they are the mark of another encoding.
-        """
+        """The file's first bytes without the mark of UTF-8; InputError for that of another encoding."""
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             wide = "UTF-32" if raw.startswith(b"\xff\xfe\0\0") else "UTF-16"
             raise self.error(f"is in {wide}: save it in UTF-8", at)
         return raw.removeprefix(b"\xef\xbb\xbf")
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise InputError when two columns have the same name."""
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        if twice:
+            raise self.error(f"two columns have the name {listed(twice[:1])}: rename one")
 
     def kinds(self) -> dict[str, Kind]:
         """What the columns hold, by their names; looked up in the first records.
 
         Where values differ, the first one decides; without types all are text then.
         """
-        found: dict[str, Kind] = {}
+        kinds: dict[str, Kind] = {}
         with closing(self.rows([])) as rows:
             for row in islice(rows, PEEK):
                 for column, value in row.items():
-                    what, before = kind(value) if self.typed else kind_of_cell(value), found.get(column, "null")
+                    what, before = kind(value) if self.typed else kind_of_cell(value), kinds.get(column, "null")
                     if before == "null":
-                        found[column] = what
+                        kinds[column] = what
                     elif what not in ("null", before) and not self.typed:
-                        found[column] = "text"
-        return found
+                        kinds[column] = "text"
+        return kinds
 
     def rows(self, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
         """The records.  A reader may leave out columns that are not named, if any are.

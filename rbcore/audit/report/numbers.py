@@ -6,11 +6,26 @@ show(estimate), interval(estimate)      # "8.3 %", "6.8 to 10.0 %"
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from rbcore.estimate.base import Estimate
 
 UNKNOWN, OPEN = "unknown", "not trusted"
 MOST = 6  # decimals
+
+
+def finite(x: Any) -> bool:
+    """Whether `x` is a number, and neither None nor NaN nor infinite."""
+    return x is not None and math.isfinite(x)
+
+
+def brief(x: float) -> str:
+    """Three significant digits, and at most three decimals unless the number is below a hundredth."""
+    if not finite(x):
+        return UNKNOWN
+    size = 0 if x == 0 else math.floor(math.log10(abs(x)))
+    digits = max(0, min(3, 2 - size)) if size >= -2 else min(6, 1 - size)
+    return f"{x:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def decimals(value: float, low: float, high: float) -> int:
@@ -39,8 +54,7 @@ def written(estimate: Estimate) -> str:
     if estimate.sided == "two":
         if not math.isfinite(value):
             return UNKNOWN
-        finite = math.isfinite(low) and math.isfinite(high)
-        return _join(_fixed(value, decimals(value, low, high) if finite else decimals(value, 0, math.inf)), unit)
+        return _join(_fixed(value, decimals(value, low, high)), unit)
     limit = low if estimate.sided == "lower" else high
     if not math.isfinite(limit):
         return UNKNOWN
@@ -55,21 +69,15 @@ def written(estimate: Estimate) -> str:
 def interval(estimate: Estimate) -> str:
     """The interval in words; with its level unless that is 95 %.  Empty when it does not exist."""
     value, low, high, unit = _scaled(estimate)
-    level = (
-        ""
-        if math.isclose(estimate.level, 0.95)
-        else f" (at\N{NO-BREAK SPACE}{100 * estimate.level:.4g}\N{NO-BREAK SPACE}%)"
-    )
+    usual = math.isclose(estimate.level, 0.95)
+    level = "" if usual else f" (at\N{NO-BREAK SPACE}{100 * estimate.level:.4g}\N{NO-BREAK SPACE}%)"
     if estimate.sided != "two":
         return "" if written(estimate) == UNKNOWN else f"one-sided{level}"
-    if not (math.isfinite(low) or math.isfinite(high)):
-        return ""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        digits = decimals(low if math.isfinite(low) else high, 0, math.inf)
-        side, limit = ("from", low) if math.isfinite(low) else ("up to", high)
-        return f"{side} {_join(_fixed(limit, digits), unit)}{level}"
-    digits = decimals(value, low, high)
-    return f"{_join(f'{_fixed(low, digits)} to {_fixed(high, digits)}', unit)}{level}"
+    if math.isfinite(low) and math.isfinite(high):
+        digits = decimals(value, low, high)
+        return f"{_join(f'{_fixed(low, digits)} to {_fixed(high, digits)}', unit)}{level}"
+    side, end = ("from", low) if math.isfinite(low) else ("up to", high)
+    return f"{side} {_join(_fixed(end, decimals(end, 0, math.inf)), unit)}{level}" if math.isfinite(end) else ""
 
 
 def p_value(estimate: Estimate) -> str:
