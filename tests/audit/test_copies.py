@@ -132,6 +132,7 @@ def test_a_search_that_is_cut_short_says_so(monkeypatch):
     assert all(jaccard(texts[i], texts[found.of[i]]) >= 0.8 for i in hit)
 
 
+@pytest.mark.slow
 def test_the_same_in_every_process():
     code = (
         "import numpy as np; from rbcore.audit.copies import within; rng = np.random.default_rng(4);"

@@ -73,6 +73,9 @@ EXTRAS = {  # what a room needs besides the core's own requirements; in theory, 
 }
 
 
+OWNERS = packages_distributions()
+
+
 def installed(requirements: list[Requirement]) -> set[str]:
     """The distributions that these requirements bring, directly or through one another."""
     found, waiting = set(), [canonicalize_name(one.name) for one in requirements]
@@ -93,14 +96,14 @@ def installed(requirements: list[Requirement]) -> set[str]:
 @pytest.mark.parametrize("room", sorted({p.relative_to(ROOT / "rbcore").parts[0] for p in MODULES}))
 def test_a_room_imports_only_what_its_extra_installs(room: str) -> None:
     """`pip install rbcore` is enough for information and theory, `rbcore[lm]` for the language models."""
-    there, owners = installed(wanted(*EXTRAS.get(room.removesuffix(".py"), ()))), packages_distributions()
+    there = installed(wanted(*EXTRAS.get(room.removesuffix(".py"), ())))
     place, missing = ROOT / "rbcore" / room, set()
     for module in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         for node in ast.walk(ast.parse(module.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             for name in {n.split(".")[0] for n in names} - sys.stdlib_module_names - {"rbcore"}:
-                if not {canonicalize_name(owner) for owner in owners[name]} & there:
+                if not {canonicalize_name(owner) for owner in OWNERS[name]} & there:
                     missing.add(f"{module.name} imports {name}")
     assert not missing, "\n".join(sorted(missing))
 

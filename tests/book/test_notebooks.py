@@ -148,6 +148,7 @@ def test_the_linter_reports_a_cell_that_is_not_python(tmp_path: Path) -> None:
     assert any("cell 3" in text for text in lint_notebooks.problems(path))
 
 
+@pytest.mark.slow
 def test_the_chapter_in_contributing_runs_agrees_and_keeps_the_rules(tmp_path: Path) -> None:
     (skeleton,) = re.findall(r"````markdown\n(.*?)````", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
     source = tmp_path / "notebooks" / "12-my-chapter.md"

@@ -78,6 +78,7 @@ def test_numpy_takes_what_the_arithmetics_ask_for_and_rounds_otherwise() -> None
         assert shown[1].rstrip().endswith("[]")
 
 
+@pytest.mark.slow
 def test_a_chapter_runs_only_where_its_packages_are_affected() -> None:
     found = {path.stem: portable.packages(Job(path)) for path in notebooks(ROOT)}
     assert "torch" in found["09-language-models"]
