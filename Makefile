@@ -88,9 +88,10 @@ serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
 	@$(RUN) -m rbcore serve --port "$$PORT"
 
-lint: $(READY) ## check the style of modules, tests, extensions and notebook cells
+lint: $(READY) ## check style, notebook cells included, and the types of the core
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ty check rbcore
 	@$(RUN) tests/lint_notebooks.py
 
 format: $(READY) ## put modules, tests, extensions and notebook cells into the house style

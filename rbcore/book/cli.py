@@ -88,6 +88,7 @@ def book(root: Path, *, fresh: bool = False) -> int:
         page, warnings = site.build(built / "source", built / "html")
     if wrong or moved:
         print(agree.report([*wrong, *moved]))
+    warnings = "\n".join([*site.unlisted(root, executed), *filter(None, [warnings])])
     if warnings and not failed:
         print(warnings, file=sys.stderr)
     print(summary(chapters, wrong, moved, failed))

@@ -204,6 +204,16 @@ def _located(warning: str, source: Path) -> str:
     return warning.replace(f"{source}/", "book/")
 
 
+def unlisted(root: Path, names: Iterable[str]) -> list[str]:
+    """A line for each of these chapters that the table of contents does not name, with what to add."""
+    contents = (root / "book" / "_toc.yml").read_text(encoding="utf8").split()
+    return [
+        f"notebooks/{name}.md has no page: add `- file: chapters/{name}` to book/_toc.yml"
+        for name in names
+        if f"chapters/{name}" not in contents
+    ]
+
+
 def one_chapter(source: Path, name: str, parameters: Mapping[str, Any]) -> None:
     """Narrow an assembled folder to one chapter with notation, ledger and references; the page says what it is."""
     path = source / "chapters" / f"{name}.ipynb"

@@ -223,6 +223,11 @@ def test_mistakes_in_the_text_are_reported_with_their_place_and_the_pages_are_bu
     assert sorted(p.name for p in output.parent.iterdir()) == ["html"]
 
 
+def test_a_chapter_that_the_contents_do_not_name_is_named(small: Path) -> None:
+    (line,) = site.unlisted(small, ["01-one", "03-three"])
+    assert line == "notebooks/03-three.md has no page: add `- file: chapters/03-three` to book/_toc.yml"
+
+
 def test_pages_that_cannot_be_built_leave_those_from_before(small: Path, paths: dict[str, Path]) -> None:
     output = small / "built" / "html"
     output.mkdir(parents=True)
