@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 Kind = Literal["proved", "exact", "numerical", "statistical"]
 
@@ -99,7 +99,7 @@ def mean(samples: ArrayLike, level: float = 0.95) -> Mean:
         raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
     centre = float(samples.mean())
     se = float(samples.std(ddof=1) / np.sqrt(samples.size))
-    half = float(stats.t.ppf(0.5 + level / 2, samples.size - 1)) * se
+    half = float(special.stdtrit(samples.size - 1, 0.5 + level / 2)) * se
     return Mean(centre, se, (centre - half, centre + half), level)
 
 
@@ -155,7 +155,7 @@ class Median(NamedTuple):
     @property
     def se(self) -> float:
         """The interval's width over a standard normal one's: a standard error to print, not to test with."""
-        return (self.ci[1] - self.ci[0]) / (2 * float(stats.norm.ppf(0.5 + self.level / 2)))
+        return (self.ci[1] - self.ci[0]) / (2 * float(special.ndtri(0.5 + self.level / 2)))
 
 
 def median(samples: ArrayLike, level: float = 0.95) -> Median:
@@ -172,6 +172,8 @@ def median(samples: ArrayLike, level: float = 0.95) -> Median:
         raise ValueError(f"a median needs a 1-d sample, got shape {samples.shape}")
     if not 0 < level < 1:
         raise ValueError(f"level is a probability strictly between 0 and 1, got {level}")
+    from scipy import stats  # its import takes longer than that of the rest of the core
+
     rank = int(stats.binom.ppf((1 - level) / 2, samples.size, 0.5))  # P(fewer than `rank` below) < (1 - level) / 2
     if rank < 1:
         raise ValueError(f"{samples.size} samples are too few for a {level:.4%} interval of a median")
@@ -216,6 +218,8 @@ def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
         raise ValueError("fewer than two cells expect five counts: draw more")
     if seen[~possible].any() or counts[pmf <= 0].any():  # seen where it cannot be
         return Check(False, "statistical", name, 0.0, None, level)
+    from scipy import stats  # its import takes longer than that of the rest of the core
+
     p_value = float(stats.chisquare(seen[possible], wanted[possible]).pvalue)
     return Check(p_value > level, "statistical", name, p_value, (level, 1.0) if p_value > level else None, level)
 
