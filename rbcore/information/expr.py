@@ -22,7 +22,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from rbcore.information.forms import LinearForm, write
+from rbcore.information.forms import LinearForm, Value, write
 from rbcore.information.notation import latex_name
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*'*"  # a variable's name: an ASCII identifier with optional trailing primes
@@ -46,7 +46,7 @@ class Model(Protocol):
 
     names: tuple[str, ...]
 
-    def entropies(self, subsets: Iterable[frozenset[str]]) -> dict[frozenset[str], np.ndarray | float]:
+    def entropies(self, subsets: Iterable[frozenset[str]]) -> Mapping[frozenset[str], Value]:
         """The joint entropies in nats of many sets of variables, and of the empty set, by set."""
 
 
@@ -108,7 +108,7 @@ class Statement:
         """The sets of variables whose entropies occur in the constraints."""
         return frozenset(s for c in self.constraints for s in c.form.coefficients)
 
-    def slack(self, joint: Model) -> np.ndarray | float:
+    def slack(self, joint: Model) -> Value:
         """By how much the statement holds, in nats: the worst of its constraints, one number per model.
 
         A constraint ``form >= 0`` contributes the form's value, ``form = 0`` minus its absolute value: the
@@ -118,12 +118,12 @@ class Statement:
         if not {*self.variables} <= {*joint.names}:
             require_variables(self.text, joint.names)
         slack = self.slack_of(joint.entropies(self.sets))
-        return slack if np.ndim(slack) else float(slack)
+        return slack if slack.ndim else float(slack)
 
-    def slack_of(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
-        """The same from the entropies of :attr:`sets` and of the empty set."""
-        values = [(c.relation, c.form.value(entropies)) for c in self.constraints]
-        return functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values])
+    def slack_of(self, entropies: Mapping[frozenset[str], Value]) -> np.ndarray:
+        """The same from the entropies of :attr:`sets` and of the empty set, in their shape."""
+        values = [(c.relation, np.asarray(c.form.value(entropies))) for c in self.constraints]
+        return np.asarray(functools.reduce(np.minimum, [v if sign == ">=" else -np.abs(v) for sign, v in values]))
 
     def holds(self, joint: Model, tol: float = 1e-10) -> bool:
         """Whether the statement holds, up to ``tol`` nats, on every model of the joint's batch."""
@@ -164,7 +164,7 @@ def latex(text: str, names: Callable[[str], str] = latex_name) -> str:
     return _typeset(_tokenize(text), names)
 
 
-def _typeset(tokens: "Sequence[_Token]", names: Callable[[str], str]) -> str:
+def _typeset(tokens: "tuple[_Token, ...]", names: Callable[[str], str]) -> str:
     pieces = []
     for before, token, after in zip(tokens[-1:] + tokens, tokens, tokens[1:], strict=False):
         piece = names(token.text) if token.is_variable else _LATEX.get(token.text, token.text)
@@ -220,8 +220,8 @@ def _tokenize(text: str) -> tuple[_Token, ...]:
             unclosed.append(start)
         elif symbol == ")":
             unclosed.pop()
-        if match.lastgroup != "space":
-            tokens.append(_Token(match.lastgroup, symbol, start, match.end()))
+        if (kind := match.lastgroup) and kind != "space":
+            tokens.append(_Token(kind, symbol, start, match.end()))
     if unclosed:
         raise ExpressionError(text, unclosed[-1], "unbalanced '(': no ')' closes it")
     return (*tokens, _Token("end", "", len(text), len(text)))
@@ -315,9 +315,11 @@ class _Parser:
         while operator := self.accept("+", "-"):
             second = self.token
             value = self.term()
-            if isinstance(total, LinearForm) or isinstance(value, LinearForm):
-                total, value = self.as_form(total, first), self.as_form(value, second)
-            total = total + value if operator.text == "+" else total - value
+            sign = 1 if operator.text == "+" else -1
+            if isinstance(total, Fraction) and isinstance(value, Fraction):
+                total += sign * value
+            else:
+                total = self.as_form(total, first) + sign * self.as_form(value, second)
         return total
 
     def term(self) -> Fraction | LinearForm:
@@ -331,9 +333,12 @@ class _Parser:
                 if isinstance(factor, LinearForm) or factor == 0:
                     self.fail(second, "division by a quantity or by zero: a divisor is a number other than 0")
                 factor = 1 / factor
-            if isinstance(product, LinearForm) and isinstance(factor, LinearForm):
+            if isinstance(factor, Fraction):
+                product = product * factor
+            elif isinstance(product, Fraction):
+                product = factor * product
+            else:
                 self.fail(operator, "product of two quantities: one of the factors must be a number")
-            product = product * factor
         return product
 
     def factor(self) -> Fraction | LinearForm:

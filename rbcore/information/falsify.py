@@ -78,22 +78,24 @@ def falsify(statement: Question, given: Iterable[Text], rng: Generator, models: 
         raise ValueError(f"models is a number of models, at least 1, got {models}")
     pairs = [(c.smaller.form, c.larger.form) for c in comparisons(problem.statement)]
     sets = problem.statement.sets.union(*(form.coefficients for pair in pairs for form in pair))
-    seen, slack, worst = 0, math.inf, None
+    seen, slack = 0, math.inf
+    worst: Joint | None = None
     ratios: list[float] = [math.nan] * len(pairs)
     tightest: list[Joint | None] = [None] * len(pairs)
     batches = random_models(problem, rng, max(1, min(BATCH, models // STRUCTURES)))
     while seen < models:
         joint = next(batches)
-        if joint.batch > models - seen:
+        if joint.p.shape[-1] > models - seen:
             joint = joint.take(slice(models - seen))
-        seen += joint.batch
+        seen += joint.p.shape[-1]
         entropies = joint.entropies(sets)
         here = problem.statement.slack_of(entropies)
         if here.min() < slack:
-            slack, worst = float(here.min()), joint.take(here.argmin())
+            slack, worst = float(here.min()), joint.take(int(here.argmin()))
         for i, pair in enumerate(pairs):
-            smaller, larger = (form.value(entropies) for form in pair)
-            ratio = np.divide(smaller, larger, out=np.full(joint.batch, -np.inf), where=larger > CLEAR)
+            smaller, larger = (np.asarray(form.value(entropies)) for form in pair)
+            ratio = np.divide(smaller, larger, out=np.full_like(larger, -np.inf), where=larger > CLEAR)
             if ratio.max() > (-math.inf if tightest[i] is None else ratios[i]):
-                ratios[i], tightest[i] = float(ratio.max()), joint.take(ratio.argmax())
+                ratios[i], tightest[i] = float(ratio.max()), joint.take(int(ratio.argmax()))
+    assert worst is not None  # there is at least one model, and its slack is finite
     return Falsified(seen, slack, worst, tuple(ratios), tuple(tightest))

@@ -11,7 +11,8 @@ Entropies are in nats unless asked otherwise (Cover & Thomas, Elements of Inform
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
 from rbcore.information.expr import NAME, Statement, parse_form, require_variables
-from rbcore.information.forms import LinearForm
+from rbcore.information.forms import LinearForm, Value
 
 _UNITS = {"nats": 1.0, "bits": math.log(2)}
 _TOLERANCE = 1e-9  # how far from one the sum of a given distribution may be
@@ -27,7 +28,6 @@ _TINY = np.finfo(np.float64).tiny
 _BLOCK = 1 << 16  # table cells worked on at a time: near the cache's size, and a bound on memory
 
 Names = str | Iterable[str]  # "A", "A,B", or an iterable of names
-Value = np.ndarray | float  # shape (B,), or a float without a batch
 KINDS = ("dirichlet", "sparse", "deterministic")  # of random channels
 Batch = int | tuple[int, ...] | None  # None: no batch axis
 
@@ -132,25 +132,6 @@ class Joint:
         axes = [*map(self.names.index, names), len(self.names)]
         return self._derive(names, np.einsum(self.p, [*range(self.p.ndim)], axes), self.batch)
 
-    def condition(self, **values: int) -> "Joint":
-        """The joint of the other variables given ``name=index``; a primed name as ``**{"W'": 0}``.
-
-        Raises PmfError if no variable remains, or where the condition has probability zero.
-        """
-        rest = tuple(name for name in self.names if name not in self._known(values))
-        if not rest:
-            raise PmfError("conditioning on all variables leaves none")
-        for name, value in values.items():
-            if value not in range(self.sizes[name]):
-                raise PmfError(f"{name} = {value} is outside its alphabet 0..{self.sizes[name] - 1}")
-        p = self.p[tuple(values.get(name, slice(None)) for name in self.names)]
-        total = p.sum(axis=tuple(range(len(rest))))
-        if not total.all():
-            model = "" if self.batch is None else f" in model {np.argmin(total)}"
-            shown = ", ".join(f"{name} = {value}" for name, value in values.items())
-            raise PmfError(f"{shown} has probability zero{model}")
-        return self._derive(rest, p / total, self.batch)
-
     def H(self, a: Names, given: Names = (), units: str = "nats") -> Value:
         """Entropy H(a | given); shape (B,), or a float for an unbatched joint."""
         return self._information([a], given, units)
@@ -177,7 +158,7 @@ class Joint:
             require_variables(expression, self.names)
         return form.value(self.entropies(form.coefficients))
 
-    def entropies(self, subsets: Iterable[Names]) -> dict[frozenset[str], Value]:
+    def entropies(self, subsets: Iterable[Names]) -> Mapping[frozenset[str], Value]:
         """The joint entropies of many sets of variables, in nats, by set; the empty set is always included.
 
         Each marginal is summed down from the smallest one already there that contains it, block of models
@@ -190,7 +171,7 @@ class Joint:
             supersets = (s for s in (whole, *parents) if subset < s)
             parents[subset] = min(supersets, key=lambda s: math.prod(self.sizes[name] for name in s))
         models = self.p.shape[-1]
-        result = {subset: np.zeros(models) for subset in (frozenset(), *wanted)}
+        result: dict[frozenset[str], np.ndarray] = {s: np.zeros(models) for s in (frozenset(), *wanted)}
         step = max(1, _BLOCK * models // self.p.size)
         for block in (slice(start, start + step) for start in range(0, models, step)):
             tables = {whole: self.p[..., block]}
@@ -228,16 +209,6 @@ def kl(p: ArrayLike, q: ArrayLike) -> Value:
     Infinite where p has mass that q lacks; 0 log 0 = 0.
     """
     return _plain(rel_entr(*_pmfs(p, q)).sum(axis=0))
-
-
-def compose(*channels: ArrayLike) -> np.ndarray:
-    """The channel (k_first, k_last[, B]) of channels (k_1, k_2[, B]), (k_2, k_3[, B]), .. in a row."""
-    product, *rest = (check_channel(channel) for channel in channels)
-    for channel in rest:
-        if product.shape[1] != channel.shape[0]:
-            raise PmfError(f"channels do not fit: {product.shape[1]} outputs, then {channel.shape[0]} inputs")
-        product = np.einsum("ij...,jk...->ik...", product, channel)
-    return product
 
 
 def check_channel(p: ArrayLike, inputs: Sequence[int] | None = None, what: str = "channel") -> np.ndarray:
@@ -352,7 +323,7 @@ def _plain(value: np.ndarray) -> Value:
 
 def _entropy(p: np.ndarray) -> np.ndarray:
     """-sum p log p along axis 0, where 0 log 0 = 0 as the logarithm is kept finite."""
-    total, step = 0.0, max(1, _BLOCK * len(p) // max(p.size, 1))
+    total, step = np.zeros(p.shape[1:]), max(1, _BLOCK * len(p) // max(p.size, 1))
     for block in (p[start : start + step] for start in range(0, len(p), step)):
         total = total - np.einsum("c...,c...->...", block, np.log(np.maximum(block, _TINY)))
     return total
@@ -396,7 +367,7 @@ def _pmfs(*arrays: ArrayLike) -> list[np.ndarray]:
     return [p.reshape(len(p), *[1] * (ndim - p.ndim), *p.shape[1:]) for p in pmfs]
 
 
-def _table(function: Callable[..., np.ndarray], inputs: tuple[int, ...], size: int | None) -> np.ndarray:
+def _table(function: Callable[..., Any], inputs: tuple[int, ...], size: int | None) -> np.ndarray:
     """The channel (inputs.., size) of zeros and ones of a deterministic function of index arrays."""
     values = np.broadcast_to(function(*np.indices(inputs)), inputs)
     indices = values.astype(int)

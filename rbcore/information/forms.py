@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Form = dict[Any, Fraction]  # coefficients of entropies, by set
+Exact = int | Rational  # a factor without rounding, such as a Fraction
+Value = np.ndarray | float  # in nats: shape (B,), or a float without a batch
 
 
 def combine(*terms: tuple[Any, Mapping[Any, Any]]) -> Form:
@@ -35,7 +37,7 @@ class LinearForm:
 
     __slots__ = ("_terms",)
 
-    def __init__(self, coefficients: Mapping[frozenset[str], Rational] = MappingProxyType({})):
+    def __init__(self, coefficients: Mapping[frozenset[str], Exact] = MappingProxyType({})):
         """Keep the non-zero coefficients; the empty set is dropped too, as its entropy is 0."""
         self._terms = {s: Fraction(c) for s, c in coefficients.items() if s and c}
 
@@ -59,7 +61,7 @@ class LinearForm:
         """All variables that occur in the form."""
         return frozenset().union(*self._terms)
 
-    def value(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
+    def value(self, entropies: Mapping[frozenset[str], Value]) -> Value:
         """The form's value, from the entropies of its sets and of the empty set; in their unit and shape."""
         return sum((float(c) * entropies[s] for s, c in self._terms.items()), start=entropies[frozenset()])
 
@@ -69,7 +71,7 @@ class LinearForm:
         keys = self._terms.keys() | other._terms.keys()
         return LinearForm({key: self._terms.get(key, 0) + other._terms.get(key, 0) for key in keys})
 
-    def __mul__(self, factor: Rational) -> "LinearForm":
+    def __mul__(self, factor: Exact) -> "LinearForm":
         if not isinstance(factor, Rational):
             return NotImplemented
         return LinearForm({s: Fraction(factor) * c for s, c in self._terms.items()})

@@ -45,7 +45,9 @@ def random_models(problem: Problem, rng: Generator, batch: int) -> Iterator[Join
 
 def _network(problem: Problem, rng: Generator, batch: int) -> Joint:
     """A batch of Bayesian networks with the same edges."""
-    joint, sizes, limit = None, {}, int(rng.integers(2, 4))
+    joint: Joint | None = None
+    sizes: dict[str, int] = {}
+    limit = int(rng.integers(2, 4))
     for name in _order(problem, problem.variables, rng, _ORDERS):
         parents, kind = problem.inputs(name, sizes), "deterministic"
         function = parents is not None
@@ -61,6 +63,7 @@ def _network(problem: Problem, rng: Generator, batch: int) -> Joint:
         channel = rows.reshape(*shape, outputs, batch)
         joint = joint.extend(name, channel, parents) if joint else Joint([name], channel)
         sizes[name] = outputs
+    assert joint is not None  # a statement has variables
     return joint
 
 

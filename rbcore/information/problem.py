@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rbcore.information.expr import Constraint, Statement, parse
-from rbcore.information.forms import Quantity
+from rbcore.information.forms import Quantity, Value
 
 Text = str | Statement
 
@@ -39,7 +39,7 @@ class Problem:
     @classmethod
     def read(cls, statement: "Question", given: Iterable[Text] = ()) -> "Problem":
         """From texts or statements; a problem may get further assumptions.  Raises as :func:`read` does."""
-        problem = statement if isinstance(statement, cls) else cls(read(statement))
+        problem = statement if isinstance(statement, Problem) else cls(read(statement))
         more = tuple(map(read, given))
         return cls(problem.statement, problem.given + more) if more else problem
 
@@ -86,7 +86,7 @@ class Problem:
         ends = [(a, b) for one, other, _ in self.independences for a, b in ((one, other), (other, one))]
         return frozenset().union(*(b for a, b in ends if name in a))
 
-    def assumed_slack(self, entropies: Mapping[frozenset[str], np.ndarray]) -> np.ndarray:
+    def assumed_slack(self, entropies: Mapping[frozenset[str], Value]) -> np.ndarray:
         """By how much the assumptions hold, but at most 0, from the entropies of their sets; one per model."""
         slacks = [g.slack_of(entropies) for g in self.given]
         return functools.reduce(np.minimum, slacks, np.zeros_like(entropies[frozenset()]))

@@ -94,7 +94,8 @@ class Certificate(Answer):
         for goal, steps in zip(self.problem.statement.goals, self.proofs, strict=True):
             lines.append(rf"& {latex(goal.text)}" + ("" if steps else " = 0"))
             for i, (text, multiplier, _) in enumerate(steps):
-                form, relation = re.fullmatch(r"(.*) (>=|=) 0", text).groups()
+                ((_, relation, _, larger, smaller),) = parse(text).constraints
+                form = larger.minus(smaller)
                 sign = "-" if multiplier < 0 else "+" if i else ""
                 size = abs(multiplier)
                 factor = "" if size == 1 else latex(str(size)) + r"\,"
@@ -259,9 +260,9 @@ def sharpest(
     """
     given = tuple(g if isinstance(g, str) else g.text for g in given)
 
-    def attempt(c: Fraction, search: bool = False) -> Certificate | Unprovable:
+    def attempt(c: Fraction) -> Certificate | Unprovable:
         value = {parameter: f"({c})"}
-        return prove(template.format(**value), [text.format(**value) for text in given], search)
+        return prove(template.format(**value), [text.format(**value) for text in given], search=False)
 
     if tolerance <= 0:
         raise ProverError(f"the tolerance must be positive, not {tolerance}")
@@ -289,7 +290,7 @@ def sharpest(
             good, proof = c, answer
         else:
             bad, failure = c, answer
-    return Sharp(good, proof, bad, attempt(bad, search=True))
+    return Sharp(good, proof, bad, replace(failure, counterexample=find_counterexample(failure.problem)))
 
 
 def simplest_between(a: Fraction, b: Fraction) -> Fraction:

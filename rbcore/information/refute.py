@@ -124,7 +124,7 @@ class Counterexample(Answer):
 
     def violation(self) -> float:
         """By how many nats the statement fails."""
-        return -self.problem.statement.slack(self.joint())
+        return -float(self.problem.statement.slack(self.joint()))
 
     def check(self) -> bool:
         """Replay: it is a distribution, the assumptions hold, and the statement clearly fails."""
@@ -150,7 +150,7 @@ class Counterexample(Answer):
         """Read it back; ProverError unless it passes :meth:`check`."""
         data = json.loads(text)
         problem, outcomes = Problem.read(data["statement"], data["given"]), tuple(map(tuple, data["outcomes"]))
-        result = cls(problem, tuple(data["names"]), outcomes, tuple(map(Fraction, data["p"])))
+        result = cls(problem, tuple(data["names"]), outcomes, tuple(Fraction(p) for p in data["p"]))
         if not result.check():
             raise ProverError(f"this is no counterexample to {result.statement}")
         return result

@@ -152,7 +152,7 @@ class Program:
                     return fact.part(Quantity(a, b, c), Quantity(u, a | v, a), Quantity(v, b | a, b))
         return None
 
-    def reduce(self, form: Form) -> Form:
+    def reduce(self, form: Mapping[Any, Fraction | int]) -> Form:
         """The form in the entropies that remain unknown."""
         return combine(*((k, self.entropy[s]) for s, k in form.items()))
 
@@ -268,19 +268,20 @@ class Program:
         By duality: where each inequality may be violated by its weight, and an equation by its weight on either
         side, the minimum of the goal is minus the least weight of a proof.
         """
-        n, m = len(self.unknowns), len(self.used)
+        n = len(self.unknowns)
         columns, weights = np.arange(n, dtype=np.int32), np.array(self.row_weights)
         self.solver.changeColsBounds(n, columns, -self.bound_weights, np.full(n, highspy.kHighsInf))
-        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), -weights, self._uppers(weights))
+        self._bound_rows(-weights, weights)
         solution = self._optimize()
-        m = len(self.used)
         self.solver.changeColsBounds(n, columns, np.zeros(n), np.ones(n))
-        self.solver.changeRowsBounds(m, np.arange(m, dtype=np.int32), np.zeros(m), self._uppers(np.zeros(m)))
+        self._bound_rows(np.zeros(len(self.used)), np.zeros(len(self.used)))
         return solution
 
-    def _uppers(self, equal: np.ndarray) -> np.ndarray:
-        """The rows' upper bounds: what is given for equations, none for inequalities."""
-        return np.where([is_equation(row) for row in self.used], equal, highspy.kHighsInf)
+    def _bound_rows(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Change the bounds of all rows; an inequality has no upper one."""
+        high = np.where([is_equation(row) for row in self.used], high, highspy.kHighsInf)
+        rows = np.arange(len(self.used), dtype=np.int32)
+        self.solver.changeRowsBounds(len(rows), rows, low, high)  # ty: ignore[missing-attribute]  # not in the stubs
 
     def certify(self, goal: Form, multipliers: Mapping[Any, float]) -> dict[Any, Fraction] | None:
         """An exact proof near the solver's multipliers, or None."""

@@ -48,7 +48,7 @@ def satisfied(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
     >>> satisfied("I(A;B) <= H(A)", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
     True
     """
-    slack = float(np.min(_parsed(statement).slack(joint)))
+    slack = _smallest_slack(statement, joint)
     return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
@@ -58,9 +58,13 @@ def violated(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
     >>> violated("I(A;B) = 0", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
     True
     """
-    check = satisfied(statement, joint, tol)
-    return check._replace(holds=check.value < -tol)
+    slack = _smallest_slack(statement, joint)
+    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
 
 
 def _parsed(statement: Text) -> Statement:
     return parse(statement) if isinstance(statement, str) else statement
+
+
+def _smallest_slack(statement: Text, joint: Joint) -> float:
+    return float(np.min(_parsed(statement).slack(joint)))
