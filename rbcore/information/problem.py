@@ -1,7 +1,6 @@
 """What is asked of the prover: a statement and its assumptions, read once, and what the assumptions impose."""
 
 import functools
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -114,7 +113,3 @@ class Answer:
     def payload(self) -> dict[str, Any]:
         """All of it for JSON."""
         return {"statement": self.statement, "given": [*self.given]}
-
-    def to_json(self) -> str:
-        """All of it as text."""
-        return json.dumps(self.payload())

@@ -110,7 +110,7 @@ class Certificate(Answer):
 
     @classmethod
     def from_json(cls, text: str) -> "Certificate":
-        """Read it back.  Raises ProverError unless it verifies."""
+        """Read its payload back.  Raises ProverError unless it verifies."""
         data = json.loads(text)
         proofs = tuple(tuple(Step(s, Fraction(m), r) for s, m, r in steps) for steps in data["proofs"])
         certificate = cls(Problem.read(data["statement"], data["given"]), proofs)

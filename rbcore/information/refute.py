@@ -147,7 +147,7 @@ class Counterexample(Answer):
 
     @classmethod
     def from_json(cls, text: str) -> "Counterexample":
-        """Read it back; ProverError unless it passes :meth:`check`."""
+        """Read its payload back; ProverError unless it passes :meth:`check`."""
         data = json.loads(text)
         problem, outcomes = Problem.read(data["statement"], data["given"]), tuple(map(tuple, data["outcomes"]))
         result = cls(problem, tuple(data["names"]), outcomes, tuple(Fraction(p) for p in data["p"]))

@@ -57,11 +57,6 @@ class Theorem:
         """The assumptions without which a distribution breaks the statement."""
         return tuple(n.assumption for n in self.needs if n.counterexample)
 
-    @property
-    def spare(self) -> tuple[str, ...]:
-        """The assumptions without which the statement is still proved."""
-        return tuple(n.assumption for n in self.needs if not n.needed)
-
     def check(self) -> Check:
         """The certificate verifies, every dropped assumption's evidence does, and no random model breaks it."""
         evidence = all(need.evidence.verify() for need in self.needs)
