@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 Progress = Callable[[int, int], None]
 """Called with the work done and its total."""
@@ -126,12 +126,12 @@ def _search(
     if not 0 <= closeness < 1:
         raise ValueError(f"closeness: a share of the usual distance in [0, 1), got {closeness}")
     sides = [side for side in (records, others) if side is not None]
-    vectors = {isinstance(side, np.ndarray) and side.dtype.kind != "U" for side in sides}
-    if len(vectors) > 1:
+    vectors = [side for side in sides if isinstance(side, np.ndarray) and side.dtype.kind != "U"]
+    if 0 < len(vectors) < len(sides):
         raise ValueError("records and others are both texts or both vectors, got one of each")
-    if vectors == {True}:
-        return _near(_points(records), None if others is None else _points(others), closeness, progress)
-    sets, bounds = _Sets.of(*sides)
+    if vectors:
+        return _near(_points(vectors[0]), None if others is None else _points(vectors[1]), closeness, progress)
+    sets, bounds = _Sets.of(*(side.tolist() if isinstance(side, np.ndarray) else side for side in sides))
     right = None if others is None else slice(bounds[0], bounds[1])
     return _join(sets, slice(0, bounds[0]), right, threshold, progress)
 
@@ -371,7 +371,7 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
     distinct, first, member = np.unique(
         x if earlier else pooled[n:], axis=0, return_index=True, return_inverse=True
     )
-    tree, usual = cKDTree(distinct), 1.0
+    tree, usual = KDTree(distinct, leafsize=16), 1.0
     usual = usual_distance(tree)
     radius = max(np.nextafter(closeness * usual, np.inf), 1e-150)  # the tree wants a distance below it, squared
     of, similarity = np.full(n, -1, dtype=np.int64), np.zeros(n)
@@ -401,7 +401,7 @@ def _near(records: np.ndarray, others: np.ndarray | None, closeness: float, prog
     return Copies(of, similarity)
 
 
-def usual_distance(tree: cKDTree, most: int = 512) -> float:
+def usual_distance(tree: KDTree, most: int = 512) -> float:
     """The median distance to the nearest neighbour, over `most` points that are spread evenly over the tree's.
 
     Neighbours closer than rounding are left out, unless there are no others.  0 for a single point.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -54,17 +53,18 @@ def embed(
     Raises:
         EmbedError: when the encoder cannot be loaded, or there is nothing to fit the default on.
     """
-    names = list(inputs)
-    if isinstance(inputs[names[0]], np.ndarray):
+    vectors = {name: one for name, one in inputs.items() if isinstance(one, np.ndarray)}
+    if vectors:
         if encoder != DEFAULT:
             raise EmbedError(f"EMBED={encoder}: the data are vectors already; leave EMBED out")
-        return _standardized(inputs)
-    code = _tfidf(inputs, rng, dimension) if encoder == DEFAULT else _sentence_encoder(inputs, encoder)
-    total, done = sum(map(len, inputs.values())), 0
+        return _standardized(vectors)
+    texts = {name: one for name, one in inputs.items() if not isinstance(one, np.ndarray)}
+    code = _tfidf(texts, rng, dimension) if encoder == DEFAULT else _sentence_encoder(texts, encoder)
+    total, done = sum(map(len, texts.values())), 0
     points: dict[str, np.ndarray] = {}
-    for name in names:
+    for name, one in texts.items():
         blocks = []
-        for start in range(0, len(inputs[name]), BLOCK):
+        for start in range(0, len(one), BLOCK):
             blocks.append(np.asarray(code(name, slice(start, start + BLOCK)), dtype=np.float32))
             done += len(blocks[-1])
             progress(done, total)
@@ -119,7 +119,7 @@ def _sentence_encoder(inputs: Mapping[str, Sequence[str]], name: str) -> Code:
     )
 
 
-def _standardized(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _standardized(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     arrays = {name: np.asarray(x, dtype=float) for name, x in inputs.items()}
     first = next(iter(arrays.values()))
     with warnings.catch_warnings():

@@ -56,6 +56,7 @@ class Options:
         """What to read of the input `name`."""
         generated = name == ("RAW" if self.raw else "SYNTH")
         prompt, logprob = (self.prompt, self.logprob) if generated else (None, None)
-        losses = tuple(part.strip() for part in self.losses.split(",")) if self.losses else None
+        first, _, second = (self.losses or "").partition(",")
+        losses = (first.strip(), second.strip()) if self.losses else None
         columns = self.text, self.vector, self.label, prompt, logprob, losses
         return Selection(*columns, self.limit, self.seed, self.split, self.subset)

@@ -86,7 +86,7 @@ class Notes(NamedTuple):
 
     def records(self, name: str) -> Records:
         """The notes as the audit reads them, without log-probabilities, which edited notes do not have."""
-        return Records(name, "planted", len(self.texts), tuple(self.texts), None, tuple(self.labels))
+        return Records(name, "planted", len(self.texts), tuple(self.texts), tuple(self.labels))
 
     def write(self, path: str | Path) -> str:
         """One JSON object a line, with the fields `text` and `label`; the path as text."""
@@ -192,7 +192,8 @@ def spoil(given: Planted, defect: str, rng: Generator, strength: float | None = 
         return given._replace(synth=notes(rng, synthetic, temperature=amount))
     if defect == "missing subject":
         return given._replace(synth=notes(rng, synthetic, subjects=tuple(SUBJECTS)[:-1]))
-    made = Notes(*map(list, given.synth))
+    texts, labels, logprobs = given.synth
+    made = Notes([*texts], [*labels], [*logprobs])
     hit = rng.permutation(synthetic)[: round(amount * synthetic)]
     others = np.setdiff1d(np.arange(synthetic), hit)
     if defect == "wrong labels":
@@ -276,7 +277,7 @@ class _Words:
         return sentences * (own["pattern"] + float(pmf @ slots))
 
 
-def _law(parts: Sequence[tuple[list[str], float]], temperature: float) -> tuple[list[str], np.ndarray]:
+def _law(parts: Sequence[tuple[Sequence[str], float]], temperature: float) -> tuple[list[str], np.ndarray]:
     """Words and probabilities of a mixture of geometric laws, at a temperature."""
     values = [word for words, _ in parts for word in words]
     weights = np.concatenate([share * _geometric(len(words)) for words, share in parts])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from rbcore.audit.copies import Copies
 from rbcore.audit.read.records import Records
@@ -105,11 +105,11 @@ def surprise(
     records: Mapping[str, Records], points: Mapping[str, np.ndarray], fitted: np.ndarray
 ) -> dict[str, np.ndarray]:
     """How surprising each record is to who knows the fitted anchors only; see :class:`Prepared`."""
-    anchor = records["ANCHOR"]
-    if anchor.texts is not None:
-        known = Ngram.fit([anchor.texts[i] for i in fitted])
-        return {name: known.losses_per_token(one.texts) for name, one in records.items()}
-    tree = cKDTree(points["ANCHOR"][fitted])
+    texts = {name: one.texts for name, one in records.items() if one.texts is not None}
+    if texts:
+        known = Ngram.fit([texts["ANCHOR"][i] for i in fitted])
+        return {name: known.losses_per_token(one) for name, one in texts.items()}
+    tree = KDTree(points["ANCHOR"][fitted])
     k = min(NEIGHBOURS, len(fitted))
     scores = {}
     for name, x in points.items():

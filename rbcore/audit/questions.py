@@ -21,7 +21,7 @@ from rbcore.audit.advice import finding
 from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import welch
-from rbcore.estimate.base import Estimate, share
+from rbcore.estimate.base import Estimate, Sided, share
 
 LEVEL = 0.999  # of each one-sided statement
 HALF = 1 - (1 - LEVEL) / 2  # of each of two limits that make one statement
@@ -52,7 +52,7 @@ def share_number(id: str, meaning: str, hits: np.ndarray) -> Number:
     return Number(id, meaning, Estimate("share", count / total, share(count, total), total, unit="share"))
 
 
-def limit(hits: np.ndarray, side: str, level: float = HALF) -> float:
+def limit(hits: np.ndarray, side: Sided, level: float = HALF) -> float:
     """The Clopper-Pearson limit of a probability on one side, ``"lower"`` or ``"upper"``."""
     return share(int(hits.sum()), len(hits), level, side)[side == "upper"]
 
@@ -348,11 +348,11 @@ def _examples(data: Prepared, name: str, order: np.ndarray) -> tuple[tuple[str, 
 
 def _shown(data: Prepared, name: str, i: int) -> str:
     """A record as text: vectors by their first numbers."""
-    one = data.records[name]
-    if one.texts is not None:
-        return one.texts[i]
-    numbers = ", ".join(f"{x:.4g}" for x in one.vectors[i][:8])
-    return f"record {i + 1}: [{numbers}{', ...' if one.vectors.shape[1] > 8 else ''}]"
+    one = data.records[name].content[i]
+    if isinstance(one, str):
+        return one
+    numbers = ", ".join(f"{x:.4g}" for x in one[:8])
+    return f"record {i + 1}: [{numbers}{', ...' if len(one) > 8 else ''}]"
 
 
 def _out_of_fold(

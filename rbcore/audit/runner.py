@@ -116,27 +116,31 @@ def prepare(
     looks once at what several audits have in common.
     """
     stages = stages or Stages(None, None, 3, quiet=True)
-    contents = {name: one.vectors if one.texts is None else list(one.texts) for name, one in records.items()}
-    before = {} if like is None else like.records
-    known = [
-        name for name, one in records.items() if one.texts and name in before and one.texts == before[name].texts
-    ]
-    pairs = [tuple(pair.split("|")) for pair in (*(f"{name}|{name}" for name in INPUTS), *ACROSS)]
-    pairs = [pair for pair in pairs if set(pair) <= records.keys()]
+    contents = {name: one.content for name, one in records.items()}
+    across = (pair.split("|") for pair in ACROSS)
+    pairs = [(a, b) for a, b in (*zip(INPUTS, INPUTS, strict=True), *across) if {a, b} <= records.keys()]
+    fitted, fresh = prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
+    before, seen = {}, {}
+    if like is not None:
+        old = {name: one.texts for name, one in like.records.items()}
+        known = [name for name, one in records.items() if one.texts and one.texts == old.get(name)]
+        before = {pair: copies for pair, copies in like.copies.items() if set(pair) <= set(known)}
+        if "ANCHOR" in known and np.array_equal(fitted, like.fitted):
+            seen = {name: like.surprise[name] for name in known}
     points = stages.run(
         "embed", lambda go: dict(audit_embed.embed(contents, _rng(seed, "embed"), encoder, progress=go))
     )
 
     def near_copies(progress: Progress) -> dict[str, Copies]:
-        split = {k: audit_copies.split(v) if isinstance(v, list) else v for k, v in contents.items()}
+        split = {k: v if isinstance(v, np.ndarray) else audit_copies.split(v) for k, v in contents.items()}
         copied = {}
         for i, (name, other) in enumerate(pairs):
 
             def go(done: int, total: int, i: int = i) -> None:
                 progress(round(1000 * (i + done / max(total, 1))), 1000 * len(pairs))
 
-            if name in known and other in known:
-                copies = like.copies[name, other]
+            if (name, other) in before:
+                copies = before[name, other]
             elif name == other:
                 copies = audit_copies.within(split[name], threshold=ALIKE, progress=go)
             else:
@@ -145,10 +149,7 @@ def prepare(
         return copied
 
     kept = stages.run("near-copies", near_copies)
-    copies = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}
-    fitted, fresh = prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
-    same = "ANCHOR" in known and np.array_equal(fitted, like.fitted)
-    seen = {name: like.surprise[name] for name in known} if same else {}
+    copies: dict[tuple[str, str], Copies] = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}
     new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
     surprise = stages.run("surprise", lambda go: seen | prepared.surprise(new, points, fitted))
     families = {name: prepared.families(copies[name, name]) for name in records}
@@ -191,7 +192,7 @@ def _about(one: Records) -> dict[str, Any]:
         "source": one.source,
         "found": one.found,
         "used": len(one),
-        "kind": "texts" if one.texts is not None else f"vectors of {one.vectors.shape[1]} numbers",
+        "kind": "texts" if one.vectors is None else f"vectors of {one.vectors.shape[1]} numbers",
         "labels": None if one.labels is None else sorted(set(one.labels))[:50],
         "notes": list(one.notes),
     }

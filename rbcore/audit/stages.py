@@ -99,7 +99,7 @@ class Stages:
         text = json.dumps(result, default=plain)
         about = json.dumps({"key": self.key, "seconds": self.seconds[name]})
         buffer = io.BytesIO()
-        np.savez(buffer, about=np.array(about), result=np.array(text), **arrays)
+        np.savez(buffer, about=np.array(about), result=np.array(text), allow_pickle=False, **arrays)
         replace_file(path, buffer.getvalue())
 
     def _load(self, path: Path, name: str) -> Any:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -32,6 +32,7 @@ from rbcore.estimate.base import Estimate
 from rbcore.estimate.ngram import Ngram
 
 Kind = Literal["texts", "labels", "vectors"]
+R = TypeVar("R", bound=Sequence[str] | np.ndarray)
 NAME = "student-loss"
 LEVEL = 0.95
 RATIOS = (0.25, 0.5, 0.75)
@@ -40,16 +41,21 @@ PENALTY = 1.0  # scikit-learn's C: inverse strength of the ridge penalty, on sta
 LEAST_VARIANCE = 1e-6  # of a standardized direction, so that a constant column leaves a density
 
 
-class Data(NamedTuple):
+class Data(NamedTuple, Generic[R]):
     """Records of one origin: texts, or vectors of shape (n, d); and a label for each, or None."""
 
-    records: Sequence[str] | np.ndarray
+    records: R
     labels: Sequence[Hashable] | None = None
 
     @property
     def size(self) -> int:
         """The number of records."""
         return len(self.records)
+
+    @property
+    def names(self) -> list[str]:
+        """The labels as strings; none where there are none."""
+        return [] if self.labels is None else [str(label) for label in self.labels]
 
     def take(self, index: np.ndarray) -> Data:
         """The records at the positions `index`."""
@@ -69,14 +75,14 @@ class Data(NamedTuple):
 class TextStudent:
     """The n-gram model.  Its bounded loss is the share of tokens that were not the most likely ones."""
 
-    def __init__(self, data: Data, weights: np.ndarray, order: int = 3):
+    def __init__(self, data: Data[Sequence[str]], weights: np.ndarray, order: int = 3):
         self.model = Ngram.fit(data.records, order, weights, data.labels)
 
-    def losses(self, data: Data) -> np.ndarray:
+    def losses(self, data: Data[Sequence[str]]) -> np.ndarray:
         """-ln P(text), or -ln P(label, text)."""
         return self.model.losses(data.records, data.labels)
 
-    def errors(self, data: Data) -> np.ndarray:
+    def errors(self, data: Data[Sequence[str]]) -> np.ndarray:
         """Share of the tokens, ends included, that were not the most likely ones."""
         return self.model.errors(data.records, data.labels)
 
@@ -84,8 +90,8 @@ class TextStudent:
 class LabelStudent:
     """Multinomial logistic regression.  Its bounded loss is 1 where the label is not the most likely one."""
 
-    def __init__(self, data: Data, weights: np.ndarray, labels: Sequence[str]):
-        names = np.array([str(label) for label in data.labels])
+    def __init__(self, data: Data[np.ndarray], weights: np.ndarray, labels: Sequence[str]):
+        names = np.array(data.names)
         used = weights > 0
         self.number = {name: i for i, name in enumerate(labels)}
         self.seen = np.array([self.number[name] for name in np.unique(names[used])])
@@ -102,14 +108,14 @@ class LabelStudent:
         probs[:, self.seen] += (1 - UNIFORM) * one
         return probs
 
-    def _given(self, data: Data) -> np.ndarray:
-        return np.array([self.number[str(label)] for label in data.labels])
+    def _given(self, data: Data[np.ndarray]) -> np.ndarray:
+        return np.array([self.number[name] for name in data.names])
 
-    def losses(self, data: Data) -> np.ndarray:
+    def losses(self, data: Data[np.ndarray]) -> np.ndarray:
         """-ln P(label | vector)."""
         return -np.log(self.probs(data.records)[np.arange(data.size), self._given(data)])
 
-    def errors(self, data: Data) -> np.ndarray:
+    def errors(self, data: Data[np.ndarray]) -> np.ndarray:
         """1 where the label is not the most likely one (of equally likely ones, the first)."""
         return (self.probs(data.records).argmax(axis=1) != self._given(data)).astype(float)
 
@@ -117,7 +123,7 @@ class LabelStudent:
 class VectorStudent:
     """A Gaussian.  Its bounded loss is ``1 - exp(-m^2 / 2d)`` at the Mahalanobis distance `m` from its mean."""
 
-    def __init__(self, data: Data, weights: np.ndarray):
+    def __init__(self, data: Data[np.ndarray], weights: np.ndarray):
         x, weights = data.records[weights > 0], weights[weights > 0]
         share = weights / weights.sum()
         self.mean = share @ x
@@ -128,15 +134,15 @@ class VectorStudent:
         values, self.vectors = np.linalg.eigh(ledoit_wolf(rows, assume_centered=True)[0])
         self.values = np.maximum(values, LEAST_VARIANCE)
 
-    def _squared(self, data: Data) -> np.ndarray:
+    def _squared(self, data: Data[np.ndarray]) -> np.ndarray:
         return (((data.records - self.mean) / self.scale @ self.vectors) ** 2 / self.values).sum(axis=1)
 
-    def losses(self, data: Data) -> np.ndarray:
+    def losses(self, data: Data[np.ndarray]) -> np.ndarray:
         """-ln of the density."""
         constant = len(self.mean) * np.log(2 * np.pi) + np.log(self.values).sum() + 2 * np.log(self.scale).sum()
         return 0.5 * (self._squared(data) + constant)
 
-    def errors(self, data: Data) -> np.ndarray:
+    def errors(self, data: Data[np.ndarray]) -> np.ndarray:
         """``1 - exp(-m^2 / 2d)``: 0 at the mean, near 1 far from it."""
         return -np.expm1(-self._squared(data) / (2 * len(self.mean)))
 
@@ -168,7 +174,7 @@ def train(
 
 def all_labels(*data: Data) -> list[str]:
     """The labels of all data, as sorted strings."""
-    return sorted({str(label) for one in data for label in one.labels or ()})
+    return sorted({name for one in data for name in one.names})
 
 
 def _checked(kind: Kind, data: Data) -> Data:

@@ -102,9 +102,10 @@ def counts(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = {}
     for defect, flags in table.groupby(level="defect", sort=False):
-        others = flags if defect == CONTROL else flags.drop(columns=DEFECTS[defect][0])
+        own = None if defect == CONTROL else DEFECTS[str(defect)][0]
+        others = flags if own is None else flags.drop(columns=own)
         alone = int((~others.any(axis=1)).sum())
-        named = alone if defect == CONTROL else int(flags[DEFECTS[defect][0]].sum())
+        named = alone if own is None else int(flags[own].sum())
         rows[defect] = {"sets": len(flags), "named": named, "alone": alone, **flags.sum().astype(int).to_dict()}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -88,7 +88,8 @@ def said(path: Any, fields: Selection = PLAIN, name: str = "SYNTH", **options: A
 
 
 def records(name: str = "SYNTH", texts: Sequence[str] | None = TEXTS, **rest: Any) -> Records:
-    return Records(name, f"{name}.jsonl", 30, None if texts is None else tuple(texts), **{"vectors": None} | rest)
+    content = rest.pop("vectors") if texts is None else tuple(texts)
+    return Records(name, f"{name}.jsonl", 30, content, **rest)
 
 
 # What is read

@@ -200,7 +200,7 @@ def test_the_task_repeats_itself_and_so_may_synthetic_data():
     pool = [" ".join(rng.choice(list("abcdefghijklmnop"), size=9)) for _ in range(3000)]
 
     def records(name: str, texts: list[str]) -> Records:
-        return Records(name, "test", len(texts), tuple(texts), None)
+        return Records(name, "test", len(texts), tuple(texts))
 
     def verdict(synth: list[str]) -> str:
         anchors = [str(t) for t in rng.choice(pool, size=600)]

@@ -6,7 +6,7 @@ read (Parquet, JSON, CSV, Arrow, text), without code of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +41,7 @@ class _Arrow(Source):
         self.check_names(schema.names)
         return {field.name: _kind(field.type) for field in schema}
 
-    def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
         """The records, batch by batch; only the named columns are read."""
         columns, self.number = list(columns), 0
         with self.reading(errors=ANY):
@@ -134,7 +134,7 @@ class DataSet(_Arrow):
         """Batches as `datasets` makes them."""
         yield from self.data.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
 
-    def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
         """The records, with the names of classes in the place of their numbers."""
         classes = self._classes()
         for row in super().rows(columns):
@@ -231,9 +231,9 @@ def _lengths(column: pa.Array) -> np.ndarray | None:
         return None if inner is None else inner[codes] if len(inner) else np.zeros(len(codes), dtype=int)
     if _is_text(column.type):
         column = column.cast(pa.large_string()) if types.is_string_view(column.type) else column
-        lengths = pc.binary_length(column)
+        lengths = pc.binary_length(column)  # ty: ignore[missing-attribute]  # made when pyarrow is imported
     elif _is_list(column.type):
-        lengths = pc.list_value_length(column)
+        lengths = pc.list_value_length(column)  # ty: ignore[missing-attribute]  # likewise
     else:
         return None
     return lengths.fill_null(0).to_numpy(zero_copy_only=False)

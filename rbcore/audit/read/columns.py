@@ -135,12 +135,13 @@ class Columns:
         else:
             content = np.array([self._number(row, column) for column in self.content])
         label, prompt, logprob = self.selection.label, self.selection.prompt, self.selection.logprob
+        losses = self.selection.losses
         return Record(
             content,
             None if label is None else self._label(row, label),
             None if prompt is None else self._prompt(row, prompt),
             None if logprob is None else self._logprob(row, logprob),
-            tuple(self._number(row, column) for column in self.losses) or None,
+            None if losses is None else (self._number(row, losses[0]), self._number(row, losses[1])),
         )
 
     def _find(self, kinds: Mapping[str, Kind]) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ class JsonLines(_Lines):
 
     void = "holds only blank lines"
 
-    def rows(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
         """The objects, all of their fields."""
         decode = json.JSONDecoder(object_pairs_hook=self._object).decode
         for line in self.lines():
@@ -140,7 +140,7 @@ class Table(_Lines):
         """The row, counted without the header, and the line that it begins in."""
         return f"row {self.row:,} (line {self.line:,})" if self.row else f"line {self.number:,}"
 
-    def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str]]:
         """The rows below the header, all of their cells as text."""
         header: list[str] | None = None
         for cells in self._cells():
@@ -242,7 +242,7 @@ class Folder(Source):
             raise self.error(f"is a folder without text files ({', '.join('*' + one for one in TEXTS)}){has}")
         return sorted(texts)
 
-    def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str | None]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str | None]]:
         """The files in order; a file at the top has no folder."""
         for file_name in self.files():
             self.file = file_name

@@ -42,7 +42,7 @@ class Records:
 
     Attributes:
         name: such as ``"ANCHOR"``.  source: as the user gave it.  found: records in the source.
-        texts, vectors: exactly one of them; vectors have the shape (n, d), in float32 or float64.
+        content: texts, or vectors of shape (n, d) in float32 or float64.
         labels, prompts: of each record.  logprobs: shape (n,), nats.  losses: shape (n, 2).
         notes: what the user should know, in words.
         origin: the file, or the split of a data set, and the columns that were read as texts or vectors.
@@ -51,8 +51,7 @@ class Records:
     name: str
     source: str
     found: int
-    texts: tuple[str, ...] | None
-    vectors: np.ndarray | None
+    content: tuple[str, ...] | np.ndarray
     labels: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | None = None
     logprobs: np.ndarray | None = None
@@ -61,7 +60,17 @@ class Records:
     origin: str = ""
 
     def __len__(self) -> int:
-        return len(self.vectors if self.texts is None else self.texts)
+        return len(self.content)
+
+    @property
+    def texts(self) -> tuple[str, ...] | None:
+        """The records, where they are texts."""
+        return None if isinstance(self.content, np.ndarray) else self.content
+
+    @property
+    def vectors(self) -> np.ndarray | None:
+        """The records, where they are vectors."""
+        return self.content if isinstance(self.content, np.ndarray) else None
 
 
 def read(
@@ -214,16 +223,16 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         notes.append(f"a uniform sample of {len(kept):,} of {full:,} records is read")
     if selection.label is not None and len(set(labels)) == len(kept):
         notes.append(f"each record has a label of its own in '{shown(selection.label)}'")
-    vectors = None if columns.form == "text" else np.stack(contents)
-    if len(set(contents)) == 1 if vectors is None else (vectors == vectors[0]).all():
-        what = "texts" if vectors is None else "vectors"
+    texts = columns.form == "text"
+    content = contents if texts else np.stack(contents)
+    if len(set(contents)) == 1 if texts else np.all(content == content[0]):
+        what = "texts" if texts else "vectors"
         raise where.error(f"all {len(kept):,} {what} are the same: name the column that tells records apart")
     return Records(
         name,
         source,
         found,
-        contents if vectors is None else None,
-        vectors,
+        content,
         labels if selection.label is not None else None,
         prompts if selection.prompt is not None else None,
         np.array(logprobs) if selection.logprob is not None else None,
@@ -240,16 +249,16 @@ def _check_alike(anchor: Records, one: Records) -> None:
         raise InputError(
             f"{_called(texts)} holds texts and {_called(vectors)} vectors: give all inputs as one kind"
         )
-    if anchor.vectors is not None and anchor.vectors.shape[1] != one.vectors.shape[1]:
-        mine, other = (x.vectors.shape[1] for x in (one, anchor))
+    mine, other = (None if x.vectors is None else x.vectors.shape[1] for x in (one, anchor))
+    if mine != other:
         raise InputError(f"{_called(one)}: vectors of {mine:,} numbers, those of {_called(anchor)} have {other:,}")
     if (anchor.labels is None) != (one.labels is None):
         having, lacking = (one, anchor) if anchor.labels is None else (anchor, one)
         raise InputError(
             f"{_called(lacking)} has no labels and {_called(having)} has: name a label for all inputs or for none"
         )
-    if anchor.labels is not None and not set(anchor.labels) & set(one.labels):
-        mine, other = (listed(sorted(set(x.labels)), 5) for x in (one, anchor))
+    if anchor.labels is not None and one.labels is not None and not set(anchor.labels) & set(one.labels):
+        mine, other = (listed(sorted(set(labels)), 5) for labels in (one.labels, anchor.labels))
         raise InputError(f"{_called(one)}: none of its labels ({mine}) is one of {_called(anchor)} ({other})")
 
 
@@ -259,10 +268,10 @@ def _same(one: Records, other: Records) -> bool:
         return True
     if len(one) != len(other) or (one.texts is None) != (other.texts is None):
         return False
-    if one.texts is not None:
+    if one.vectors is None or other.vectors is None:
         return Counter(one.texts) == Counter(other.texts)
     with np.errstate(over="ignore"):  # no -0, any precision
-        rows = [x.vectors.astype(np.float32) + np.float32(0) for x in (one, other)]
+        rows = [x.astype(np.float32) + np.float32(0) for x in (one.vectors, other.vectors)]
     return Counter(row.tobytes() for row in rows[0]) == Counter(row.tobytes() for row in rows[1])
 
 

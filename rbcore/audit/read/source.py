@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Literal
@@ -56,7 +56,7 @@ class Source:
         what: str = "cannot be read",
         at: str = "",
         errors: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error),
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         """Turn `errors` of the libraries inside into an InputError of one line."""
         try:
             yield
@@ -110,7 +110,7 @@ class Source:
                         kinds[column] = "text"
         return kinds
 
-    def rows(self, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[Mapping[str, Any]]:
         """The records.  A reader may leave out columns that are not named, if any are.
 
         Raises:

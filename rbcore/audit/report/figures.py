@@ -63,7 +63,7 @@ def embedding_map(series: Mapping[str, Any]) -> Figure:
     whole = np.concatenate(list(points.values()))
     low, high = np.quantile(whole[np.isfinite(whole).all(axis=1)], [0.002, 0.998], axis=0)
     room = 0.06 * np.maximum(high - low, 1e-9)
-    style = {"s": 9, "lw": 0, "rasterized": True}
+    style: dict[str, Any] = {"s": 9, "lw": 0, "rasterized": True}
     for ax, name in zip(axes, shown, strict=True):
         if name != "ANCHOR" and "ANCHOR" in points:
             ax.scatter(*points["ANCHOR"].T, color="0.6", alpha=0.5, label="anchors", **style)
@@ -110,7 +110,7 @@ def plane(series: Sequence[Mapping[str, Any]]) -> Figure:
         colour = figures.GREY if reference else COLOURS.get(one["label"]) or next(others)
         x, y = one["faithfulness"], one["diversity"]
         ax.errorbar(x[0], y[0], xerr=_bars(*x), yerr=_bars(*y), fmt="none", ecolor=colour, elinewidth=1.3)
-        look = {"color": colour, "mfc": "none" if reference else colour, "ms": 8, "ls": "none"}
+        look: dict[str, Any] = {"color": colour, "mfc": "none" if reference else colour, "ms": 8, "ls": "none"}
         ax.plot(x[0], y[0], MARKS[i % len(MARKS)], label=no_formula(label), **look)
     ax.set(xlabel="faithfulness (share of records near anchors)")
     ax.set(ylabel="diversity (share of anchors\nwith a record nearby)")
@@ -192,7 +192,7 @@ def students(series: Sequence[Mapping[str, Any]]) -> Figure:
     figure, ax = _rows([f"{one['arm']}: loss {brief(one['loss'])}" for one in known], more=0.6)
     for i, one in enumerate(known):
         colour, mark = EFFECT[effect(one)]
-        look = {"fmt": mark, "color": colour, "ms": 7, "elinewidth": 1.6}
+        look: dict[str, Any] = {"fmt": mark, "color": colour, "ms": 7, "elinewidth": 1.6}
         ax.errorbar(one["difference"][0], i, xerr=_bars(*one["difference"]), label=effect(one), **look)
     _line(ax, 0.0, len(known), lw=1.2)
     ax.set(xlabel="loss less that of anchors alone\n(nats per record; left of the line is better)")
@@ -246,15 +246,15 @@ def intervals(result: Result) -> Figure:
     band, parts = 0, []
     for finding, ids in groups:
         if finding.verdict == "flagged":
-            look = {"transform": ax.get_yaxis_transform(), "fc": figures.TRUTH, "alpha": 0.13, "lw": 0}
-            ax.add_patch(Rectangle((0, band - 0.62), 1, len(ids), **look))
+            corner, wide = (0, band - 0.62), ax.get_yaxis_transform()
+            ax.add_patch(Rectangle(corner, 1, len(ids), transform=wide, fc=figures.TRUTH, alpha=0.13, lw=0))
         band += len(ids)
         if band < len(rows):
             ax.axhline(band - 0.62, color=figures.GREY, lw=0.6)
     for i, (finding, one, j) in enumerate(rows):
         ends = [100 * x for x in (one.estimate.value, *one.estimate.ci)]
         colour = figures.TRUTH if finding.verdict == "flagged" else figures.TASK
-        style = {"color": colour, "mfc": "none" if j else colour, "ms": 6, "elinewidth": 1.6}
+        style: dict[str, Any] = {"color": colour, "mfc": "none" if j else colour, "ms": 6, "elinewidth": 1.6}
         ax.errorbar(ends[0], i, xerr=_bars(*ends), fmt="o", **style)
         parts.append(f"{one.meaning} {_with(*ends)}")
     right = ax.get_xlim()[1]
@@ -303,8 +303,8 @@ def _rows(labels: Sequence[str], more: float = 0.0) -> tuple[Figure, Axes]:
     row = ROW * (1.35 if any(len(line) > 1 for line in lines) else 1.0)
     figure, ax = plt.subplots(figsize=(WIDTH, row * len(lines) + 0.85 + more))
     for i, line in enumerate(lines):
-        place = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "bottom", "fontsize": "small"}
-        text = ax.text(0.01, i - 0.24, no_formula("\n".join(line)), linespacing=1.0, **place)
+        text = ax.text(0.01, i - 0.24, no_formula("\n".join(line)), transform=ax.get_yaxis_transform())
+        text.set(ha="left", va="bottom", fontsize="small", linespacing=1.0)
         text.set_in_layout(False)  # a long label does not squeeze the axes
     ax.set(yticks=[], ylim=(len(lines) - 0.6, -0.9))
     ax.spines["left"].set_visible(False)
@@ -322,8 +322,8 @@ def _ring(ax: Axes, points: np.ndarray, marked: Mapping[str, Sequence[int]]) -> 
     for i, (name, indices) in enumerate(marked.items()):
         own = [int(k) for k in indices if 0 <= int(k) < len(points)]
         if own:
-            look = {"s": 24, "facecolors": "none", "edgecolors": [RINGS[i % len(RINGS)]], "linewidths": 0.9}
-            ax.scatter(*points[own].T, marker=MARKS[i % len(MARKS)], label=_text(name, 24), **look)
+            look: dict[str, Any] = {"facecolors": "none", "edgecolors": [RINGS[i % len(RINGS)]], "linewidths": 0.9}
+            ax.scatter(*points[own].T, s=24, marker=MARKS[i % len(MARKS)], label=_text(name, 24), **look)
 
 
 def _bars(value: float, low: float, high: float) -> list[list[float]]:

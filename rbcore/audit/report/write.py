@@ -119,11 +119,11 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["cut"] = esc
-    environment.globals |= {
-        name: getattr(numbers, name) for name in ("UNKNOWN", "interval", "p_value", "show", "written")
-    }
-    environment.globals |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    environment.globals |= {"marked": _marked, "said": _said, "signs": SIGNS}
+    used = ("UNKNOWN", "interval", "p_value", "show", "written")
+    known: dict[str, Any] = {name: getattr(numbers, name) for name in used}
+    known |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
+    known |= {"marked": _marked, "said": _said, "signs": SIGNS}
+    environment.globals.update(known)
     return environment.get_template("report.html.j2")
 
 
@@ -195,8 +195,9 @@ def _pictures(result: Result) -> Iterator[dict[str, str]]:
             continue
         with plt.rc_context():
             house.style()
-            plt.rcParams.update(dict.fromkeys(keys, INK) | {"svg.fonttype": "path", "svg.image_inline": True})
-            plt.rcParams.update({"savefig.dpi": 220, "axes.facecolor": "none", "figure.facecolor": "none"})
+            plt.rcParams.update(dict.fromkeys(keys, INK))
+            plt.rcParams.update({"svg.fonttype": "path", "svg.image_inline": True, "savefig.dpi": 220})
+            plt.rcParams.update({"axes.facecolor": "none", "figure.facecolor": "none"})
             try:
                 figure = getattr(figures, "embedding_map" if name == "map" else name)(series)
             except figures.NothingToDraw:
