@@ -189,3 +189,10 @@ def test_modules_are_documented_and_typed(module: object) -> None:
             bare += ["its result"] * (node.returns is None)
             found += [f"{node.name} (line {node.lineno}): {name} has no type" for name in bare]
     assert not found, "\n".join([module.name, *found])
+
+
+def test_the_types_of_the_core_pass_the_checker() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ty", "check", "rbcore"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
