@@ -40,7 +40,7 @@ test: $(READY) ## run all tests; they execute every notebook from nothing and ch
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
 	@$(RUN) -m pytest -m book
 
-test-quick: $(READY) ## run the tests of the edit loop; under a minute
+test-quick: $(READY) ## run the tests of the edit loop; about a minute on two idle cores
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow'
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
@@ -91,8 +91,8 @@ serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
 lint: $(READY) ## check style, notebook cells included, and the types of the core
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m ty check rbcore
 	@$(RUN) tests/lint_notebooks.py
+	@$(RUN) -m ty check rbcore
 
 format: $(READY) ## put modules, tests, extensions and notebook cells into the house style
 	@$(RUN) -m ruff check --fix .

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rbcore.book import cli as commands
 from rbcore.book.execute import ROOT
+
+settings.register_profile("patient", deadline=None)  # a machine that is busy fails no test
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

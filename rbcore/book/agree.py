@@ -234,6 +234,11 @@ def _parameter_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> li
     parameters = {chapter.name: chapter.parameters for chapter in chapters}
     found = []
     for chapter in sorted(pins.keys() | parameters.keys()):
+        if pins and chapter not in pins:
+            found.append(
+                Problem("parameter", "all", chapter, "(a new chapter)", "not pinned", "there", "-", PIN_REMEDY)
+            )
+            continue
         pinned, fresh = pins.get(chapter, {}), parameters.get(chapter, {})
         for name in sorted(pinned.keys() | fresh.keys()):
             was, now = (repr(x[name]) if name in x else "absent" for x in (pinned, fresh))

@@ -190,9 +190,20 @@ def run_one(root: Path, number: str, text: str) -> int:
         shutil.rmtree(work)
     for claim in (c for chapter in chapters for c in chapter.claims if c.verdict == "fails"):
         print(f"with these parameters the claim {claim.id!r} fails: {fill(claim.sentence, values)}")
+    file, pins = source.relative_to(root).as_posix(), agree.read_pins(root / PINS)
+    wrong = [  # of the text of this chapter; names that are pinned may belong to others, or be quoted by them
+        p
+        for p in agree.disagreements(
+            chapters, [(file, source.read_text(encoding="utf8"))], prose.load_allowed(root / ALLOWED)
+        )
+        if p.found_by != "claim" and p.where.split(":")[0] in (file, job.name)
+        if p.name not in pins["values"].keys() | pins["claims"].keys()
+    ]
+    if wrong:
+        print(agree.report(wrong))
     page = target / "html" / "chapters" / f"{job.name}.html"
     print(f"notebook: {target / (job.name + '.ipynb')}\npages: {page}")
-    return 0
+    return 1 if wrong and not job.parameters else 0
 
 
 def serve(root: Path, port: int) -> int:

@@ -2,7 +2,8 @@
 
     from rbcore.information import Joint, prove, theorem
 
-    theorem("I(A;C) <= I(A;B)", ["I(A;C|B) = 0"])  # a certificate, each assumption dropped, random models
+    theorem("I(A;C) <= I(A;B)", ["I(A;C|B) = 0"], rng, models=1000)
+    # a certificate, each assumption dropped, random models, and whether it is sharp
 
 From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`, the language
 (:mod:`~rbcore.information.expr`), :mod:`~rbcore.information.finite` distributions, statements with assumptions

@@ -38,6 +38,8 @@ class Problem:
     @classmethod
     def read(cls, statement: "Question", given: Iterable[Text] = ()) -> "Problem":
         """From texts or statements; a problem may get further assumptions.  Raises as :func:`read` does."""
+        if isinstance(given, str):
+            raise ProverError(f"assumptions are a list of statements, got the text {given!r}: write [{given!r}]")
         problem = statement if isinstance(statement, Problem) else cls(read(statement))
         more = tuple(map(read, given))
         return cls(problem.statement, problem.given + more) if more else problem

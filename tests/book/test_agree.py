@@ -314,6 +314,12 @@ def test_parameters_are_those_of_the_pins(parameters, names):
     assert found([replace(CHAPTER, parameters=parameters)]) == [("parameter", name) for name in names]
 
 
+def test_a_new_chapter_is_one_row_and_not_one_for_each_parameter():
+    new = Chapter("02-two", {"seed": 1, "n": 5}, (), ())
+    rows = [p for p in drift([CHAPTER, new], PINS) if p.found_by == "parameter"]
+    assert [(p.where, p.sentence) for p in rows] == [("02-two", "(a new chapter)")]
+
+
 def test_a_vanished_chapter_misses_its_parameters_values_and_claims():
     assert found([], texts=[]) == [
         *[("parameter", name) for name in ("rate", "seed")],

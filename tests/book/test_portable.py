@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +157,18 @@ def test_what_cannot_be_run_is_refused(
     book(tmp_path, CLAIMS)
     assert main(["--root", str(tmp_path), *command]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_says_what_is_wrong_with_the_text_of_its_chapter(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("_ext", "_static", "_config.yml", "references.bib", "notation.md", "ledger.md"):
+        where, there = ROOT / "book" / name, tmp_path / "book" / name
+        there.parent.mkdir(exist_ok=True)
+        (shutil.copytree if where.is_dir() else shutil.copy2)(where, there)
+    path = book(tmp_path, 'record("gap", 0.5)')
+    path.write_text(path.read_text() + "\nThe gap is {val}`gpa`, or 0.25.\n")
+    main(["--root", str(tmp_path), "run", "01"])
+    said = capsys.readouterr().out
+    assert "did you mean 'gap'?" in said and "0.25" in said and "pages:" in said

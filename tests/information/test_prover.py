@@ -490,3 +490,8 @@ def test_a_proof_reads_as_a_proof():
     assert "0 identically" in str(prove("H(A,B) = H(A) + H(B|A)"))
     halves = prove("1/2 H(A,B) >= 1/2 H(A)").latex()
     assert r"\tfrac{1}{2}\,\underbrace{H(B \mid A)}_{\ge 0}" in halves
+
+
+def test_assumptions_that_are_one_text_are_refused():
+    with pytest.raises(ProverError, match=r"assumptions are a list of statements, .* write \['I\(A;B\) = 0'\]"):
+        prove("I(A;B) <= H(A)", "I(A;B) = 0")
