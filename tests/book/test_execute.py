@@ -750,7 +750,7 @@ def test_ctrl_c_ends_the_call_and_its_kernels_at_once(waiting: Path) -> None:
 
 @pytest.mark.slow
 def test_two_calls_at_once_take_turns_and_run_each_notebook_once(tmp_path: Path) -> None:
-    chapter(tmp_path, "01-a", "import time; time.sleep(2)")
+    chapter(tmp_path, "01-a", "import time; time.sleep(5)")
     calls = [start(tmp_path, "book") for _ in range(2)]
     said = [call.communicate(timeout=60)[1] for call in calls]
     assert sum("waiting for another call that works in" in text for text in said) == 1
