@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from rbcore.book.execute import ROOT
 from rbcore.gmm import Setting, panels, summarize, sweep, sweeps
 from rbcore.gmm.sweeps import evaluate
 
@@ -117,12 +118,26 @@ def test_two_dask_workers_give_the_same_rows(table, tmp_path):
     same(sweep(GRID, 6, seed=1, checkpoint=tmp_path / "c", **QUICK), table)
 
 
+FORKED = """
+import sys, joblib
+sys.path.insert(0, "tests/gmm")
+from test_sweeps import GRID, QUICK
+from rbcore.gmm import sweep
+with joblib.parallel_config(sys.argv[1], n_jobs=2):
+    sweep(GRID[:1], 6, seed=1, batch=3, **QUICK).to_pickle(sys.argv[2])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
-def test_processes_give_the_same_rows(table, backend):
-    """The second backend, and Ray's, which is made from it, hand over no result before all are there."""
-    with joblib.parallel_config(backend, n_jobs=2):
-        same(sweep(GRID[:1], 6, seed=1, batch=3, **QUICK), table.iloc[:6])
+def test_processes_give_the_same_rows(table, backend, tmp_path):
+    """The second backend, and Ray's, which is made from it, hand over no result before all are there.
+
+    It forks, and a process that has used torch's or dask's threads must not: so a fresh one does.
+    """
+    command = [sys.executable, "-c", FORKED, backend, str(tmp_path / "rows")]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    same(pd.read_pickle(tmp_path / "rows"), table.iloc[:6])
 
 
 def test_panels_vary_one_number_and_share_no_configuration(tmp_path):
