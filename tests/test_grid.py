@@ -56,12 +56,12 @@ def test_single_precision_is_refused():
 TRAINING = """
 import hashlib, sys
 import numpy as np, torch
-from rbcore import lm_models
+from rbcore.lm import models
 from rbcore.lm.language import create
 from rbcore.lm.training import Job, Recipe, train
 torch.set_num_threads(1)
 language = create(np.random.default_rng(1))
-starts = [lm_models.create(language.vocabulary, lm_models.Size(), [np.random.default_rng(i)]) for i in range(4)]
+starts = [models.create(language.vocabulary, models.Size(), [np.random.default_rng(i)]) for i in range(4)]
 data = language.draw(np.random.default_rng(2), range(8), 256)
 done = train([Job(start, data, i) for i, start in enumerate(starts)], Recipe(100, 12, 6e-3))
 digest = hashlib.sha256()

