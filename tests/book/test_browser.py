@@ -28,6 +28,7 @@ NAMES = [
     "holds",
     "ledger",
     "reproduction",
+    "architecture",
     "references",
     *(f"chapters/{name}" for name in CHAPTERS),
 ]
