@@ -107,7 +107,7 @@ def _assumptions(payload: Mapping[str, Any]) -> Iterator[str]:
         if need["counterexample"]:
             found = _read(need["counterexample"])
             yield f"```{{admonition}} Needs {assumption}: without it, false by {_bits(found.violation())}"
-            yield from [":class: dropdown", "", *table_of(found), "```", ""]
+            yield from [":class: dropdown", "", *_table(found), "```", ""]
         else:
             what = "no proof without it, and no counterexample was found: open" if need["needed"] else "not needed"
             yield from [f"Assumed, too: {assumption}; {what}.", ""]
@@ -124,7 +124,7 @@ def _twins(payload: Mapping[str, Any]) -> Iterator[str]:
         yield f"With a constant one per cent worse {each} false, by {_bits(min(broken))}."
 
 
-def table_of(found: Counterexample) -> Iterator[str]:
+def _table(found: Counterexample) -> Iterator[str]:
     """The distribution, a row for each outcome."""
     yield "| " + " | ".join(f"${latex_name(name)}$" for name in found.names) + " | probability |"
     yield "|" + ":---|" * (len(found.names) + 1)

@@ -153,7 +153,7 @@ def other_arithmetic(root: Path, numbers: str, only: str) -> int:
 
 
 def other_seeds(root: Path, numbers: str, count: int) -> int:
-    """Execute the chapters with other seeds; the exit status is 1 if a claim holds on fewer than 19 of 20."""
+    """Execute the chapters with other seeds; the exit status is 1 if one holds on too few (:func:`seeds.weak`)."""
     if count < 1:
         raise ExecutionError(f"SEEDS={count}: a number of seeds, at least 1")
     sources = [job.source for job in jobs_of(root, numbers)]

@@ -18,7 +18,7 @@ from rbcore.lm.language import Language, kl_parts, smooth, task_law
 from rbcore.lm.models import log_probs
 from rbcore.lm.prompt import Answers, Prompt, answers
 from rbcore.lm.training import Job, Recipe, train
-from rbcore.lm.world import World
+from rbcore.lm.world import World, rule_based
 
 
 class Pools(NamedTuple):
@@ -49,7 +49,7 @@ def pools(world: World, seed: int, synthetic: int, anchors: int, found: Answers 
     streams = np.random.default_rng([seed, 1]).spawn(3)
     logs = (by_name(world) if found is None else found).log_law[0].reshape(len(world.skills), -1)
     made = [
-        world.language.support([skill])[rng.choice(len(law), size=synthetic, p=law)]
+        rule_based(world.language, [skill], law, synthetic, rng)
         for skill, law, rng in zip(
             world.skills, softmax(logs, axis=1), streams[0].spawn(len(world.skills)), strict=True
         )

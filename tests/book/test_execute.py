@@ -24,6 +24,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from tiny import START
 
 from rbcore.book.cli import main
 from rbcore.book.execute import (
@@ -39,14 +40,6 @@ from rbcore.book.execute import (
 )
 from rbcore.book.kernels import kernel_folder
 
-HEAD = """---
-jupytext: {text_representation: {extension: .md, format_name: myst}}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# A chapter
-
-"""
 PARAMETERS = "seed = 1\nscale = 0.5\nword = 'one'\nflag = False\nsizes = (1, 2)"
 # Waits to be killed on its first run and passes at once on the next; leaves the kernel's process number, and a
 # file where training keeps its state.
@@ -98,7 +91,7 @@ def chapter(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) ->
     mark = f"with open('../ran-{name}', 'a') as ran:\n    print('ran', file=ran)"
     blocks = [f"```{{code-cell}} ipython3\n{cell}\n```\n" for cell in (mark, *cells)]
     first = f"```{{code-cell}} ipython3\n:tags: [parameters]\n\n{parameters}\n```\n"
-    path.write_text(HEAD + "\n".join([first, *blocks]), encoding="utf8")
+    path.write_text(START + "\n".join([first, *blocks]), encoding="utf8")
     return path
 
 

@@ -8,26 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import SEEDED
 
 from rbcore.book import portable, seeds
 from rbcore.book.agree import gather, pins_of
 from rbcore.book.cli import main
 from rbcore.book.execute import ROOT, Job, execute, notebooks
 
-HEAD = """---
-jupytext: {text_representation: {extension: .md, format_name: myst}}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# A chapter
-
-```{code-cell} ipython3
-:tags: [parameters]
-
-seed = 1
-```
-
-```{code-cell} ipython3
+HEAD = """```{code-cell} ipython3
 import os, pathlib
 from rbcore import checks
 from rbcore.book.ledger import claim, record
@@ -41,7 +29,7 @@ def book(root: Path, code: str, name: str = "01-a") -> Path:
     (root / "notebooks").mkdir(exist_ok=True)
     (root / "book").mkdir(exist_ok=True)
     path = root / "notebooks" / f"{name}.md"
-    path.write_text(f"{HEAD}{code}\n```\n")
+    path.write_text(f"{SEEDED}{HEAD}{code}\n```\n")
     return path
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from tiny import SEEDED
 
 from rbcore.book import portable, site
 from rbcore.book.agree import gather, read_pins
@@ -265,20 +266,9 @@ def test_a_killed_build_leaves_the_old_pages_and_the_next_one_is_whole(
 # A small book by its commands: does the run agree with its text, and does it reproduce the pins?
 # ---------------------------------------------------------------------------------------------------------------
 
-CELLS = """---
-jupytext: {text_representation: {extension: .md, format_name: myst}}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# One
-
-```{code-cell} ipython3
-:tags: [parameters]
-
-seed = 1
-```
-
-```{code-cell} ipython3
+CELLS = (
+    SEEDED
+    + """```{code-cell} ipython3
 from rbcore import checks
 from rbcore.book.ledger import claim, record
 record("half", 0.5, fmt=".2f", unit="bits")
@@ -287,6 +277,7 @@ claim("half-is-half", "It is {val}`half`.", checks.equal(0.5, 1 / 2))
 
 We got {val}`half`. {claim}`half-is-half`
 """
+)
 
 
 @pytest.fixture
@@ -295,7 +286,7 @@ def whole(small: Path) -> Path:
     for name in ("01-one.md", "02-two.md"):
         (small / "notebooks").mkdir(exist_ok=True)
         text = CELLS if name == "01-one.md" else CELLS.split("```{code-cell} ipython3\nfrom")[0]
-        (small / "notebooks" / name).write_text(text.replace("# One", "# " + name))
+        (small / "notebooks" / name).write_text(text.replace("# A chapter", "# " + name))
     (small / "book" / "preface.md").write_text("# Preface\n\n```{agreement}\n```\n")
     assert main(["--root", str(small), "pin"]) == 0
     return small
