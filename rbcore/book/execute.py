@@ -30,7 +30,17 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book.kernels import checkpoints, environment, inherited, kernel_folder, kill_kernels, locked, processor
+from rbcore.book.kernels import (
+    checkpoints,
+    environment,
+    inherited,
+    kernel_folder,
+    kill_kernels,
+    locked,
+    processor,
+    quiet_manager,
+    said,
+)
 from rbcore.book.progress import Progress
 from rbcore.files import replace_file
 
@@ -429,6 +439,7 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
             extra_arguments=["--IPKernelApp.log_level=50"],  # the kernel does not talk over the progress bar
             # sockets in a folder of their own: two kernels that start at once cannot ask for one port
             config=Config(KernelManager={"transport": "ipc", "connection_file": str(connection)}),
+            kernel_manager_class=quiet_manager(),
             resources={"metadata": {"path": str(job.source.parent)}},
             on_cell_execute=lambda cell, cell_index: current.update(cell=cell),
             on_cell_executed=executed_cell,
@@ -442,7 +453,8 @@ def _run(job: Job, target: Path, connection: Path, progress: Progress) -> None:
         ) from None
     except (DeadKernelError, RuntimeError) as error:
         where = _describe(job, current["cell"].source, None, []) if current else job.source.name
-        raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}") from None
+        last = "".join(f"\n    {line}" for line in said(connection))
+        raise ExecutionError(f"{where}\nthe kernel died (out of memory, or killed): {error}{last}") from None
     if job.target(target.parent.parent) != target:
         raise ExecutionError(f"{job.source.name}, or what it imports, was edited while it ran: run it again")
     _write(_tidy(executed, job, text), target)

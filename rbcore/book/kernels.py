@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -76,6 +77,7 @@ def inherited(root: Path, threads: int) -> dict[str, str]:
     return {name: str(threads) for name in BOUND} | {
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait do not spin: on shared cores that is many times slower
         "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONFAULTHANDLER": "1",  # a crash in compiled code says where
         "PYTHONHASHSEED": "0",  # sets of words come in the same order on every run
         "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, with a path of this machine
         "TQDM_DISABLE": "1",  # bars of the notebooks' own loops would change from run to run
@@ -116,6 +118,29 @@ def kernel_folder() -> Generator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def quiet_manager() -> type[Any]:
+    """A manager whose kernels write what no cell says, such as the end of a process, beside their connection file.
+
+    On the terminal it would stand between the lines of the call: a kernel that is asked to end may print a
+    traceback about its own sockets.
+    """
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Quiet(AsyncKernelManager):
+        async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+            with Path(self.connection_file).with_suffix(".log").open("wb") as log:
+                await super()._async_launch_kernel(kernel_cmd, stderr=log, **kw)
+
+    return Quiet
+
+
+def said(connection: Path, lines: int = 12) -> list[str]:
+    """What the kernel with this connection file wrote outside its cells; a crash says in its first lines where."""
+    with suppress(FileNotFoundError):
+        return connection.with_suffix(".log").read_text(errors="replace").splitlines()[:lines]
+    return []
 
 
 def processor(connection: str) -> float:

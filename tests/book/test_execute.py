@@ -480,6 +480,23 @@ def test_a_kernel_that_dies_is_reported_with_its_cell(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_last_words_of_a_kernel_that_dies_are_in_the_report(tmp_path: Path) -> None:
+    chapter(tmp_path, "01-a", "import faulthandler\nfaulthandler._sigsegv()")
+    with pytest.raises(ExecutionError, match=r"(?s)the kernel died.*Segmentation fault"):
+        execute(all_jobs(tmp_path), tmp_path / "cache")
+
+
+@pytest.mark.slow
+def test_what_a_kernel_says_at_its_end_does_not_stand_between_the_lines_of_the_call(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Kernels that are asked to end may print tracebacks about their own sockets."""
+    chapter(tmp_path, "01-a", "import atexit, os\natexit.register(os.write, 2, b'some last words')")
+    execute(all_jobs(tmp_path), tmp_path / "cache")
+    assert "last words" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_notebook_that_is_edited_while_it_runs_is_not_kept(tmp_path: Path) -> None:
     """Its outputs would belong to neither text."""
     chapter(tmp_path, "01-a", EDITS)
