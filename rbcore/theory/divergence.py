@@ -57,6 +57,32 @@ def pinsker_crossing() -> float:
     return float(2 + lambertw(-2 * np.exp(-2)).real)
 
 
+def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> np.ndarray:
+    """What an excess of log loss on synthetic data may cost on the task, nats: the `r >= 0` with `d(a || a exp(-r)) = e`.
+
+    Here `e = KL(D_gen || pi)`, `a = 1 / ratio`, and `d` is the KL of two coins.  If `D <= ratio D_gen` then
+    `KL(D || pi) <= KL(D || D_gen) + r`, and no smaller number will do.  The left side is convex in `r`, so
+    Newton's method comes down to the solution from a point above it.
+
+    Args:
+        ratio: at least 1.  excess: nats, at least 0, infinity allowed.  They broadcast.
+
+    Raises:
+        ValueError: for a ratio below one or infinite, or a negative excess.
+    """
+    a, e = np.broadcast_arrays(1 / np.asarray(ratio, dtype=float), np.asarray(excess, dtype=float))
+    if not ((a > 0) & (a <= 1)).all() or not (e >= 0).all():
+        raise ValueError(f"a finite ratio >= 1 and an excess >= 0 are needed, got {ratio} and {excess}")
+    rest = np.where(a < 1, 1 - a, 0.5)  # the value for a = 1 is replaced in the end
+    r = (e - rest * np.log(rest)) / a
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for _ in range(rounds):
+            u = a * np.exp(-r)
+            step = (a * r + rest * np.log(rest / (1 - u)) - e) / (a - rest * u / (1 - u))
+            r = np.where((step > 0) & np.isfinite(step), r - step, r)
+    return np.where(a < 1, np.where(e > 0, np.maximum(r, 0), 0.0), e)
+
+
 def smallest_kl(distance: ArrayLike, points: int = 16, rounds: int = 8) -> np.ndarray:
     """The smallest KL (nats) of two distributions whose TV is `distance` (any shape, in [0, 1)).
 
