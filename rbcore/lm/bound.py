@@ -8,17 +8,19 @@ information term needs `I(S_gen;W|p)`, which nobody can compute for a network; i
 - for parameters with Gaussian noise added, by the distance between students (:func:`gaussian_information`);
 - not at all: the loss-difference bound needs only what the losses tell about which of two data was trained on
   (:func:`loss_difference`), and can be measured.
+
+Students are trained on log loss, which has no largest value; :func:`log_terms` has what its bound needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.random import Generator
-from scipy.special import entr
+from scipy.special import entr, rel_entr, softmax
 
 from rbcore.lm.language import Language
 from rbcore.lm.models import Ensemble, log_probs
@@ -34,11 +36,18 @@ def losses(models: Ensemble, language: Language, tokens: np.ndarray) -> np.ndarr
     return -np.expm1(logs.astype(float))
 
 
-def own_losses(models: Ensemble, language: Language, data: Sequence[np.ndarray]) -> np.ndarray:
+def log_losses(models: Ensemble, language: Language, tokens: np.ndarray) -> np.ndarray:
+    """The log loss `-log pi(sequence)` of each model on each of `tokens` (N, T), nats, shape (B, N)."""
+    return -log_probs(models, tokens).sum(axis=-1).astype(float)
+
+
+def own_losses(
+    models: Ensemble, language: Language, data: Sequence[np.ndarray], loss: Callable[..., np.ndarray] = losses
+) -> np.ndarray:
     """The losses of each model on data of its own, (B, N); all data sets have N sequences."""
     if len(data) != len(models):
         raise ValueError(f"own_losses: one data set for each of {len(models)} models, got {len(data)}")
-    return np.concatenate([losses(models[i], language, rows) for i, rows in enumerate(data)])
+    return np.concatenate([loss(models[i], language, rows) for i, rows in enumerate(data)])
 
 
 class Terms(NamedTuple):
@@ -109,6 +118,48 @@ def terms(
     )
 
 
+class LogTerms(NamedTuple):
+    """The chain for the log loss of students of verified answers to one prompt, in nats; all exact.
+
+    task, generated: KL(D || pi) and KL(D_gen || pi) of each student, shape (runs,).  training: the mean log loss on
+    the student's own data minus H(D_gen), (runs,); it may be negative.  distance: KL(D || D_gen).  ratio: the
+    largest D / D_gen.
+    """
+
+    task: np.ndarray
+    generated: np.ndarray
+    training: np.ndarray
+    distance: float
+    ratio: float
+
+
+def log_terms(
+    language: Language, students: Ensemble, data: Sequence[np.ndarray], found: Answers, task: Sequence[int]
+) -> LogTerms:
+    """The terms for students that were trained on `data`, the right answers to one prompt.
+
+    Args:
+        data: of each student, n sequences drawn i.i.d. from `D_gen(.|p)`.
+        found: `D_M(.|p)` of this one prompt, on right sequences; `D_gen(.|p)` is its law given a right answer.
+    """
+    if len(found.log_law) != 1:
+        raise ValueError("log_terms: one prompt")
+    generated = softmax(found.log_law[0])
+    target = np.outer(np.isin(found.skills, list(task)) / len(set(task)), language.input_law).ravel()
+    inside = target > 0
+    if set(task) - set(found.skills) or not (generated[inside] > 0).all():
+        raise ValueError("log_terms: the generator writes every sequence of the task with a positive probability")
+    loss = log_losses(students, language, language.support(found.skills))
+    entropy = entr(generated).sum()
+    return LogTerms(
+        task=loss[:, inside] @ target[inside] - entr(target).sum(),
+        generated=loss @ generated - entropy,
+        training=own_losses(students, language, data, log_losses).mean(axis=1) - entropy,
+        distance=float(rel_entr(target, generated).sum()),
+        ratio=float((target[inside] / generated[inside]).max()),
+    )
+
+
 class Estimated(NamedTuple):
     """An estimate with its standard error."""
 
@@ -145,52 +196,57 @@ def perturb(models: Ensemble, sigma: float, rng: Generator) -> Ensemble:
 class Difference(NamedTuple):
     """The loss-difference bound.  gap: mean loss on ghosts minus on training data, what it bounds.
 
-    information: I(difference; coin) in nats, at most log 2.  bound: sqrt(2 information).  Each with its standard
-    error, by the jackknife over students.
+    information: I(difference; coin) in nats, at most log 2.  square: the mean square of the difference.
+    bound: sqrt(2 information square).  Each with its standard error, by the jackknife over students.
     """
 
     gap: Estimated
     information: Estimated
+    square: Estimated
     bound: Estimated
 
 
-def loss_difference(training: np.ndarray, ghosts: np.ndarray, levels: int = 10) -> Difference:
+def loss_difference(training: np.ndarray, ghosts: np.ndarray, step: float, rng: Generator) -> Difference:
     """Bound the generalization gap by what the losses tell about which of two data was trained on.
 
-    A bound from supersamples (Steinke and Zakynthinou 2020) by differences of losses (Wang and Mao 2023).
+    A bound from supersamples (Steinke and Zakynthinou 2020) by differences of losses (Wang and Mao 2023), with the
+    mean square of the difference in the place of a largest loss, so that losses need none.
 
     Let `d = l(W, Z') - l(W, Z)` for a training datum `Z` and a ghost `Z'` from the same law, at a position chosen
-    uniformly; the gap is `E d`.  Let a fair coin `U` swap the two, and `Delta = (-1)^U d`.  Then `E d` is the mean
-    of `(-1)^U Delta`, which lies in [-1, 1] and would have mean zero if `U` were independent of `Delta`; so by
-    Donsker and Varadhan `|E d| <= sqrt(2 I(Delta;U))`.  With a fair coin the information is the Jensen-Shannon
-    divergence between the laws of `d` and `-d`.  Samples of one prompt may be used, as they are i.i.d. given it.
+    uniformly; the gap is `E d`.  Let a fair coin `U` swap the two, and `Delta = (-1)^U d`.  Given Delta, the coin
+    has a bias `b` with `b^2 / 2 <= log 2 - H(U|Delta)`, so `|E d| = |E Delta b| <= sqrt(2 I(Delta;U) E d^2)`.  With
+    a fair coin the information is the Jensen-Shannon divergence between the laws of `d` and `-d`.  Samples of
+    one prompt may be used, as they are i.i.d. given it.
 
-    The losses are rounded to multiples of 1 / levels beforehand: it is the rounded loss that is bounded, and the
-    estimate of the information errs upwards by about `levels / (number of pairs)`.
+    Losses are rounded at random to a neighbouring multiple of `step`, with the mean that they had: that leaves
+    the gap as it is.  The estimate of the information errs upwards, by about the number of values that occur
+    divided by four times the number of pairs.
 
     Args:
-        training, ghosts: losses in [0, 1], (runs, n): row r of one student, on its own data and on fresh data.
+        training, ghosts: losses (runs, n): row r of one student, on its own data and on fresh data.
+        step: in units of the loss.
     """
     if training.shape != ghosts.shape or training.ndim != 2 or len(training) < 3:
         raise ValueError(
             f"training and ghosts: one shape, three runs or more, got {training.shape}, {ghosts.shape}"
         )
     both = np.stack([training, ghosts])
-    if not (both >= 0).all() or not (both <= 1).all():
-        raise ValueError("losses lie in [0, 1]")
-    a, b = np.rint(both * levels).astype(np.int64)
-    counts = np.array([np.bincount(row + levels, minlength=2 * levels + 1) for row in b - a])
+    if not np.isfinite(both).all() or not step > 0:
+        raise ValueError("losses are finite, and the step of rounding is positive")
+    a, b = np.floor(both / step + rng.random(both.shape)).astype(np.int64)
+    most = int(np.abs(b - a).max())
+    counts = np.array([np.bincount(row + most, minlength=2 * most + 1) for row in b - a])
     total = counts.sum(axis=0)
-    whole = _difference(total, levels)
-    left_out = np.array([_difference(total - row, levels) for row in counts])
+    whole = _difference(total, step)
+    left_out = np.array([_difference(total - row, step) for row in counts])
     runs = len(counts)
     se = np.sqrt((runs - 1) / runs * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
     return Difference(*(Estimated(float(v), float(s)) for v, s in zip(whole, se, strict=True)))
 
 
-def _difference(counts: np.ndarray, levels: int) -> tuple[float, float, float]:
-    """Gap, information and bound from the counts of `d` at -1, .., 1 in steps of 1 / levels."""
+def _difference(counts: np.ndarray, step: float) -> tuple[float, float, float, float]:
+    """Gap, information, square and bound from the counts of `d`, in steps around zero in the middle."""
     law = counts / counts.sum()
-    gap = law @ (np.arange(-levels, levels + 1) / levels)
+    d = step * (np.arange(len(law)) - len(law) // 2)
     information = max(0.0, entr((law + law[::-1]) / 2).sum() - entr(law).sum())
-    return gap, information, np.sqrt(2 * information)
+    return law @ d, information, law @ d**2, np.sqrt(2 * information * (law @ d**2))

@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from rbcore import lm
@@ -20,7 +22,7 @@ SMALL = lm.Setup(
     base_recipe=Recipe(400, 16, 1e-2), generator_recipe=Recipe(300, 16, 1e-2),
 )  # fmt: skip
 QUICK = Recipe(40, 8, 1e-2)
-NONE = np.zeros((1, 0), dtype=np.int64)
+NONE, RNG = np.zeros((1, 0), dtype=np.int64), np.random.default_rng(0)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -177,30 +179,59 @@ def test_the_loss_difference_bound_is_the_jensen_shannon_divergence():
     p = np.array([0.5, 0.3, 0.2])  # of d = -1/2, 0, 1/2 is reversed below
     d = rng.choice([0, 1, 2], p=p[::-1], size=(50, 2000)) - 1
     training, ghosts = np.where(d < 0, 0.5, 0.0), np.where(d > 0, 0.5, 0.0)
-    found = lm.loss_difference(training, ghosts, levels=2)
+    found = lm.loss_difference(training, ghosts, 0.5, rng)
     middle = (p + p[::-1]) / 2
     exact = float(kl(p, middle))
     assert abs(found.information.value - exact) < 4 * found.information.se + 1e-4
     assert abs(found.gap.value - 0.15) < 4 * found.gap.se
-    assert found.bound.value == pytest.approx(np.sqrt(2 * found.information.value))
+    assert abs(found.square.value - 0.175) < 4 * found.square.se
+    assert found.bound.value == pytest.approx(np.sqrt(2 * found.information.value * found.square.value))
     assert found.gap.value < found.bound.value
 
 
-def test_the_loss_difference_bound_is_nearly_attained_and_holds_for_any_losses():
-    """Small two-sided differences of full size: d = 1 or -1 with probability (1 +- t) / 2, information t^2 / 2."""
+def test_rounding_at_random_keeps_the_gap_and_losses_need_no_largest_value():
+    rng = np.random.default_rng(9)
+    training, ghosts = rng.exponential(3.0, (20, 4000)), rng.exponential(3.3, (20, 4000))
+    plain = (ghosts - training).mean()
+    for step in (0.5, 4.0):
+        found = lm.loss_difference(training, ghosts, step, rng)
+        assert abs(found.gap.value - plain) < 4 * step / np.sqrt(2 * training.size)
+        assert found.gap.value < found.bound.value
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+def test_the_loss_difference_bound_holds_for_any_losses(seed, most):
+    counts = np.random.default_rng(seed).dirichlet(np.full(2 * most + 1, 0.2))
+    gap, _, square, bound = lm_bound._difference(counts, 0.3)
+    assert abs(gap) <= bound + 1e-12 and gap**2 <= square + 1e-12
+
+
+def test_the_loss_difference_bound_is_nearly_attained():
+    """Small differences of one size: d = 1 or -1 with probability (1 +- t) / 2, information t^2 / 2."""
     t = 0.01
-    laws = np.array([(1 - t) / 2, 0, (1 + t) / 2])
-    gap, information, bound = lm_bound._difference(laws, 1)
-    assert (
-        gap == pytest.approx(t)
-        and bound == pytest.approx(t, rel=1e-3)
-        and information == pytest.approx(t**2 / 2, rel=1e-3)
-    )
-    assert gap > 0.99 * bound
-    rng = np.random.default_rng(8)
-    for counts in rng.dirichlet(np.full(21, 0.2), size=300):
-        gap, _, bound = lm_bound._difference(counts, 10)
-        assert abs(gap) <= bound + 1e-12
+    gap, information, square, bound = lm_bound._difference(np.array([(1 - t) / 2, 0, (1 + t) / 2]), 1.0)
+    assert gap == pytest.approx(t) and square == pytest.approx(1)
+    assert bound == pytest.approx(t, rel=1e-3) and information == pytest.approx(t**2 / 2, rel=1e-3)
+
+
+def test_the_terms_of_the_log_loss_against_sums_over_all_sequences(world):
+    """The base as a student, against the definitions, written as loops over the support."""
+    language, task, rng = world.language, world.topics[0], np.random.default_rng(3)
+    prompt = lm.Prompt(tags=task)
+    found = lm.answers(world.generator, language, prompt, NONE, task)
+    data = [language.draw(rng, task, 50)]
+    got = lm.log_terms(language, world.base, data, found, task)
+    support = language.support(task)
+    law = np.exp(found.log_law[0]) / np.exp(found.log_law[0]).sum()
+    target = lm.task_law(language, task)
+    model = np.exp(lm.log_probs(world.base, support)[0].sum(axis=1).astype(float))
+    by_hand = sum(d * np.log(d / m) for d, m in zip(target, model, strict=True))
+    assert got.task[0] == pytest.approx(by_hand) == pytest.approx(lm.kl(world.base, language, task).total[0], rel=1e-5)
+    assert got.generated[0] == pytest.approx(sum(q * np.log(q / m) for q, m in zip(law, model, strict=True)))
+    assert got.ratio == pytest.approx(max(target / law))
+    assert got.distance == pytest.approx(float(kl(target, law)))
+    seen = -lm.log_probs(world.base, data[0])[0].sum(axis=1).mean()
+    assert got.training[0] == pytest.approx(seen + sum(law * np.log(law)), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -210,8 +241,9 @@ def test_the_loss_difference_bound_is_nearly_attained_and_holds_for_any_losses()
         (lambda w: lm.gap_table(w, [(3, 1, 1)], [1]), "at most 4"),
         (lambda w: lm.students(w, [NONE], [1, 2]), "one seed"),
         (lambda w: lm.own_losses(w.base, w.language, []), "one data set"),
-        (lambda w: lm.loss_difference(np.zeros((2, 5)), np.zeros((2, 5))), "three runs"),
-        (lambda w: lm.loss_difference(np.zeros((3, 5)), np.ones((3, 5)) * 2), "lie in"),
+        (lambda w: lm.loss_difference(np.zeros((2, 5)), np.zeros((2, 5)), 0.1, RNG), "three runs"),
+        (lambda w: lm.loss_difference(np.zeros((3, 5)), np.full((3, 5), np.inf), 0.1, RNG), "finite"),
+        (lambda w: lm.loss_difference(np.zeros((3, 5)), np.ones((3, 5)), 0.0, RNG), "positive"),
     ],
 )
 def test_bad_input_is_refused(world, call, message):

@@ -30,6 +30,46 @@ def test_convolution_is_the_law_of_a_sum(seed):
     np.testing.assert_allclose(divergence.convolve(p, noise), by_hand, atol=1e-15)
 
 
+@given(seeds, st.floats(1.0, 50.0), st.integers(2, 7))
+def test_the_charge_for_log_loss_holds_for_every_model_and_task(seed, ratio, k):
+    """KL(D || pi) <= KL(D || D_gen) + charge, for a task below `ratio` times D_gen, and the two simpler bounds."""
+    generated, model, other = pmfs(seed, k, 3).T
+    share = np.minimum(other / generated, ratio).max() if ratio < 1.5 else ratio
+    task = np.minimum(other, share * generated)
+    task = task + (1 - task.sum()) * generated  # below (share + 1) D_gen
+    ratio = float((task / generated).max())
+    excess = kl(generated, model)
+    charge = float(divergence.log_loss_charge(ratio, excess))
+    assert kl(task, model) <= kl(task, generated) + charge + 1e-9
+    assert charge <= ratio * excess + min(1, np.sqrt(2 * ratio * excess)) + 1e-9
+    assert charge <= ratio * (excess + np.sqrt(excess / 2)) + 1e-9
+
+
+@given(st.floats(1.001, 1e4), st.floats(1e-2, 20.0), st.integers(2, 6), seeds)
+def test_the_charge_for_log_loss_is_attained(ratio, charge, k, seed):
+    """The task is D_gen given an event of probability 1 / ratio, and the model shrinks that event by exp(-charge)."""
+    inside, outside = pmfs(seed, k, 2).T
+    a = 1 / ratio
+    generated = np.concatenate([a * inside, (1 - a) * outside])
+    shrunk = a * np.exp(-charge)
+    model = np.concatenate([shrunk * inside, (1 - shrunk) * outside])
+    task = np.concatenate([inside, np.zeros(k)])
+    assert kl(task, model) - kl(task, generated) == pytest.approx(charge)
+    assert float(divergence.log_loss_charge(ratio, kl(generated, model))) == pytest.approx(charge, rel=1e-5)
+
+
+def test_the_charge_for_log_loss_at_its_ends():
+    np.testing.assert_allclose(divergence.log_loss_charge(1.0, [0, 0.5, np.inf]), [0, 0.5, np.inf])
+    np.testing.assert_allclose(divergence.log_loss_charge([2.0, 5.0], 0.0), 0, atol=1e-12)
+    assert divergence.log_loss_charge(3.0, np.inf) == np.inf
+    excess = np.linspace(0, 3, 50)
+    charge = divergence.log_loss_charge(3.0, excess)
+    assert (np.diff(charge) > 0).all() and (np.diff(charge, 2) < 0).all()
+    for ratio, excess in ((0.9, 1.0), (np.inf, 1.0), (2.0, -0.1), (np.nan, 1.0)):
+        with pytest.raises(ValueError, match="ratio >= 1"):
+            divergence.log_loss_charge(ratio, excess)
+
+
 @given(seeds)
 def test_coupling_lemma_and_its_sharpness(seed):
     """TV(D_M, D_gen) <= P(eps != 0) for independent noise; a point mass moved by sure noise attains it."""
