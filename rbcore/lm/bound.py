@@ -121,8 +121,8 @@ def terms(
 class LogTerms(NamedTuple):
     """The chain for the log loss of students of verified answers to one prompt, in nats; all exact.
 
-    task, generated: KL(D || pi) and KL(D_gen || pi) of each student, shape (runs,).  training: the mean log loss on
-    the student's own data minus H(D_gen), (runs,); it may be negative.  distance: KL(D || D_gen).  ratio: the
+    task, generated: KL(D || pi) and KL(D_gen || pi) of each student, shape (runs,).  training: the mean log loss
+    on the student's own data minus H(D_gen), (runs,); it may be negative.  distance: KL(D || D_gen).  ratio: the
     largest D / D_gen.
     """
 
@@ -214,8 +214,8 @@ def loss_difference(training: np.ndarray, ghosts: np.ndarray, step: float, rng: 
 
     Let `d = l(W, Z') - l(W, Z)` for a training datum `Z` and a ghost `Z'` from the same law, at a position chosen
     uniformly; the gap is `E d`.  Let a fair coin `U` swap the two, and `Delta = (-1)^U d`.  Given Delta, the coin
-    has a bias `b` with `b^2 / 2 <= log 2 - H(U|Delta)`, so `|E d| = |E Delta b| <= sqrt(2 I(Delta;U) E d^2)`.  With
-    a fair coin the information is the Jensen-Shannon divergence between the laws of `d` and `-d`.  Samples of
+    has a bias `b` with `b^2 / 2 <= log 2 - H(U|Delta)`, so `|E d| = |E Delta b| <= sqrt(2 I(Delta;U) E d^2)`.
+    With a fair coin the information is the Jensen-Shannon divergence between the laws of `d` and `-d`.  Samples of
     one prompt may be used, as they are i.i.d. given it.
 
     Losses are rounded at random to a neighbouring multiple of `step`, with the mean that they had: that leaves

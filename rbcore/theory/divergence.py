@@ -58,9 +58,9 @@ def pinsker_crossing() -> float:
 
 
 def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> np.ndarray:
-    """What an excess of log loss on synthetic data may cost on the task, nats: the `r >= 0` with `d(a || a exp(-r)) = e`.
+    """What an excess of log loss on synthetic data may cost on the task: the `r >= 0` with `d(a || a exp(-r)) = e`.
 
-    Here `e = KL(D_gen || pi)`, `a = 1 / ratio`, and `d` is the KL of two coins.  If `D <= ratio D_gen` then
+    Nats; `e = KL(D_gen || pi)`, `a = 1 / ratio`, and `d` is the KL of two coins.  If `D <= ratio D_gen` then
     `KL(D || pi) <= KL(D || D_gen) + r`, and no smaller number will do.  The left side is convex in `r`, so
     Newton's method comes down to the solution from a point above it.
 

@@ -47,7 +47,7 @@ def test_the_charge_for_log_loss_holds_for_every_model_and_task(seed, ratio, k):
 
 @given(st.floats(1.001, 1e4), st.floats(1e-2, 20.0), st.integers(2, 6), seeds)
 def test_the_charge_for_log_loss_is_attained(ratio, charge, k, seed):
-    """The task is D_gen given an event of probability 1 / ratio, and the model shrinks that event by exp(-charge)."""
+    """The task is D_gen given an event of probability 1 / ratio; the model shrinks that event by exp(-charge)."""
     inside, outside = pmfs(seed, k, 2).T
     a = 1 / ratio
     generated = np.concatenate([a * inside, (1 - a) * outside])
