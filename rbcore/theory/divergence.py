@@ -58,7 +58,7 @@ def pinsker_crossing() -> float:
 
 
 def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> np.ndarray:
-    """What an excess of log loss on synthetic data may cost on the task: the `r >= 0` with `d(a || a exp(-r)) = e`.
+    """What an excess of log loss on synthetic data may cost on the task: `r >= 0` with `d(a || a exp(-r)) = e`.
 
     Nats; `e = KL(D_gen || pi)`, `a = 1 / ratio`, and `d` is the KL of two coins.  If `D <= ratio D_gen` then
     `KL(D || pi) <= KL(D || D_gen) + r`, and no smaller number will do.  The left side is convex in `r`, so
