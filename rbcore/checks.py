@@ -23,7 +23,8 @@ class Check(NamedTuple):
     """The outcome of a machine check.
 
     `value` is the measured quantity named by `measure`; `ci` its interval (statistical checks only);
-    `tolerance` the amount by which rounding, or a stated margin, may decide nothing.
+    `tolerance` the amount by which rounding, or a stated margin, may decide nothing.  `cases` on how many models,
+    comparisons or samples it was measured; a proof has none.
     """
 
     holds: bool
@@ -32,6 +33,7 @@ class Check(NamedTuple):
     value: float | None = None
     ci: tuple[float, float] | None = None
     tolerance: float = 0.0
+    cases: int | None = None
 
 
 def _finite(name: str, x: ArrayLike) -> np.ndarray:
@@ -45,20 +47,23 @@ def _finite(name: str, x: ArrayLike) -> np.ndarray:
 
 def at_most(lhs: ArrayLike, rhs: ArrayLike, tol: float = 1e-9) -> Check:
     """`lhs <= rhs` in every entry (arrays broadcast).  The value is the smallest slack, rhs - lhs."""
-    slack = float(np.min(_finite("rhs", rhs) - _finite("lhs", lhs)))
-    return Check(slack >= -tol, "exact", "smallest slack", slack, tolerance=tol)
+    slack = _finite("rhs", rhs) - _finite("lhs", lhs)
+    smallest = float(np.min(slack))
+    return Check(smallest >= -tol, "exact", "smallest slack", smallest, tolerance=tol, cases=np.size(slack))
 
 
 def above(lhs: ArrayLike, rhs: ArrayLike, margin: float = 1e-9) -> Check:
     """`lhs > rhs` in every entry, by more than `margin`.  The value is the smallest excess, lhs - rhs."""
-    excess = float(np.min(_finite("lhs", lhs) - _finite("rhs", rhs)))
-    return Check(excess > margin, "exact", "smallest excess", excess, tolerance=margin)
+    excess = _finite("lhs", lhs) - _finite("rhs", rhs)
+    smallest = float(np.min(excess))
+    return Check(smallest > margin, "exact", "smallest excess", smallest, tolerance=margin, cases=np.size(excess))
 
 
 def equal(lhs: ArrayLike, rhs: ArrayLike, tol: float = 1e-9) -> Check:
     """`lhs == rhs` in every entry.  The value is the largest absolute difference."""
-    gap = float(np.max(np.abs(_finite("lhs", lhs) - _finite("rhs", rhs))))
-    return Check(gap <= tol, "exact", "largest difference", gap, tolerance=tol)
+    gap = np.abs(_finite("lhs", lhs) - _finite("rhs", rhs))
+    largest = float(np.max(gap))
+    return Check(largest <= tol, "exact", "largest difference", largest, tolerance=tol, cases=np.size(gap))
 
 
 def increasing(values: ArrayLike, margin: float = 1e-9) -> Check:
@@ -67,7 +72,7 @@ def increasing(values: ArrayLike, margin: float = 1e-9) -> Check:
     if values.ndim != 1 or values.size < 2:
         raise ValueError(f"increasing needs a sequence of at least two numbers, got shape {values.shape}")
     step = float(np.diff(values).min())
-    return Check(step > margin, "exact", "smallest step", step, tolerance=margin)
+    return Check(step > margin, "exact", "smallest step", step, tolerance=margin, cases=values.size - 1)
 
 
 def numerical(check: Check) -> Check:
@@ -128,6 +133,7 @@ def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999)
         estimate.value,
         estimate.ci,
         margin,
+        np.size(samples),
     )
 
 
@@ -142,7 +148,7 @@ def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -
     each = 1 - (1 - level) / len(rows)
     lowest = min((mean(row, each) for row in rows), key=lambda one: one.ci[0])
     name = f"lowest of {len(rows)} means, joint {level:.1%} interval"
-    return Check(lowest.ci[0] > margin, "statistical", name, lowest.value, lowest.ci, margin)
+    return Check(lowest.ci[0] > margin, "statistical", name, lowest.value, lowest.ci, margin, rows.shape[1])
 
 
 class Median(NamedTuple):
@@ -193,8 +199,8 @@ def positive_medians(rows: ArrayLike, margin: float = 0.0, level: float = 0.999)
     found = [median(row, 1 - (1 - level) / len(rows)) for row in rows]
     lowest = min(found, key=lambda one: one.ci[0])
     name = f"lowest of {len(rows)} medians, joint" if len(rows) > 1 else "median,"
-    holds = lowest.ci[0] > margin
-    return Check(holds, "statistical", f"{name} {level:.1%} interval", lowest.value, lowest.ci, margin)
+    name = f"{name} {level:.1%} interval"
+    return Check(lowest.ci[0] > margin, "statistical", name, lowest.value, lowest.ci, margin, rows.shape[1])
 
 
 def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
@@ -216,12 +222,14 @@ def same_law(counts: ArrayLike, pmf: ArrayLike, level: float = 0.001) -> Check:
     name = f"chi-square p-value, {int(possible.sum())} cells"
     if possible.sum() < 2:
         raise ValueError("fewer than two cells expect five counts: draw more")
+    drawn = int(counts.sum())
     if seen[~possible].any() or counts[pmf <= 0].any():  # seen where it cannot be
-        return Check(False, "statistical", name, 0.0, None, level)
+        return Check(False, "statistical", name, 0.0, None, level, drawn)
     from scipy import stats  # its import takes longer than that of the rest of the core
 
     p_value = float(stats.chisquare(seen[possible], wanted[possible]).pvalue)
-    return Check(p_value > level, "statistical", name, p_value, (level, 1.0) if p_value > level else None, level)
+    ci = (level, 1.0) if p_value > level else None
+    return Check(p_value > level, "statistical", name, p_value, ci, level, drawn)
 
 
 def consistent(samples: ArrayLike, truth: float, level: float = 0.9999) -> Check:
@@ -232,4 +240,5 @@ def consistent(samples: ArrayLike, truth: float, level: float = 0.9999) -> Check
     estimate = mean(samples, level)
     low, high = estimate.ci[0] - truth, estimate.ci[1] - truth
     name = f"mean minus truth, {level:.2%} interval"
-    return Check(low <= 0 <= high, "statistical", name, estimate.value - truth, (low, high), (high - low) / 2)
+    difference, half = estimate.value - truth, (high - low) / 2
+    return Check(low <= 0 <= high, "statistical", name, difference, (low, high), half, np.size(samples))

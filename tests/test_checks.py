@@ -310,3 +310,22 @@ def test_numerical_keeps_the_verdict_of_an_exact_check_and_takes_no_other():
         assert checks.numerical(sound) == sound._replace(kind="numerical")
     with pytest.raises(ValueError, match="exact"):
         checks.numerical(checks.positive_mean([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("check", "cases"),
+    [
+        (checks.at_most(np.zeros((4, 5)), 1.0), 20),
+        (checks.above(np.ones(3), np.zeros((2, 1))), 6),
+        (checks.equal(1.0, 1.0), 1),
+        (checks.increasing([1, 2, 3]), 2),
+        (checks.numerical(checks.at_most([1, 2], 3)), 2),
+        (checks.positive_mean([1.0, 1.1, 0.9, 1.2]), 4),
+        (checks.positive_means(np.ones((2, 7)) + np.eye(2, 7)), 7),
+        (checks.positive_medians(np.arange(40.0)), 40),
+        (checks.consistent([1.0, 2.0, 3.0], 2.0), 3),
+        (checks.same_law([30, 70], [0.3, 0.7]), 100),
+    ],
+)
+def test_a_check_says_on_how_many_cases_it_was_measured(check, cases):
+    assert check.cases == cases

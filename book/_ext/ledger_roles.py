@@ -29,14 +29,13 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from rbcore.book import seeds
 from rbcore.book.agree import tolerance
-from rbcore.book.ledger import MARK, Claim, Value
+from rbcore.book.ledger import DEPARTURES, MARK, Claim, Value
 from rbcore.information.expr import ExpressionError, parse
 from rbcore.information.expr import latex as expression
 
 logger = logging.getLogger(__name__)
 SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
 RELATION = {"<=": r"\le", ">=": r"\ge", "=": "=", "==": "="}
-CLASS = {"holds": "holds", "fails": "fails", "departs from the paper": "departs"}
 
 
 def read_ledger(env: BuildEnvironment) -> tuple[dict[str, Value], dict[str, Claim]]:
@@ -80,7 +79,7 @@ class ClaimRole(SphinxRole):
         label = f"{claim.verdict} ({claim.kind}): see the ledger"
         badge = pending_xref(
             "",
-            nodes.inline("", MARK[claim.verdict], classes=["rb-badge", f"rb-{CLASS[claim.verdict]}"]),
+            nodes.inline("", MARK[claim.verdict], classes=["rb-badge", f"rb-{claim.verdict}"]),
             refdomain="",
             reftype="claim",
             reftarget=claim.id,
@@ -237,9 +236,7 @@ class SeedsDirective(SphinxDirective):
         others = ", ".join(f"{id} {held}/{runs}" for id, held in found.items())
         whole = entry.get("claims", 0)
         cells = [str(runs), str(whole), str(whole - len(found)), others, f"{entry['date']}, {entry['versions']}"]
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
-        link = nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
-        return row_of(link, *map(nodes.Text, cells))
+        return row_of(chapter_link(self.env, chapter, ""), *map(nodes.Text, cells))
 
 
 class CostsDirective(SphinxDirective):
@@ -256,6 +253,25 @@ class CostsDirective(SphinxDirective):
             shown = ("" if x is None else f"{x:.0f}\u00a0s" for x in (spent, was))
             rows.append(row_of(nodes.Text(name), *map(nodes.Text, shown)))
         return [table_of("rb-costs", ["Chapter", "This run", record.get("on", "Recorded")], [50, 20, 30], rows)]
+
+
+class DeparturesDirective(SphinxDirective):
+    """The sentences that hold and depart from the released code, from the summary or from what was expected."""
+
+    def run(self) -> list[nodes.Node]:
+        _, claims = read_ledger(self.env)
+        marked = [claim for claim in claims.values() if claim.departs]
+        marked.sort(key=lambda claim: list(DEPARTURES).index(claim.departs.partition(": ")[0]))
+        head = ["From", "What is said or was expected", "What we show", "Chapter"]
+        return [table_of("rb-departures", head, [14, 34, 42, 10], [self.row(claim) for claim in marked])]
+
+    def row(self, claim: Claim) -> nodes.row:
+        source, how = claim.departs.split(": ", 1)
+        holder = nodes.Element()
+        self.state.nested_parse(StringList([claim.sentence], source="departures"), self.content_offset, holder)
+        how = nodes.Text(how[0].upper() + how[1:])
+        link = chapter_link(self.env, claim.chapter, f"#said-{claim.id}")
+        return row_of(nodes.Text(DEPARTURES[source]), how, nodes.entry("", *holder.children), link)
 
 
 class LedgerDirective(SphinxDirective):
@@ -282,18 +298,20 @@ class LedgerDirective(SphinxDirective):
         if claim.statement:
             sentence += nodes.paragraph("", "", nodes.math("", display(claim.statement)), classes=["rb-formula"])
         if claim.departs:
-            sentence += nodes.paragraph("", f"Departs from the paper: {claim.departs}", classes=["rb-departs-how"])
+            source, how = claim.departs.split(": ", 1)
+            text = f"Departs from {DEPARTURES[source]}: {how}"
+            sentence += nodes.paragraph("", text, classes=["rb-departs-how"])
         if claim.check:
             sentence += nodes.paragraph("", "", nodes.literal("", claim.check), classes=["rb-check"])
         measured = "" if claim.value is None else f"{claim.measure}: {_short(claim.value)}"
         if claim.ci is not None:
             measured += f" ({_short(claim.ci[0])} to {_short(claim.ci[1])})"
-        verdict = nodes.inline(
-            "", f"{MARK[claim.verdict]} {claim.verdict}", classes=[f"rb-{CLASS[claim.verdict]}"]
-        )
+        if claim.cases is not None:
+            measured += f"; of {claim.cases:,} {'samples' if claim.kind == 'statistical' else 'cases'}"
+        verdict = nodes.inline("", f"{MARK[claim.verdict]} {claim.verdict}", classes=[f"rb-{claim.verdict}"])
         row = row_of(
             sentence,
-            self.chapter_link(claim.chapter, f"#said-{claim.id}"),
+            chapter_link(self.env, claim.chapter, f"#said-{claim.id}"),
             nodes.Text(claim.kind),
             nodes.Text(measured),
             nodes.Text(_short(claim.tolerance) if claim.tolerance else "none"),
@@ -308,15 +326,17 @@ class LedgerDirective(SphinxDirective):
         drift = tolerance(value)
         return row_of(
             nodes.literal("", value.name),
-            self.chapter_link(value.chapter, ""),
+            chapter_link(self.env, value.chapter, ""),
             shown,
             nodes.Text(value.kind),
             nodes.Text(_short(drift) if drift else "nothing"),
         )
 
-    def chapter_link(self, chapter: str, anchor: str) -> nodes.Node:
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{chapter}") + anchor
-        return nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
+
+def chapter_link(env: BuildEnvironment, chapter: str, anchor: str) -> nodes.reference:
+    """The number of a chapter, as a link to a place in it."""
+    uri = env.app.builder.get_relative_uri(env.docname, f"chapters/{chapter}") + anchor
+    return nodes.reference("", "", nodes.Text(chapter.split("-")[0]), internal=True, refuri=uri)
 
 
 def _short(number: float) -> str:
@@ -346,6 +366,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger", LedgerDirective)
     app.add_directive("agreement", AgreementDirective)
     app.add_directive("drift", DriftDirective)
+    app.add_directive("departures", DeparturesDirective)
     app.add_directive("seeds", SeedsDirective)
     app.add_directive("costs", CostsDirective)
     app.connect("doctree-read", display_statements)

@@ -3,7 +3,7 @@
 ``{theorems}`` lists what the notebooks' :class:`rbcore.information.theorems.Theorem` claims stored: the
 statement and its assumptions, the certificate, a counterexample for each assumption that is needed, the random
 models, the twin. Each certificate and counterexample is verified once more while the page is built, in exact
-arithmetic.
+arithmetic.  ``{statements}`` is the list of all labelled statements, with or without a certificate.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
 from ledger_roles import display, read_ledger
@@ -33,6 +35,7 @@ from rbcore.information.theorems import SOURCES, verified
 logger = logging.getLogger(__name__)
 BIT = math.log(2)
 ROWS = 12  # outcomes of a counterexample that are shown
+WHOSE = {"textbook": "a textbook's", "book": "this book's", "formulation": "this book's, in the paper's framework"}
 
 
 class TheoremsDirective(SphinxDirective):
@@ -60,11 +63,54 @@ class TheoremsDirective(SphinxDirective):
         return holder.children
 
 
+class StatementsDirective(SphinxDirective):
+    """Every labelled statement of the chapters: how it is proved, what it needs, how sharp it is, whose it is."""
+
+    def run(self) -> list[nodes.Node]:
+        source = Path(self.env.srcdir)
+        self.env.note_dependency(str(source / "statements.yaml"))
+        by_hand = yaml.safe_load((source / "statements.yaml").read_text(encoding="utf8"))
+        stored = json.loads((source / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        rows, kinds = [], Counter()
+        for path in sorted((source / "chapters").glob("*.ipynb")):
+            for label, formulas in labelled(text_of(path)):
+                proofs = [stored[id] for id in formulas if id in stored]
+                entry = by_hand.get(label)
+                if not proofs and entry is None:
+                    where = self.get_location()
+                    logger.warning("%s has no certificate and is not in statements.yaml", label, location=where)
+                    continue
+                row = entry or {"needs": "in its box above", "source": proofs[0]["source"]}
+                kind = "certificate" if proofs else "by hand, evaluated" if row.get("checked") else "by hand"
+                kinds[kind] += 1
+                whose = WHOSE.get(row["source"], row["source"])
+                rows.append([f"{{prf:ref}}`{label}`", kind, row["needs"], row.get("sharp", ""), whose])
+        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
+        lines = [f"{sum(kinds.values())} statements: {counts}.", "", "````{list-table}", ":header-rows: 1"]
+        lines += [":widths: 22 12 32 22 12", ":class: rb-statements", ""]
+        for row in [["Statement", "Proof", "Needs", "Sharp", "Whose"], *rows]:
+            lines += [f"{'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+        holder = nodes.Element()
+        self.state.nested_parse(StringList([*lines, "````"], source="statements"), self.content_offset, holder)
+        return holder.children
+
+
+def labelled(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The label of each statement of a chapter, definitions apart, and the claims whose formulas it shows."""
+    for kind, label, body in re.findall(r"(?ms)^```\{prf:(\w+)\}[^\n]*\n:label: ([\w-]+)\n(.*?)^```", text):
+        if kind not in ("definition", "proof"):
+            yield label, re.findall(r"\{statement\}`([\w-]+)`", body)
+
+
+def text_of(path: Path) -> str:
+    """The prose of an executed chapter."""
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    return "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
+
+
 def heading(source: Path, chapter: str) -> str:
     """The chapter's number and title, the title from its page."""
-    cells = json.loads((source / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf8"))["cells"]
-    text = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
-    title = re.search(r"(?m)^# (.*)$", text)
+    title = re.search(r"(?m)^# (.*)$", text_of(source / "chapters" / f"{chapter}.ipynb"))
     number = chapter.split("-")[0].lstrip("0")
     return f"{'Chapter' if number.isdigit() else 'Appendix'} {number}. {title[1] if title else chapter}"
 
@@ -149,4 +195,5 @@ def _percent(ratio: float) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("theorems", TheoremsDirective)
+    app.add_directive("statements", StatementsDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

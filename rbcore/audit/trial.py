@@ -122,7 +122,7 @@ def above(successes: Sequence[int], sets: Sequence[int], margins: ArrayLike, lev
     i = int(np.argmin(lows - margins))
     rate, low, margin = successes[i] / sets[i], float(lows[i]), float(margins[i])
     name = "rate" if len(lows) == 1 else f"lowest of {len(lows)} rates, joint"
-    return Check(low > margin, "statistical", f"{name} {level:.0%} limit", rate, (low, 1.0), margin)
+    return Check(low > margin, "statistical", f"{name} {level:.0%} limit", rate, (low, 1.0), margin, int(sets[i]))
 
 
 def agreement(fresh: pd.DataFrame, recorded: pd.DataFrame, level: float = 0.001) -> Check:
@@ -146,7 +146,8 @@ def agreement(fresh: pd.DataFrame, recorded: pd.DataFrame, level: float = 0.001)
         raise ValueError("the tables have no cell in common")
     least = min(1.0, min(p_values) * len(p_values))
     name = f"least p-value times {len(p_values)} cells"
-    return Check(least > level, "statistical", name, least, (level, 1.0) if least > level else None, level)
+    ci = (level, 1.0) if least > level else None
+    return Check(least > level, "statistical", name, least, ci, level, len(p_values))
 
 
 def recorded(path: Path = PATH) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:

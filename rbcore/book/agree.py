@@ -116,7 +116,7 @@ def _round(number: Any, allowed: float) -> Any:
 def _pin(entry: Value | Claim) -> dict[str, Any]:
     """What the pins hold of one entry."""
     allowed = tolerance(entry)
-    names = (*VALUE_FIELDS, "se") if isinstance(entry, Value) else (*CLAIM_FIELDS, "tolerance")
+    names = (*VALUE_FIELDS, "se") if isinstance(entry, Value) else (*CLAIM_FIELDS, "tolerance", "cases")
     kept = {name: getattr(entry, name) for name in names}
     for name in ("se", "tolerance"):
         if kept.get(name):
@@ -293,6 +293,8 @@ def _differences(pin: Mapping[str, Any], entry: Value | Claim) -> Iterator[Diffe
     factor = SPREAD if entry.kind == "statistical" else 1.05  # the pin has two digits
     if not _within_factor(was, now, factor):
         yield f"{name} {was}", f"{name} {now}", f"factor {factor}"
+    if isinstance(entry, Claim) and not _within_factor(pin.get("cases"), entry.cases, 1.05):
+        yield f"cases {pin.get('cases')}", f"cases {entry.cases}", "factor 1.05"
     for part in VALUE_FIELDS if isinstance(entry, Value) else CLAIM_FIELDS:
         # a claim that fails is no drift: the run disagrees with its text
         if pin.get(part, "") != getattr(entry, part) and (part, getattr(entry, part)) != ("verdict", "fails"):

@@ -24,8 +24,13 @@ MIME = "application/vnd.rbcore.book.ledger+json"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
 VALUE_ROLES = ("val", "num", "ci")
-Verdict = Literal["holds", "fails", "departs from the paper"]
-MARK: dict[Verdict, str] = {"holds": "\u2713", "fails": "\u2717", "departs from the paper": "\u2197"}
+Verdict = Literal["holds", "fails", "departs"]
+MARK: dict[Verdict, str] = {"holds": "\u2713", "fails": "\u2717", "departs": "\u2197"}
+DEPARTURES = {  # what a sentence that holds may depart from: the first words of `departs`
+    "code": "the authors' released code",
+    "summary": "the summary of the paper",
+    "expected": "what this book expected",
+}
 
 
 class LedgerError(ValueError):
@@ -86,6 +91,7 @@ class Claim:
     chapter: str = ""
     seconds: float = 0.0
     given: str = ""
+    cases: int | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +193,8 @@ def claim(
         kind: ``proved``, ``exact``, ``numerical`` or ``statistical``; taken from the check where it has one.
         tolerance: of a bare truth value: the margin that the predicate allows.
         statement: the expression-language string behind the sentence; the role ``{statement}`id``` renders it.
-        departs: when the sentence departs from the paper, in which way; the verdict then says so.
+        departs: where the sentence departs from the released code, from the summary of the paper or from what was
+            expected: one of the words of :data:`DEPARTURES`, a colon, and a sentence that says in which way.
 
     A check that fails is stored as such: the notebook goes on, and the page shows the sentence as failing.
     """
@@ -220,7 +227,10 @@ def claim(
         raise LedgerError(f"claim({id!r}): the sentence must end as a sentence does, got {sentence!r}")
     if statement:
         parse(statement)
-    verdict: Verdict = "fails" if not outcome.holds else "departs from the paper" if departs else "holds"
+    if departs and (departs.partition(": ")[0] not in DEPARTURES or not departs.endswith(".")):
+        sources = ", ".join(DEPARTURES)
+        raise LedgerError(f"claim({id!r}): departs is '<from>: <sentence>.', from {sources}; got {departs!r}")
+    verdict: Verdict = "fails" if not outcome.holds else "departs" if departs else "holds"
     entry = Claim(
         id,
         " ".join(sentence.split()),
@@ -233,6 +243,7 @@ def claim(
         statement,
         departs,
         given=theorem.assumptions() if theorem is not None else "",
+        cases=outcome.cases,
     )
     mark = "✗ FAILS" if verdict == "fails" else "✓ " + verdict
     behind = {} if theorem is None else {"theorem": theorem.payload()}

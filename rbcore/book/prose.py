@@ -226,10 +226,11 @@ def load_allowed(path: Path) -> list[Allowed]:
 
 
 def book_texts(root: Path) -> Iterable[tuple[str, str]]:
-    """The name and text of each source that a reader reads: chapters, pages, and the README."""
+    """The name and text of each source that a reader reads: chapters, pages, the list of statements, the README."""
     paths = [
         *sorted((root / "notebooks").glob("*.md")),
         *sorted(p for p in (root / "book").rglob("*.md") if "/_" not in p.relative_to(root).as_posix()),
+        root / "book" / "statements.yaml",
         root / "README.md",
     ]
     for path in paths:

@@ -336,7 +336,8 @@ def agreement(fresh: Iterable[Row], table: Table, level: float = 0.001) -> Check
         p_values += [float(stats.fisher_exact(counts).pvalue), _same_mean(row, other)]
     least = min(1.0, min(p_values) * len(p_values))
     name = f"least p-value times {len(p_values)} tests"
-    return Check(least > level, "statistical", name, least, (level, 1.0) if least > level else None, level)
+    ci = (level, 1.0) if least > level else None
+    return Check(least > level, "statistical", name, least, ci, level, len(p_values))
 
 
 def _same_mean(one: Row, two: Row) -> float:

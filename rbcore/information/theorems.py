@@ -165,8 +165,9 @@ def verified(payload: Mapping[str, Any]) -> bool:
 
 def _broken(found: Iterable[Counterexample | None]) -> Check:
     """Whether each of the counterexamples was found; the value is their smallest violation."""
-    smallest = min(one.violation() if one else 0.0 for one in found)
-    return Check(smallest > 1e-6, "exact", "smallest violation, nats", smallest, tolerance=1e-6)
+    violations = [one.violation() if one else 0.0 for one in found]
+    smallest, cases = min(violations), len(violations)
+    return Check(smallest > 1e-6, "exact", "smallest violation, nats", smallest, tolerance=1e-6, cases=cases)
 
 
 def _settled(x: float) -> float:

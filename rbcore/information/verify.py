@@ -48,8 +48,8 @@ def satisfied(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
     >>> satisfied("I(A;B) <= H(A)", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
     True
     """
-    slack = _smallest_slack(statement, joint)
-    return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
+    slack, models = _smallest_slack(statement, joint)
+    return Check(slack >= -tol, "exact", "smallest slack, nats", slack, tolerance=tol, cases=models)
 
 
 def violated(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
@@ -58,13 +58,15 @@ def violated(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
     >>> violated("I(A;B) = 0", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
     True
     """
-    slack = _smallest_slack(statement, joint)
-    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol)
+    slack, models = _smallest_slack(statement, joint)
+    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol, cases=models)
 
 
 def _parsed(statement: Text) -> Statement:
     return parse(statement) if isinstance(statement, str) else statement
 
 
-def _smallest_slack(statement: Text, joint: Joint) -> float:
-    return float(np.min(_parsed(statement).slack(joint)))
+def _smallest_slack(statement: Text, joint: Joint) -> tuple[float, int]:
+    """The smallest slack, and the number of models."""
+    slack = _parsed(statement).slack(joint)
+    return float(np.min(slack)), np.size(slack)

@@ -198,14 +198,20 @@ def stored_claim(stored, *args, **kwargs) -> Claim:
     [
         (OK, "", "holds"),
         (BAD, "", "fails"),
-        (OK, "it says otherwise", "departs from the paper"),
-        (BAD, "it says otherwise", "fails"),
+        (OK, "code: it says otherwise.", "departs"),
+        (BAD, "summary: it says otherwise.", "fails"),
     ],
 )
 def test_the_verdict_is_the_checks_and_a_departure_must_hold_too(stored, check, departs, verdict):
     assert stored_claim(stored, "So  it\nis.", check, departs=departs).verdict == verdict
     assert stored[-1][MIME]["claim"]["sentence"] == "So it is."
     assert ("FAILS" in stored[-1]["text/plain"]) == (verdict == "fails")
+
+
+@pytest.mark.parametrize("departs", ["it says otherwise.", "paper: it says otherwise.", "code: it says otherwise"])
+def test_a_departure_says_from_what_and_in_a_sentence(stored, departs):
+    with pytest.raises(LedgerError, match="one of|from code, summary, expected"):
+        claim("x", "So it is.", OK, departs=departs)
 
 
 @pytest.mark.parametrize("check", [True, np.True_, lambda: True, lambda: checks.at_most(0, 1), OK])
@@ -367,13 +373,14 @@ def test_source_may_be_a_list_of_lines():
 
 def test_what_is_recorded_is_what_is_collected(stored):
     record("v", -0.25, ci=(-0.5, 0.0), unit="nats", fmt=".2f")
-    claim("x", "So it is.", checks.positive_mean([1.0, 2.0, 3.0]), statement="H(A) >= 0", departs="elsewhere")
+    mean = checks.positive_mean([1.0, 2.0, 3.0])
+    claim("x", "So it is.", mean, statement="H(A) >= 0", departs="expected: it is not.")
     got = collect(notebook(cell("claim('x', s, f)", *(output[MIME] for output in stored))), "01-x")
     assert got.values == (Value("v", -0.25, ".2f", "nats", "statistical", 0.125, (-0.5, 0.0), "01-x"),)
     check = checks.positive_mean([1.0, 2.0, 3.0])
     assert got.claims == (
         Claim("x", "So it is.", "statistical", "fails", check.measure, check.value, check.ci, 0.0, "H(A) >= 0",
-              "elsewhere", "f", "01-x"),
+              "expected: it is not.", "f", "01-x", cases=3),
     )  # fmt: skip
 
 
