@@ -226,7 +226,7 @@ def load_allowed(path: Path) -> list[Allowed]:
 
 
 def book_texts(root: Path) -> Iterable[tuple[str, str]]:
-    """The name and text of each source that a reader reads: chapters, pages, the list of statements, the README."""
+    """The name and text of each source that a reader reads: chapters, pages, list of statements, README."""
     paths = [
         *sorted((root / "notebooks").glob("*.md")),
         *sorted(p for p in (root / "book").rglob("*.md") if "/_" not in p.relative_to(root).as_posix()),

@@ -13,7 +13,7 @@ STATEMENT = re.compile(r"(?ms)^```\{prf:(?!proof|definition)\w+\}[^\n]*\n(.*?)^`
 
 
 def labels(path: Path) -> dict[str | None, bool]:
-    """Each statement's label (None where it has none), and whether its formula is rendered from a checked string."""
+    """Each statement's label (None where it has none), and whether a checked string renders its formula."""
     found = {}
     for body in STATEMENT.findall(path.read_text(encoding="utf8")):
         label = re.match(r":label: ([\w-]+)\n", body)
