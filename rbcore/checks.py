@@ -10,6 +10,7 @@ A check is handed to :func:`rbcore.book.ledger.claim`.  Its `kind` says what sta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -86,6 +87,42 @@ def numerical(check: Check) -> Check:
     return check._replace(kind="numerical")
 
 
+def refuted(check: Check) -> Check:
+    """The check fails: what it measured is on the other side.  It has no interval of values that hold."""
+    return check._replace(holds=not check.holds, ci=None)
+
+
+def all_of(*parts: Check) -> Check:
+    """All of some checks without intervals hold.  The value is the smallest margin, each in its own unit.
+
+    A margin is how far a check's value is on the right side of what decides.
+
+    Raises:
+        ValueError: for a check whose margin is not known, such as one that an interval decides.
+    """
+    margins = []
+    for part in parts:
+        sign, edge = {
+            "smallest slack": (1, -part.tolerance),
+            "largest difference": (-1, part.tolerance),
+        }.get(part.measure.removesuffix(", nats"), (1, part.tolerance))
+        if part.value is None or not part.measure.startswith(("smallest ", "largest ")):
+            raise ValueError(f"all_of takes checks of slacks, excesses, steps and differences, got {part}")
+        margins.append(sign * (part.value - edge))
+    kind: Kind = "numerical" if any(part.kind == "numerical" for part in parts) else "exact"
+    cases = sum(part.cases or 0 for part in parts)
+    return Check(all(part.holds for part in parts), kind, "smallest margin", min(margins), cases=cases)
+
+
+def same(found: Iterable[object], expected: Iterable[object]) -> Check:
+    """Two sets have the same members.  The value is the number of members that only one of them has."""
+    one, other = set(found), set(expected)
+    if not other:
+        raise ValueError("nothing is expected: there is nothing to check")
+    differ = len(one ^ other)
+    return Check(differ == 0, "exact", "members that differ", float(differ), cases=len(one | other))
+
+
 class Mean(NamedTuple):
     """A sample mean with its standard error and its two-sided interval at `level`."""
 
@@ -135,6 +172,14 @@ def positive_mean(samples: ArrayLike, margin: float = 0.0, level: float = 0.999)
         margin,
         np.size(samples),
     )
+
+
+def clears(
+    name: str, value: float, ci: tuple[float, float], margin: float = 0.0, cases: int | None = None
+) -> Check:
+    """The interval `ci` of the estimate `value`, called `name`, lies above `margin`."""
+    low, high = (float(end) for end in ci)
+    return Check(low > margin, "statistical", name, float(value), (low, high), margin, cases)
 
 
 def positive_means(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:

@@ -325,7 +325,45 @@ def test_numerical_keeps_the_verdict_of_an_exact_check_and_takes_no_other():
         (checks.positive_medians(np.arange(40.0)), 40),
         (checks.consistent([1.0, 2.0, 3.0], 2.0), 3),
         (checks.same_law([30, 70], [0.3, 0.7]), 100),
+        (checks.same("abc", "abd"), 4),
+        (checks.all_of(checks.at_most([1, 2], 3), checks.equal(1, 1)), 3),
     ],
 )
 def test_a_check_says_on_how_many_cases_it_was_measured(check, cases):
     assert check.cases == cases
+
+
+@pytest.mark.parametrize(
+    ("parts", "margin"),
+    [
+        ([checks.at_most(1, 3, tol=0.5), checks.above(5, 1, margin=1.0)], 2.5),
+        ([checks.at_most(1, 3, tol=0.5), checks.above(2, 1, margin=2.0)], -1.0),
+        ([checks.equal(1.0, 1.25, tol=1.0), checks.increasing([0, 9])], 0.75),
+        ([checks.equal(1.0, 3.0, tol=1.0)], -1.0),
+    ],
+)
+def test_all_of_holds_where_every_part_does_by_the_smallest_margin(parts, margin):
+    found = checks.all_of(*parts)
+    assert found.holds == all(part.holds for part in parts) == (margin >= 0)
+    assert found.value == pytest.approx(margin) and found.kind == "exact"
+    assert checks.all_of(*parts, checks.numerical(checks.equal(0, 0))).kind == "numerical"
+
+
+def test_all_of_refuses_what_has_no_margin():
+    for part in (checks.positive_mean([1.0, 2.0, 3.0]), checks.same("a", "b")):
+        with pytest.raises(ValueError, match="all_of takes"):
+            checks.all_of(part)
+
+
+def test_same_counts_the_members_that_differ():
+    assert checks.same("ab", "ba").holds and checks.same("ab", "ba").value == 0
+    assert not checks.same("abc", "abd").holds and checks.same("abc", "abd").value == 2
+    with pytest.raises(ValueError, match="nothing"):
+        checks.same("a", "")
+
+
+def test_refuted_and_clears():
+    wrong = checks.refuted(checks.same_law([500, 500], [0.3, 0.7]))
+    assert wrong.holds and wrong.value < wrong.tolerance and wrong.ci is None
+    assert not checks.refuted(checks.at_most(0, 1)).holds
+    assert checks.clears("r", 0.5, (0.4, 0.6), 0.3).holds and not checks.clears("r", 0.5, (0.2, 0.6), 0.3).holds

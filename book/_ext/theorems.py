@@ -71,17 +71,18 @@ class StatementsDirective(SphinxDirective):
         self.env.note_dependency(str(source / "statements.yaml"))
         by_hand = yaml.safe_load((source / "statements.yaml").read_text(encoding="utf8"))
         stored = json.loads((source / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        _, claims = read_ledger(self.env)
         rows, kinds = [], Counter()
         for path in sorted((source / "chapters").glob("*.ipynb")):
             for label, formulas in labelled(text_of(path)):
-                proofs = [stored[id] for id in formulas if id in stored]
-                entry = by_hand.get(label)
+                proved = any(id in claims and claims[id].kind == "proved" for id in formulas)
+                proofs, entry = [stored[id] for id in formulas if id in stored], by_hand.get(label)
                 if not proofs and entry is None:
                     where = self.get_location()
                     logger.warning("%s has no certificate and is not in statements.yaml", label, location=where)
                     continue
                 row = entry or {"needs": "in its box above", "source": proofs[0]["source"]}
-                kind = "certificate" if proofs else "by hand, evaluated" if row.get("checked") else "by hand"
+                kind = "certificate" if proved else "by hand, evaluated" if row.get("checked") else "by hand"
                 kinds[kind] += 1
                 whose = WHOSE.get(row["source"], row["source"])
                 rows.append([f"{{prf:ref}}`{label}`", kind, row["needs"], row.get("sharp", ""), whose])
