@@ -35,7 +35,11 @@ from rbcore.information.theorems import SOURCES, verified
 logger = logging.getLogger(__name__)
 BIT = math.log(2)
 ROWS = 12  # outcomes of a counterexample that are shown
-WHOSE = {"textbook": "a textbook's", "book": "this book's", "formulation": "this book's, in the paper's framework"}
+WHOSE = {
+    "textbook": "a textbook's",
+    "book": "this book's",
+    "formulation": "this book's formulation in the paper's framework",
+}
 
 
 class TheoremsDirective(SphinxDirective):
@@ -74,7 +78,7 @@ class StatementsDirective(SphinxDirective):
         _, claims = read_ledger(self.env)
         rows, kinds = [], Counter()
         for path in sorted((source / "chapters").glob("*.ipynb")):
-            for label, formulas in labelled(text_of(path)):
+            for label, title, formulas in labelled(text_of(path)):
                 proved = any(id in claims and claims[id].kind == "proved" for id in formulas)
                 proofs, entry = [stored[id] for id in formulas if id in stored], by_hand.get(label)
                 if not proofs and entry is None:
@@ -82,25 +86,29 @@ class StatementsDirective(SphinxDirective):
                     logger.warning("%s has no certificate and is not in statements.yaml", label, location=where)
                     continue
                 row = entry or {"needs": "in its box above", "source": proofs[0]["source"]}
-                kind = "certificate" if proved else "by hand, evaluated" if row.get("checked") else "by hand"
+                kind = "by certificate" if proved else "by hand, evaluated" if row.get("checked") else "by hand"
                 kinds[kind] += 1
                 whose = WHOSE.get(row["source"], row["source"])
-                rows.append([f"{{prf:ref}}`{label}`", kind, row["needs"], row.get("sharp", ""), whose])
+                first = f"{{prf:ref}}`{label}`, {title}. *{kind.capitalize()}.* {whose[0].upper()}{whose[1:]}."
+                rows.append([first, row["needs"], row.get("sharp", "")])
         counts = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
         lines = [f"{sum(kinds.values())} statements: {counts}.", "", "````{list-table}", ":header-rows: 1"]
-        lines += [":widths: 22 12 32 22 12", ":class: rb-statements", ""]
-        for row in [["Statement", "Proof", "Needs", "Sharp", "Whose"], *rows]:
+        lines += [":widths: 34 36 30", ""]
+        for row in [["Statement", "Needs", "Sharp"], *rows]:
             lines += [f"{'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
         holder = nodes.Element()
         self.state.nested_parse(StringList([*lines, "````"], source="statements"), self.content_offset, holder)
+        for table in holder.findall(nodes.table):
+            table["classes"] += ["rb-table", "colwidths-given"]
         return holder.children
 
 
-def labelled(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The label of each statement of a chapter, definitions apart, and the claims whose formulas it shows."""
-    for kind, label, body in re.findall(r"(?ms)^```\{prf:(\w+)\}[^\n]*\n:label: ([\w-]+)\n(.*?)^```", text):
+def labelled(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Label, title and shown claims of each statement of a chapter, definitions apart."""
+    block = r"(?ms)^```\{prf:(\w+)\} *([^\n]*)\n:label: ([\w-]+)\n(.*?)^```"
+    for kind, title, label, body in re.findall(block, text):
         if kind not in ("definition", "proof"):
-            yield label, re.findall(r"\{statement\}`([\w-]+)`", body)
+            yield label, title, re.findall(r"\{statement\}`([\w-]+)`", body)
 
 
 def text_of(path: Path) -> str:
