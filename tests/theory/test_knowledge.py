@@ -91,6 +91,21 @@ def test_a_verifier_pays_for_what_it_rejects_and_a_cell_that_fits_pays_in_full(r
     assert told(mass, np.ones((1, 3)), law[:, None], data, 2).useful == pytest.approx(got.price)  # theta is known
 
 
+def test_the_prices_of_two_rounds_add_up(rng):
+    """The second generator was made from the first readings; the same verifier looks at both."""
+    prior, prompt, model, data = world(rng)
+    accepted = data.max(axis=1).T > 0  # (theta, k)
+    again = random_pmf(rng, 4, (2, 4))  # D_M of the second round, given prompt and first reading
+    second = np.stack([verified(again, one) for one in accepted], axis=-1)  # (k, k_p, k, theta)
+    joint = as_joint(prior, prompt, data, 1).extend("Y", np.moveaxis(second, 0, -1), ["P", "Z0", "theta"])
+    first = told(prior, prompt, model, data, 1).price
+    seen = joint.marginal("theta,P,Z0").p[..., 0]
+    later = sum(seen[t, p, z] * kl(second[:, p, z, t], again[:, p, z]) for t, p, z in np.ndindex(seen.shape))
+    both = joint.I("theta", "Z0,Y", "P")
+    assert joint.I("theta", "Z0", "P") <= first + 1e-12
+    assert both <= first + later + 1e-12 and later > 0
+
+
 def test_the_symmetric_channel_attains_the_limit():
     for tasks, error in ((2, 0.1), (5, 0.3), (8, 0.7)):
         channel = np.full((tasks, tasks), error / (tasks - 1)) + np.eye(tasks) * (1 - error - error / (tasks - 1))
