@@ -3,10 +3,10 @@
 # The generation process: anchors S, prompt p with factors e_p and hp = h(e_p), model factor e_M, answer X,
 # curation eps, synthetic data G, and the parameters W trained on G, W' trained on S.
 FLOW = ("H(hp|e_p) = 0", "H(X|hp,e_M) = 0", "H(G|X,eps) = 0")
-SYNERGY = "I(e_p;e_M|W)"
-BOUND = f"I(G;W) <= -H(X|hp) + I(e_M;W) + I(e_p;W) + H(e_M) + I(eps;W|X) + {SYNERGY}"
-SHARPER = f"I(G;W) <= I(e_M;W) + I(e_p;W) - I(e_p;e_M) + I(eps;W|X) + {SYNERGY}"
-IDENTITY = f"I(G;W) = I(e_p;W) + I(e_M;W) + {SYNERGY} - I(e_p;e_M) - I(e_p,e_M;W|X) + I(eps;W|X)"
+DEPENDENCE = "I(e_p;e_M|W) - I(e_p;e_M)"  # by how much the factors depend more once W is known
+BOUND = f"I(G;W) <= -H(X|hp) + I(e_M;W) + I(e_p;W) + H(e_M) + I(eps;W|X) + {DEPENDENCE}"
+SHORT = f"I(G;W) <= I(e_M;W) + I(e_p;W) + I(eps;W|X) + {DEPENDENCE}"
+IDENTITY = f"I(G;W) = I(e_p;W) + I(e_M;W) + {DEPENDENCE} - I(e_p,e_M;W|X) + I(eps;W|X)"
 GGMI = "I(S;W') - I(G;W)"
 GAIN = "H(X|hp) - ({a} + 1) H(S|W) + 2 (H(S) - H(G)) + H(G|W) + H(S|W) - H(S|W')"
 ENCODED = ("H(p|S) = 0", "H(e_p) <= {a} H(p)", "H(hp|e_p) = 0")
@@ -54,19 +54,19 @@ THEORY = {
     ),
     "flow identity": (IDENTITY, (*FLOW, "e_p,e_M,X,eps -> G -> W")),
     "flow identity of the answer": (
-        f"I(X;W) = I(e_p;W) + I(e_M;W) + {SYNERGY} - I(e_p;e_M) - I(e_p,e_M;W|X)",
+        f"I(X;W) = I(e_p;W) + I(e_M;W) + {DEPENDENCE} - I(e_p,e_M;W|X)",
         FLOW,
     ),
     "flow identity as a bound": (IDENTITY.replace("=", "<="), FLOW),
     "flow bound": (BOUND, FLOW),
-    "flow bound, sharper": (SHARPER, FLOW),
-    "the sharper one implies the other": ("H(e_M) - H(X|hp) + I(e_p;e_M) >= 0", FLOW),
+    "flow bound, shorter": (SHORT, FLOW),
+    "the shorter one implies the other": ("H(e_M) - H(X|hp) >= 0", FLOW),
     "GGMI identity": (f"{GGMI} = H(S) - H(G) + H(G|W) - H(S|W) + (H(S|W) - H(S|W'))", ()),
     "GGMI upper bound, 1/2": (f"{GGMI} <= {GAIN}".format(a="1/2"), at("1/2", *NOISELESS)),
     "GGMI upper bound, 1/3": (f"{GGMI} <= {GAIN}".format(a="1/3"), at("1/3", *NOISELESS)),
     "GGMI upper bound, noise": (f"{GGMI} <= {GAIN} + H(G|X)".format(a="1/2"), at("1/2", *ENCODED)),
     "GGMI lower bound": (
-        f"{GGMI} >= I(S;W') + H(X|hp) - H(e_M) - I(e_M;W) - I(e_p;W) - I(eps;W|X) - {SYNERGY}",
+        f"{GGMI} >= I(S;W') + H(X|hp) - H(e_M) - I(e_M;W) - I(e_p;W) - I(eps;W|X) - ({DEPENDENCE})",
         FLOW,
     ),
 }

@@ -3,7 +3,8 @@
 A certificate cannot be wrong about Shannon's inequalities, but its statement can be weaker than it looks, or its
 assumptions so strong that nothing satisfies them.  So each statement is also evaluated on many finite models that
 satisfy the assumptions, drawn as Bayesian networks with dense, sparse and deterministic links; and each inequality
-L <= R has a twin, L <= 0.99 R, which must be false if the constant of the statement is right.
+L <= R has a twin, L <= 0.99 R, which must be false if the constant of the statement is right.  An equation has
+none: L = 0.99 R fails wherever R is not zero, which says nothing about the equation.
 """
 
 from __future__ import annotations
@@ -41,11 +42,9 @@ class Falsified(NamedTuple):
     tightest: tuple[Joint | None, ...]  # the models that attain these, without a batch
 
 
-def comparisons(statement: Statement, relation: str = ">=") -> list[Constraint]:
-    """The inequalities (or equations, "=") of a statement none of whose sides is plainly zero."""
-    return [
-        c for c in statement.constraints if c.relation == relation and "0" not in (c.larger.text, c.smaller.text)
-    ]
+def comparisons(statement: Statement) -> list[Constraint]:
+    """The inequalities of a statement none of whose sides is plainly zero."""
+    return [c for c in statement.constraints if c.relation == ">=" and "0" not in (c.larger.text, c.smaller.text)]
 
 
 def twins(
@@ -54,13 +53,9 @@ def twins(
     factor: Fraction = Fraction(99, 100),
     rng: Generator | None = None,
 ) -> list[tuple[str, Counterexample | None]]:
-    """The statement with a constant that is off by a little, and a model that breaks it, if one was found.
-
-    An inequality has its larger side multiplied by `factor`, an equation its right one.
-    """
+    """Each inequality with its larger side multiplied by `factor`, and a model that breaks it, if one is found."""
     problem = Problem.read(statement, given)
     texts = [f"{c.smaller.text} <= {factor} ({c.larger.text})" for c in comparisons(problem.statement)]
-    texts += [f"{c.larger.text} = {factor} ({c.smaller.text})" for c in comparisons(problem.statement, "=")]
     return [(text, find_counterexample(text, problem.given, rng)) for text in texts]
 
 

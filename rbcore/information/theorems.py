@@ -73,12 +73,13 @@ class Theorem:
         return _broken(need.counterexample for need in self.needs)
 
     def sharp(self) -> Check:
-        """With a constant that is one per cent off, each inequality and equation is broken by a distribution.
+        """With its larger side one per cent smaller, each inequality is broken by a distribution.
 
-        The value is the smallest of these violations, in nats.
+        The value is the smallest of these violations, in nats.  An equation has no such twin, and a statement that
+        has equations only raises ProverError.
         """
         if not self.twins:
-            raise ProverError(f"{self.statement!r} compares nothing with a positive side: it has no twin")
+            raise ProverError(f"{self.statement!r} has no inequality with a positive side, so it has no twin")
         return _broken(found for _, found in self.twins)
 
     def assumptions(self) -> str:

@@ -27,14 +27,14 @@ FACTORS = {  # accounts of the model's factor e_M
 class Shared(NamedTuple):
     """The flow from n readings that share a prompt, and its parts; in nats.
 
-    flow: `I(S_gen;W)`.  prompt: `I(e_p;W)`.  model: `I(e_M;W)`, where `e_M` holds the n turns.  synergy:
-    `I(e_p;e_M|W)`.  undecided: `H(e_p|W)`, which bounds the synergy.
+    flow: `I(S_gen;W)`.  prompt: `I(e_p;W)`.  model: `I(e_M;W)`, where `e_M` holds the n turns.  dependence:
+    `I(e_p;e_M|W)`, of the factors given W.  undecided: `H(e_p|W)`, which bounds it.
     """
 
     flow: float
     prompt: float
     model: float
-    synergy: float
+    dependence: float
     undecided: float
 
 

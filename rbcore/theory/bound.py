@@ -68,7 +68,8 @@ class Flow(NamedTuple):
     """The information that flows into the parameters from `n` readings that share a prompt; nats, all exact.
 
     given_prompt: `I(S_gen;W|p)`.  prompt: `I(p;W)`.  curation: `I(eps;W|X)`.  bottleneck_p, bottleneck_M:
-    `I(e_p;W)` and `I(e_M;W)`.  synergy: `I(e_p;e_M|W)`.  gain: `dI = H(X|h(e_p))`.  entropy_M: `H(e_M)`.
+    `I(e_p;W)` and `I(e_M;W)`.  dependence: `I(e_p;e_M|W)`, where `I(e_p;e_M)` is zero.  gain: `dI = H(X|h(e_p))`.
+    entropy_M: `H(e_M)`.
     """
 
     given_prompt: float
@@ -76,7 +77,7 @@ class Flow(NamedTuple):
     curation: float
     bottleneck_p: float
     bottleneck_M: float
-    synergy: float
+    dependence: float
     gain: float
     entropy_M: float
 
@@ -87,9 +88,9 @@ class Flow(NamedTuple):
 
     @property
     def formulation(self) -> float:
-        """`-dI + B_syn + H(e_M) + delta`, with `delta` = curation + synergy."""
+        """`-dI + B_syn + H(e_M) + delta`, with `delta` = curation + dependence, as the factors are independent."""
         bottleneck = self.bottleneck_p + self.bottleneck_M
-        return self.entropy_M - self.gain + bottleneck + self.curation + self.synergy
+        return self.entropy_M - self.gain + bottleneck + self.curation + self.dependence
 
 
 def assemble(
@@ -187,14 +188,14 @@ def flow(
     h_models = _mean_entropy(np.ones(1), models[None])
     gain = n * float(-xlogy(offsets, offsets).sum())
     # I(e_p;e_M|W) = I(e_p;e_M) + I(e_p;W|e_M) - I(e_p;W), with the factors independent
-    synergy = (h_factor - h_answers) - (h_models - h_prompt)
+    dependence = (h_factor - h_answers) - (h_models - h_prompt)
     return Flow(
         given_prompt=h_prompt - h_data,
         prompt=h_models - h_prompt,
         curation=h_answers - h_data,
         bottleneck_p=h_models - h_prompt,
         bottleneck_M=h_models - h_factor,
-        synergy=synergy,
+        dependence=dependence,
         gain=gain,
         entropy_M=gain + n * idle,
     )

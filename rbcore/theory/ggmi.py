@@ -12,6 +12,7 @@ a finite sum over types (:mod:`rbcore.theory.generalization`).  All information 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
+from scipy.stats import norm
 
 from rbcore.information.finite import Joint, entropy, tv
 from rbcore.theory.divergence import additive_bound, convolve
@@ -211,3 +213,82 @@ def edge_worlds(alpha: ArrayLike, share: ArrayLike) -> Joint:
     for name, source in (("hp", "e_p"), ("X", "hp"), ("G", "X")):
         joint = joint.extend(name, lambda x: x, given=source, size=4)
     return joint.extend("W", lambda g: g // 2, given="G", size=2).extend("W'", [1.0])
+
+
+class Rounded(NamedTuple):
+    """GGMI of real readings that are rounded to cells, and what its upper bound is made of; nats.
+
+    anchors, synthetic: `I(S;W')` and `I(G;W)`.  known: `I(S;W)`.  H_S, H_G: entropies of the rounded data.  gain:
+    `H(X|h(e_p))`.  H_factor: `H(h(e_p))`.  alpha: `H(e_p) / H(p)`.
+    """
+
+    anchors: float
+    synthetic: float
+    known: float
+    H_S: float
+    H_G: float
+    gain: float
+    H_factor: float
+    alpha: float
+
+    @property
+    def ggmi(self) -> float:
+        """`I(S;W') - I(G;W)`."""
+        return self.anchors - self.synthetic
+
+    @property
+    def slack(self) -> float:
+        """The right-hand side of the upper bound less GGMI, `dI + dH - alpha H(S|W)`."""
+        return self.gain + self.H_S - self.H_G - self.alpha * (self.H_S - self.known)
+
+
+def rounded(width: float, whole: bool = False, m: int = 3, n: int = 2, reach: float = 8.0) -> Rounded:
+    """A process on the line whose data are rounded to cells of some width; exact but for the tails beyond `reach`.
+
+    The m anchors are standard normal.  The prompt says in which quarter of its law their mean lies; its factor is
+    the half, or the `whole` prompt.  The n answers are normal around a centre of that part, with variance one, and
+    nothing is curated.  `W'` is the quarter in which the mean of the anchors lies, `W` the sign of the mean of the
+    answers.
+
+    Args:
+        width: of a cell; one of them ends at zero.  The cells at the ends hold what lies beyond `reach`.
+
+    Raises ValueError for cells that do not fit into `reach`, or for more than ten million joint cells of answers.
+    """
+    cells = round(2 * reach / width)
+    if cells < 2 or cells % 2 or abs(cells * width - 2 * reach) > 1e-9 or cells**n > 10_000_000:
+        raise ValueError(
+            f"cells of width {width} do not fit in half of a reach of {reach}, or {n} readings have too many"
+        )
+    edges = width * np.arange(1, cells) - reach
+    middles = width * (np.arange(cells) + 0.5) - reach
+
+    def cell_law(centre: float) -> np.ndarray:
+        return np.diff(np.concatenate([[0.0], norm.cdf(edges - centre), [1.0]]))
+
+    def of_sums(law: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The means of `size` rounded readings, and their probabilities."""
+        total = functools.reduce(np.convolve, [law] * size)
+        return middles[0] + width * np.arange(len(total)) / size, total
+
+    law = cell_law(0.0)
+    means, weight = of_sums(law, m)
+    quarter = np.searchsorted(norm.ppf([0.25, 0.5, 0.75]) / np.sqrt(m), means, side="right")
+    asked = np.bincount(quarter, weight, minlength=4)
+    factor = asked if whole else asked.reshape(2, 2).sum(axis=1)
+    parts = [cell_law(c) for c in norm.ppf((np.arange(len(factor)) + 0.5) / len(factor))]
+    sums = [of_sums(part, n) for part in parts]
+    up = np.array([prob[mean >= 0].sum() for mean, prob in sums])  # P(W = 1 | e_p)
+    data = sum(q * functools.reduce(np.multiply.outer, [part] * n) for q, part in zip(factor, parts, strict=True))
+    signs = np.stack([1 - up, up])
+    spread = float(entropy(signs @ factor))
+    return Rounded(
+        anchors=float(entropy(asked)),
+        synthetic=spread,
+        known=spread - float(factor @ entropy(signs)),
+        H_S=m * float(entropy(law)),
+        H_G=float(entropy(data.ravel())),
+        gain=n * float(factor @ np.array([entropy(part) for part in parts])),
+        H_factor=float(entropy(factor)),
+        alpha=float(entropy(factor) / entropy(asked)),
+    )

@@ -10,7 +10,20 @@ import pytest
 from bench_prove import apart, plainly_provable, python_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from statements import BOUND, CHAIN, ENCODED, FLOW, GAIN, GGMI, IDENTITY, NOISELESS, SYNERGY, TEXTBOOK, THEORY, at
+from statements import (
+    BOUND,
+    CHAIN,
+    DEPENDENCE,
+    ENCODED,
+    FLOW,
+    GAIN,
+    GGMI,
+    IDENTITY,
+    NOISELESS,
+    TEXTBOOK,
+    THEORY,
+    at,
+)
 
 from rbcore.information import shannon
 from rbcore.information.expr import ExpressionError, Statement, latex, parse
@@ -136,7 +149,7 @@ FALSE = {
     "Han off by 1 %": ("2 H(A,B,C) <= 0.99 (H(A,B) + H(B,C) + H(A,C))", ()),
     "data processing off by 1 %": ("I(S;W) <= 0.99 I(S;P)", CHAIN),
     "flow bound off by 1 %": (BOUND.replace("H(e_M)", "0.99 H(e_M)"), FLOW),
-    "flow bound without synergy": (BOUND.replace(f" + {SYNERGY}", ""), FLOW),
+    "flow bound without dependence": (BOUND.replace(f" + {DEPENDENCE}", ""), FLOW),
     "flow bound without curation": (BOUND.replace(" + I(eps;W|X)", ""), FLOW),
     "flow identity, W not made from G": (IDENTITY, FLOW),
     "GGMI upper bound, 1": (f"{GGMI} <= {GAIN}".format(a=1), at("1", *NOISELESS)),
@@ -160,13 +173,31 @@ def test_refutes(statement, assumed):
     assert "is false" in str(answer) and "probability" in str(answer)
 
 
-def test_without_synergy_the_flow_bound_misses_one_bit():
+def test_without_dependence_given_W_the_flow_bound_misses_one_bit():
     """The counterexample is the parity of two fair bits: W learns from both what neither tells."""
-    found = find_counterexample(*FALSE["flow bound without synergy"])
+    found = find_counterexample(*FALSE["flow bound without dependence"])
     assert found.violation() == pytest.approx(BIT)
     joint = found.joint()
     assert joint.I("e_p", "W") + joint.I("e_M", "W") == pytest.approx(0, abs=1e-12)
     assert joint.I("e_p,e_M", "W") == pytest.approx(BIT)
+
+
+TERMS = {  # of the flow bound, with the least coefficient that each can have while the others keep theirs
+    "I(e_M;W)": 1,
+    "I(e_p;W)": 1,
+    "I(eps;W|X)": 1,
+    "I(e_p;e_M|W)": 1,
+    "(H(e_M) - H(X|hp))": 0,
+}
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_least_coefficient_of_each_term_of_the_flow_bound(term):
+    """At that coefficient there is a proof, and a little below it a distribution that breaks the bound."""
+    others = " + ".join(other for other in TERMS if other != term)
+    statement = f"I(G;W) <= {{c}} {term} + {others} - I(e_p;e_M)"
+    assert isinstance(prove(statement.format(c=TERMS[term]), FLOW), Certificate)
+    assert find_counterexample(statement.format(c=f"({TERMS[term] - 0.01})"), FLOW).check()
 
 
 def test_non_shannon_inequalities_stay_open():

@@ -112,7 +112,7 @@ def test_two_shared_readings_by_enumeration_of_ordered_turns():
     np.testing.assert_allclose(found, [joint.evaluate(text) for text in texts], atol=1e-12)
 
 
-def test_uniform_prompts_and_a_deaf_generator_leave_nothing_but_synergy():
+def test_uniform_prompts_and_a_deaf_generator_leave_nothing_but_dependence_given_W():
     """Another answer of an exercise: the task is uniform, there is one anchor, and W = X."""
     world = World(task=(1 / 8,) * 8, anchors=1, strictness=0.0, noise=0.0, learning=500.0)
     joint = bottleneck.factored(world)

@@ -45,7 +45,7 @@ def test_the_flow_is_the_one_of_the_joint(n):
     assert got.prompt == pytest.approx(joint.I("P", "W")) and got.flow == pytest.approx(joint.I(z, "W"))
     assert got.curation == pytest.approx(joint.I(v, "W", ["P", *e]))
     assert got.bottleneck_M == pytest.approx(joint.I(e, "W"))
-    assert got.synergy == pytest.approx(joint.I("P", e, "W"))
+    assert got.dependence == pytest.approx(joint.I("P", e, "W"))
     assert got.gain == got.entropy_M == pytest.approx(n * joint.H("e1"))
 
 
@@ -72,7 +72,7 @@ def test_the_flow_of_two_readings_by_plain_enumeration():
     expected = {
         "given_prompt": joint.I("Z1,Z2", "W", "P"), "prompt": joint.I("P", "W"),
         "curation": joint.I("v1,v2", "W", "P,e1,e2"), "bottleneck_p": joint.I("P", "W"),
-        "bottleneck_M": joint.I("e1,e2", "W"), "synergy": joint.I("P", "e1,e2", "W"),
+        "bottleneck_M": joint.I("e1,e2", "W"), "dependence": joint.I("P", "e1,e2", "W"),
         "gain": joint.H("e1,e2"), "entropy_M": joint.H("e1,e2") + 0.5,
     }  # fmt: skip
     assert got._asdict() == pytest.approx(expected)

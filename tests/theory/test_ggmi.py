@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from rbcore.information.expr import parse
 from rbcore.information.finite import Joint
@@ -179,3 +180,38 @@ def test_bad_comparisons_are_refused() -> None:
         ggmi.compare([], 1)
     with pytest.raises(ValueError, match="from 0 to 1 bit"):
         ggmi.coin([0.5, 1.5])
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_rounded_data_against_the_whole_table(whole):
+    """Two anchors, one answer, wide cells: the joint law of all variables, and the bound as the book writes it."""
+    found = ggmi.rounded(1.0, whole, m=2, n=1, reach=4.0)
+    edges, middles = np.arange(1, 8) - 4.0, np.arange(8) - 3.5
+
+    def cell_law(centre):
+        return np.diff([0.0, *norm.cdf(edges - centre), 1.0])
+
+    law = cell_law(0.0)
+    thirds = norm.ppf([0.25, 0.5, 0.75]) / np.sqrt(2)
+    joint = Joint("S", np.outer(law, law).ravel())
+    mean = (middles[:, None] + middles).ravel() / 2
+    joint = joint.extend("P", lambda s: np.searchsorted(thirds, mean[s], side="right"), given="S", size=4)
+    joint = joint.extend("W'", lambda p: p, given="P", size=4)
+    k = 4 if whole else 2
+    joint = joint.extend("e_p", lambda p: p if whole else p // 2, given="P", size=k)
+    joint = joint.extend("hp", lambda e: e, given="e_p", size=k)
+    centres = norm.ppf((np.arange(k) + 0.5) / k)
+    joint = joint.extend("X", np.array([cell_law(c) for c in centres]), ["hp"]).extend("G", lambda x: x, given="X")
+    joint = joint.extend("W", lambda g: middles[g] >= 0, given="G", size=2)
+    assert found.ggmi == pytest.approx(joint.evaluate("I(S;W') - I(G;W)"))
+    assert found.alpha == pytest.approx(joint.H("e_p") / joint.H("P"))
+    right = f"H(X|hp) - {found.alpha + 1:.12f} H(S|W) + 2 (H(S) - H(G)) + H(G|W) + H(S|W) - H(S|W')"
+    assert found.ggmi + found.slack == pytest.approx(joint.evaluate(right), abs=1e-9)
+
+
+def test_cells_that_do_not_fit_are_refused():
+    for width in (0.3, 16.0, 32.0):
+        with pytest.raises(ValueError, match="do not fit"):
+            ggmi.rounded(width)
+    with pytest.raises(ValueError, match="too many"):
+        ggmi.rounded(1 / 256)
