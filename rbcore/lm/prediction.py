@@ -25,7 +25,7 @@ import torch
 from joblib import Parallel, delayed
 from numpy.random import Generator
 from scipy.special import entr, gammaln, logsumexp, rel_entr
-from scipy.stats import binom
+from scipy.stats import binom, spearmanr
 
 from rbcore.files import replace_file
 from rbcore.lm.bound import information_of, log_losses
@@ -70,7 +70,8 @@ def draw_sources(world: World, count: int, rng: Generator) -> list[Source]:
     task, found = world.topics[0], []
     beyond = sorted(set(world.skills) - set(task))
     for _ in range(count):
-        inside, outside = rng.choice([2, 4, 6, 7, 8, 8]), rng.choice([0, *range(1, len(beyond) + 1, 2)])
+        inside = min(int(rng.choice([2, 4, 6, 7, 8, 8])), len(task))
+        outside = rng.choice([0, *range(1, len(beyond) + 1, 2)])
         asked = [*rng.choice(task, inside, replace=False), *rng.choice(beyond, outside, replace=False)]
         steps, temperature = rng.choice([300, 600, 1200]), rng.choice([0.5, 0.75, 1.0, 1.3])
         n = int(rng.choice([128, 256, 512, 1024]))
@@ -79,16 +80,20 @@ def draw_sources(world: World, count: int, rng: Generator) -> list[Source]:
 
 
 def draw_anchors(world: World, count: int, rng: Generator) -> list[Anchors]:
-    """Sets of anchors, at random: of two, four or eight of the task's skills."""
-    task = world.topics[0]
-    return [
-        Anchors(tuple(map(int, rng.choice(task, k, replace=False))), int(m))
-        for k, m in zip(rng.choice([2, 4, 8], count), rng.choice([32, 128, 512], count), strict=True)
-    ]
+    """Different sets of anchors, at random: of two, four or eight of the task's skills."""
+    task, found = world.topics[0], []
+    while len(found) < count:
+        for k, m in zip(rng.choice([2, 4, 8], count), rng.choice([32, 128, 512], count), strict=True):
+            shown = tuple(map(int, rng.choice(task, min(int(k), len(task)), replace=False)))
+            if Anchors(shown, int(m)) not in found:
+                found.append(Anchors(shown, int(m)))
+    return found[:count]
 
 
-def measure(seed: int, sources: int = 24, anchors: int = 4, repeats: int = 3, **how: Any) -> pd.DataFrame:
-    """One language, of random skew and typos: a row for each data set, with the divergence of its student and all that may predict it.
+def measure(
+    seed: int, sources: int = 24, anchors: int = 4, repeats: int = 3, setup: Setup = SETUP, **how: Any
+) -> pd.DataFrame:
+    """One language, of random skew and typos: a row for each data set, its student and what may predict it.
 
     Columns: `language`, `kind` ("anchors" or "synthetic"), `skills` (those shown or asked), `n`; for synthetic
     data also `steps`, `temperature` and `verify`.  `kl`: KL(D || student), smoothed and stopped at its best, on
@@ -106,7 +111,7 @@ def measure(seed: int, sources: int = 24, anchors: int = 4, repeats: int = 3, **
     """
     rng, stream = np.random.default_rng([seed, 20]).spawn(2)
     skew, typos = (float(rng.choice(values)) for values in ((0.7, 0.8, 0.9), (0.1, 0.15, 0.2)))
-    world = build(seed, replace(SETUP, skew=skew, typos=typos), **how)
+    world = build(seed, replace(setup, skew=skew, typos=typos), **how)
     ways, shown = draw_sources(world, sources, rng), draw_anchors(world, anchors, rng)
     rows: list[dict[str, Any]] = []
     pairs: list[tuple[np.ndarray, np.ndarray]] = []  # what the student sees, and fresh data of the same law
@@ -264,6 +269,44 @@ def _pairs(real: pd.Series, number: int, made: pd.DataFrame) -> pd.DataFrame:
             "records unlike any anchor": 1 - known,
         }
     )
+
+
+def candidates(pairs: pd.DataFrame) -> list[str]:
+    """The predictors in a table of :func:`gains`."""
+    return [name for name in pairs if name not in ("gain_of_data", "kl", "language", "anchors")]
+
+
+def scores(learn: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """How well each predictor does in each language of `test`; columns predictor, language, and three scores.
+
+    rank: Spearman's correlation with the gain, over all pairs of the language.  choice: with the gain among the
+    synthetic data sets of one set of anchors, on average over these.  explained: one minus the mean squared error
+    of a straight line that was fitted on all of `learn`, divided by that of the mean of `learn`; it may be
+    negative.  The row "all together" is a ridge regression on all predictors, fitted on `learn`.
+    """
+    names, rows = candidates(learn), []
+    centre, scale, mean = learn[names].mean(), learn[names].std(), learn.gain_of_data.mean()
+    inside, wanted = (learn[names] - centre) / scale, learn.gain_of_data - mean
+    slopes = {name: np.array([inside[name] @ wanted / (inside[name] @ inside[name])]) for name in names}
+    ridge = inside.T @ inside + len(names) * np.eye(len(names))
+    slopes["all together"] = np.linalg.solve(ridge, inside.T @ wanted)
+    for language, mine in test.groupby("language", sort=False):
+        standard, truth = (mine[names] - centre) / scale, mine.gain_of_data - mean
+        for name, slope in slopes.items():
+            guess = standard[names if name == "all together" else [name]] @ slope
+            table = pd.DataFrame({"guess": guess if name == "all together" else mine[name], "truth": truth})
+            choices = [_rank(part) for _, part in table.groupby(mine.anchors)]
+            error = ((truth - guess) ** 2).sum() / (truth**2).sum()
+            scored = {"rank": _rank(table), "choice": np.mean(choices), "explained": 1 - error}
+            rows.append({"predictor": name, "language": language} | scored)
+    return pd.DataFrame(rows)
+
+
+def _rank(table: pd.DataFrame) -> float:
+    """Spearman's correlation of two columns; zero where one of them is constant."""
+    if (table.nunique() < 2).any():
+        return 0.0
+    return float(spearmanr(table.guess, table.truth).statistic)
 
 
 def read(path: Path = RECORD) -> tuple[pd.DataFrame, dict[str, Any]]:
