@@ -46,8 +46,9 @@ test-quick: $(READY) ## run the tests of the edit loop; about a minute on two id
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree
 
-pin: $(READY) ## accept the fresh numbers; git diff shows those that moved
-	@$(RUN) -m rbcore pin
+pin: export NB := $(NB)
+pin: $(READY) ## accept the fresh numbers, of all chapters or of NB=; git diff shows those that moved
+	@$(RUN) -m rbcore pin --notebooks "$$NB"
 
 portable: export NB := $(NB)
 portable: export ONLY := $(ONLY)

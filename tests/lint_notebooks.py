@@ -1,6 +1,7 @@
 """Check the code cells of the notebooks with ruff, or format them in place: python tests/lint_notebooks.py [--fix]
 
 Only the bodies of code cells are read and written; their options and the Markdown around them stay as they are.
+A cell that a reader sees has at most 18 lines of at most 84 characters, a folded one at most 30 lines.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import NamedTuple
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTH = 84
+WIDTH, SEEN, FOLDED = 84, 18, 30  # characters of a line; lines of a visible and of a folded cell
+HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell")
 OPTIONS = ["--isolated", "--line-length", str(WIDTH)]
 FIRST_PARTY = ["--config", 'lint.isort.known-first-party = ["rbcore"]']
 CHECKS = ["--select", "E,F,I,UP,B,NPY", "--ignore", "E402,E741,B018,B023,B905"]
@@ -31,6 +33,7 @@ class Body(NamedTuple):
     start: int
     end: int
     code: str
+    folded: bool
 
 
 def bodies(text: str) -> list[Body]:
@@ -39,7 +42,8 @@ def bodies(text: str) -> list[Body]:
     for match in CELL.finditer(text):
         start = match.start("inside") + OPTION_LINES.match(match["inside"]).end()
         code = text[start : match.end("inside")].rstrip()
-        found.append(Body(start, start + len(code), code))
+        folded = any(tag in text[match.start("inside") : start] for tag in HIDDEN)
+        found.append(Body(start, start + len(code), code, folded))
     return found
 
 
@@ -88,6 +92,13 @@ def problems(source: Path) -> list[str]:
         if one["code"] == "E501" and '"' in text.split("\n")[line - 1]:
             continue  # a sentence
         said.append(f"{source.name}:{line}: cell {number}: {one['code']} {one['message']}")
+    for number, cell in enumerate(cells, 1):
+        place = f"{source.name}:{text[: cell.start].count(chr(10)) + 1}: cell {number}"
+        lines = cell.code.split("\n")
+        if len(lines) > (FOLDED if cell.folded else SEEN):
+            most = f"{FOLDED}, as it is folded" if cell.folded else f"{SEEN}, or {FOLDED} with the tag hide-input"
+            said.append(f"{place}: {len(lines)} lines; at most {most}")
+        said += [f"{place}: {len(x)} characters: {x}" for x in lines if len(x) > WIDTH and not cell.folded]
     if not broken:
         for number, (cell, right) in enumerate(zip(cells, formatted([c.code for c in cells]), strict=True), 1):
             if cell.code != right:

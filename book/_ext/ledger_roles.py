@@ -234,7 +234,7 @@ class SeedsDirective(SphinxDirective):
     def row(self, chapter: str, entry: dict[str, Any]) -> nodes.row:
         found, runs = seeds.counts(entry), len(entry["runs"])
         others = ", ".join(f"{id} {held}/{runs}" for id, held in found.items())
-        whole = entry.get("claims", 0)
+        whole = len(entry.get("claims", ()))
         cells = [str(runs), str(whole), str(whole - len(found)), others, f"{entry['date']}, {entry['versions']}"]
         return row_of(chapter_link(self.env, chapter, ""), *map(nodes.Text, cells))
 
@@ -281,6 +281,9 @@ class LedgerDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         values, claims = read_ledger(self.env)
+        path = Path(self.env.srcdir) / "seeds.json"
+        self.env.note_dependency(str(path))
+        self.others = {k: v for entry in seeds.read(path).values() for k, v in seeds.claims(entry).items()}
         if self.options.get("of") == "values":
             rows = [self.value_row(v) for v in values.values()]
             return [
@@ -309,6 +312,8 @@ class LedgerDirective(SphinxDirective):
         if claim.cases is not None:
             measured += f"; of {claim.cases:,} {'samples' if claim.kind == 'statistical' else 'cases'}"
         verdict = nodes.inline("", f"{MARK[claim.verdict]} {claim.verdict}", classes=[f"rb-{claim.verdict}"])
+        if others := self.others.get(claim.id):
+            verdict += nodes.Text(f"; on {others[0]} of {others[1]} other seeds")
         row = row_of(
             sentence,
             chapter_link(self.env, claim.chapter, f"#said-{claim.id}"),

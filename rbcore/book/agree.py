@@ -157,9 +157,17 @@ def read_pins(path: Path) -> dict[str, Any]:
     return pins
 
 
-def write_pins(path: Path, chapters: Iterable[Chapter]) -> None:
-    """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change."""
-    pins = pins_of(chapters, read_pins(path))
+def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> None:
+    """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change.
+
+    Args:
+        only: these are not all chapters: pins of the others stay.
+    """
+    old = read_pins(path)
+    pins = pins_of(chapters, old)
+    if only:
+        others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
+        pins = {part: others[part] | pins[part] for part in pins}
     replace_file(path, _as_json(pins))
 
 

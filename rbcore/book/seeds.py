@@ -34,8 +34,8 @@ def run(
 ) -> dict[str, Any]:
     """Execute the chapters with the seeds that the record lacks, and write it after each round of them.
 
-    A chapter's entry holds the date, the versions, the number of claims, and by seed the claims that failed, or
-    the error with which a run ended.  Returns the whole record.
+    A chapter's entry holds the date, the versions, its claims, and by seed those that failed, or the error with
+    which a run ended.  Returns the whole record.
     """
     if seeds < 1:
         raise ValueError(f"seeds is a number of seeds, at least 1, got {seeds}")
@@ -61,7 +61,7 @@ def run(
             else:
                 (chapter,) = gather({job.name: done.paths[job.label]})
                 entry["runs"][seed] = sorted(c.id for c in chapter.claims if c.verdict == "fails")
-                entry["claims"] = len(chapter.claims)
+                entry["claims"] = sorted(c.id for c in chapter.claims)
             entry |= {"date": datetime.date.today().isoformat(), "versions": versions()}
         _write(record, known)
     return known
@@ -72,6 +72,13 @@ def counts(entry: Mapping[str, Any]) -> dict[str, int]:
     runs = [run for run in entry["runs"].values() if isinstance(run, list)]
     failed = sorted({id for run in runs for id in run})
     return {id: sum(id not in run for run in runs) for id in failed}
+
+
+def claims(entry: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """For each claim that a chapter's entry knows, on how many seeds it held, and of how many."""
+    runs = sum(isinstance(run, list) for run in entry["runs"].values())
+    failed = counts(entry)
+    return {id: (failed.get(id, runs), runs) for id in entry.get("claims", ())}
 
 
 def weak(record: Mapping[str, Any]) -> Iterator[str]:
@@ -91,7 +98,7 @@ def table(record: Mapping[str, Any]) -> str:
     lines = []
     for chapter, entry in record.items():
         found = counts(entry)
-        whole = f"{entry.get('claims', 0) - len(found)} of {entry.get('claims', 0)} claims hold on all"
+        whole = f"{len(entry.get('claims', ())) - len(found)} of {len(entry.get('claims', ()))} claims hold on all"
         lines.append(f"{chapter}: {len(entry['runs'])} seeds, {whole}")
         lines += [f"    {held} of {len(entry['runs'])}  {id}" for id, held in found.items()]
     return "\n".join(lines)

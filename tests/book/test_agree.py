@@ -482,6 +482,15 @@ def test_pins_of_some_chapters():
     assert drift([other], pins_for(both, ["02-two"])) == []
 
 
+def test_pins_of_one_chapter_may_be_written_and_the_others_stay(tmp_path):
+    path, other = tmp_path / "ledger.json", replace(CHAPTER, name="02-two", values=(), claims=())
+    other = replace(other, values=(replace(EXACT, name="other", chapter="02-two"),))
+    write_pins(path, [CHAPTER, other])
+    changed = replace(other, values=(replace(EXACT, name="another", chapter="02-two"),))
+    write_pins(path, [changed], only=True)
+    assert read_pins(path) == pins_of([CHAPTER, changed])
+
+
 # --- gathering ---------------------------------------------------------------------------------------
 
 

@@ -104,7 +104,7 @@ def test_seeds_are_counted_once_and_again_when_the_code_changed(
     source = book(tmp_path, CLAIMS)
     record = tmp_path / "book" / "seeds.json"
     found = seeds.run([source], tmp_path, record, 2)["01-a"]
-    assert found["runs"] == {"1001": [], "1002": []} and found["claims"] == 2
+    assert found["runs"] == {"1001": [], "1002": []} and len(found["claims"]) == 2
     assert sorted(runs(tmp_path)) == ["1001", "1002"]
 
     assert main(["--root", str(tmp_path), "seeds", "--seeds", "4"]) == 1  # three of four are too few
