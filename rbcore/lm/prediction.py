@@ -123,7 +123,8 @@ def measure(
     for one in shown:
         facts = _facts(world, task_law(world.language, one.shown), one.shown, 0.0)
         for _ in range(repeats):
-            pairs.append(tuple(world.language.draw_each(stream, one.shown, one.m // len(one.shown)) for _ in "ab"))
+            seen, fresh = (world.language.draw_each(stream, one.shown, one.m // len(one.shown)) for _ in "ab")
+            pairs.append((seen, fresh))
             rows.append({"kind": "anchors", "skills": one.shown, "n": one.m} | facts)
     students, kl, start = _stopped(world, [seen for seen, _ in pairs], seed, **how)
     for i, (row, (seen, fresh)) in enumerate(zip(rows, pairs, strict=True)):
