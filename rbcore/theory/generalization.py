@@ -414,8 +414,8 @@ def supersample_cost(gap: ArrayLike) -> np.ndarray:
 def supersample_bound(information: ArrayLike, n: ArrayLike, scale: float = 1.0) -> np.ndarray:
     """The largest expected gap with `I(U;W|Z)` = `information` (nats), for losses in [0, C], `scale` = C.
 
-    It is C times the inverse of :func:`supersample_cost` at `information / n`, found by halving, and at most C
-    (this book, chapter 3).  With the `paired` information of one pair and n = 1 it bounds the share of one reading.
+    It is C times the inverse of :func:`supersample_cost` at `information / n`, found by halving, so at most C
+    (this book, chapter 3).  With the `paired` information of one pair and n = 1 it bounds one reading's share.
     """
     leaving, slope = _leaving()
     each = np.minimum(_root(information, n) ** 2 / 2, math.log(2))
