@@ -98,7 +98,7 @@ class Learned(NamedTuple):
 
     @property
     def paired(self) -> np.ndarray:
-        """`I(U_i;W|Z_i)` in nats, shape () or (B,), for a pair `Z_i` and the bit `U_i` that selects one reading.
+        """`I(U_i;W|V_i)` in nats, shape () or (B,), for a pair `V_i` and the bit `U_i` that selects one reading.
 
         Given the pair, the model is a fair mixture of two laws: this is an average of Jensen-Shannon divergences.
         The readings must be i.i.d., and the learner must not see their order.
@@ -409,6 +409,11 @@ def supersample_cost(gap: ArrayLike) -> np.ndarray:
     gap = np.minimum(gap, 1)
     leaving, slope = _leaving()
     return np.where(gap > leaving, math.log(2) - slope * (1 - gap), _psi(gap))
+
+
+def cost_leaves() -> float:
+    """The gap, near 0.60, from which :func:`supersample_cost` is a straight line."""
+    return _leaving()[0]
 
 
 def supersample_bound(information: ArrayLike, n: ArrayLike, scale: float = 1.0) -> np.ndarray:
