@@ -313,7 +313,7 @@ def test_depth_worlds_are_enumerated_right_and_obey_the_bounds(seed):
         risk, training = by_hand(mu[:, b], learner[..., b], loss[..., b], [layer[..., b] for layer in layers])
         assert world.risk[b] == pytest.approx(risk) and world.training[b] == pytest.approx(training)
     assert (world.gap <= world.sharp_bound + 1e-12).all()
-    assert (world.sharp_bound <= world.tv_bound + 1e-12).all()
+    assert (world.sharp_bound <= world.tv_bound + 1e-8).all()  # roots of rounding errors
     assert (world.tv_bound <= world.kl_bound + 1e-10).all()
 
 
