@@ -7,6 +7,7 @@ left of a difference of inputs, whatever the two input laws are:
     eta_KL(K) = sup KL(PK || QK) / KL(P || Q)    (Ahlswede and Gacs 1976)
 
 Both lie in [0, 1], are multiplied along a cascade at most, and satisfy eta_TV^2 <= eta_KL <= eta_TV.
+If the second law is known to be `mu`, the smaller `eta_KL(mu, K) = sup KL(PK || mu K) / KL(P || mu)` will do.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from scipy.special import entr, erf
 from rbcore.information.finite import Joint, PmfError, Value, check_channel, kl, tv
 
 _HALVINGS = 80  # of the bracket around the best mixing weight
+_NEAR = 1e-9  # laws with a smaller divergence are as good as equal: rounding would decide their ratio
 _TINY = 1e-280  # a probability below this is none: it would matter for mixing weights below it only
 
 
@@ -119,6 +121,8 @@ def weak_ratio(channel: ArrayLike, b: ArrayLike, step: float = 1e-3) -> Value:
         The largest ratio over all pairs of inputs and all `b`, of the batch's shape.
     """
     rows = _rows(channel)
+    if len(rows) < 2:
+        return _plain(np.zeros(rows.shape[2:]))
     b = np.reshape(b, (1, -1, *[1] * (rows.ndim - 2)))
     spent = kl(np.concatenate([b + step, 1 - b - step]), np.concatenate([b, 1 - b]))
     found = []
@@ -126,6 +130,69 @@ def weak_ratio(channel: ArrayLike, b: ArrayLike, step: float = 1e-3) -> Value:
         laws = [weight * first + (1 - weight) * second for weight in (b + step, b)]
         found.append(np.max(kl(*laws) / spent, axis=0))
     return _plain(np.max(found, axis=0))
+
+
+def eta_kl_at(law: ArrayLike, channel: ArrayLike, turns: int = 2000) -> Value:
+    """`eta_KL(mu, K)`: the largest `KL(PK || mu K) / KL(P || mu)` for one law `mu` of the input.
+
+    For nearly equal laws it tends to the squared maximal correlation at most, a singular value.  Elsewhere it is
+    raised from many starts: with `t` the ratio at `P`, the law that maximizes `KL(PK || mu K)`,
+    linearized at `P`, minus `t KL(P || mu)` is `mu exp(g / t)` up to a factor, with the gradient `g`, and has no
+    smaller ratio, by convexity.  So the result is approached by laws and never too large; that it is the largest
+    ratio a search cannot prove.
+
+    Args:
+        law: `mu`, shape (inputs, ...), broadcast against the channel's batch.
+        channel: shape (inputs, outputs, ...).
+        turns: at most this many steps from each start.
+    """
+    rows, law = _rows(channel), np.asarray(law, dtype=float)
+    if len(law) != len(rows):
+        raise PmfError(f"the law has {len(law)} inputs, and the channel {len(rows)}")
+    law = law.reshape(len(law), *[1] * (rows.ndim - 1 - law.ndim), *law.shape[1:])
+    law = np.broadcast_to(law, (len(law), *np.broadcast_shapes(law.shape[1:], rows.shape[2:])))
+    check_channel(law.reshape(1, len(law), -1))
+    shape = law.shape[1:]
+    rows = np.broadcast_to(rows, (*rows.shape[:2], *shape)).reshape(*rows.shape[:2], -1)
+    law = law.reshape(len(law), -1)
+    return _plain(np.clip(np.maximum(_correlation(law, rows), _climb(law, rows, turns)), 0, 1).reshape(shape))
+
+
+def _correlation(law: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The squared maximal correlation of input and output, for laws (k, N) and channels (k, m, N); shape (N,)."""
+    out = np.einsum("in,ijn->jn", law, rows)
+    scaled = np.sqrt(law)[:, None] * rows / np.sqrt(np.where(out > 0, out, 1))
+    values = np.linalg.svd(np.moveaxis(scaled, -1, 0), compute_uv=False)
+    return values[:, 1] ** 2 if values.shape[1] > 1 else np.zeros(len(values))
+
+
+def _climb(law: np.ndarray, rows: np.ndarray, turns: int) -> np.ndarray:
+    """The largest ratio found for laws (k, N) and channels (k, m, N), from corners and random tilts; (N,)."""
+    k, size = law.shape
+    tilts = np.exp(np.random.default_rng(0).normal(0, 2, (k, 6)))
+    corners = np.concatenate([np.eye(k), 1 - np.eye(k), tilts, 0.99 * np.eye(k) + 0.01], axis=1)
+    start = corners[:, :, None] * law[:, None]  # (k, starts, N)
+    mass = start.sum(axis=0)
+    start = np.where(mass > 0, start / np.where(mass > 0, mass, 1), law[:, None]).reshape(k, -1)
+    law, rows = (np.tile(x, corners.shape[1]) for x in (law, rows))
+    out = np.einsum("in,ijn->jn", law, rows)
+    best, todo, p = np.zeros(law.shape[1]), np.arange(law.shape[1]), start
+    for _ in range(turns):
+        here = np.einsum("in,ijn->jn", p, rows)
+        spent = kl(p, law)
+        ratio = np.where(spent > _NEAR, kl(here, out) / np.where(spent > _NEAR, spent, 1), 0)
+        gain = ratio - best[todo]
+        best[todo] = np.maximum(best[todo], ratio)
+        still = (gain > 1e-12) & (ratio > _NEAR)
+        if not still.any():
+            break
+        todo, p, law, rows, out, here = (x[..., still] for x in (todo, p, law, rows, out, here))
+        surprise = np.log(np.where(here > 0, here, _TINY) / np.where(out > 0, out, _TINY))
+        slope = np.einsum("ijn,jn->in", rows, surprise) / ratio[still]
+        slope = np.where(law > 0, slope, -np.inf)
+        p = law * np.exp(slope - slope.max(axis=0))
+        p /= p.sum(axis=0)
+    return best.reshape(-1, size).max(axis=0)
 
 
 def gaussian_tv(reach: ArrayLike) -> np.ndarray:
@@ -191,13 +258,15 @@ def least_error(k: int, information: ArrayLike) -> np.ndarray:
     """Fano: the least error in telling one of `k` equally likely symbols with this `information` (nats) about it.
 
     Solves `h(e) + e log(k - 1) = log k - information` for `e` in [0, 1 - 1/k] by halving; the shape of
-    `information`.  Cover & Thomas, section 2.10.
+    `information`.  A symbol without alternative is never mistaken.  Cover & Thomas, section 2.10.
     """
+    if k < 1:
+        raise ValueError(f"at least one symbol is needed, got k={k}")
     missing = np.clip(math.log(k) - np.asarray(information, dtype=float), 0, None)
     low, high = np.zeros(missing.shape), np.full(missing.shape, 1 - 1 / k)
     for _ in range(60):
         e = (low + high) / 2
-        short = entr(e) + entr(1 - e) + e * math.log(k - 1) < missing
+        short = entr(e) + entr(1 - e) + e * math.log(max(k - 1, 1)) < missing
         low, high = np.where(short, e, low), np.where(short, high, e)
     return low
 
@@ -298,6 +367,27 @@ def behind_layers(joint: Joint, loss: ArrayLike, layers: Sequence[ArrayLike]) ->
         kl=_product(eta_kl, full),
         flat=np.sqrt(total / (2 * len(data))),
     )
+
+
+def eta_kl_along(law: ArrayLike, layers: Sequence[ArrayLike], turns: int = 2000) -> Value:
+    """The product of `eta_kl_at` along `layers`, each at the law that enters it when `law` enters the first.
+
+    Args:
+        law: of the datum, shape (k,) or (k, B).
+        layers: as in :func:`behind_layers`.
+        turns: as in :func:`eta_kl_at`.
+
+    Returns:
+        The largest product over the parameters, of the batch's shape.
+    """
+    law = np.asarray(law, dtype=float)
+    law = law[:, None, None] if law.ndim == 1 else law[:, None]
+    product = np.ones((1, 1))
+    for layer in layers:
+        full = np.reshape(layer, (*np.shape(layer), 1, 1)[:4])
+        product = product * eta_kl_at(law, full, turns)
+        law = np.einsum("i...,ij...->j...", law, full)
+    return _plain(product.max(axis=0))
 
 
 def _product(coefficient: Callable[[ArrayLike], Value], layers: Sequence[np.ndarray]) -> Value:

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
@@ -96,7 +98,7 @@ class Learned(NamedTuple):
 
     @property
     def paired(self) -> np.ndarray:
-        """`I(U_i;W|Z_i)` in nats, shape () or (B,), for a pair `Z_i` and the bit `U_i` that selects one reading.
+        """`I(U_i;W|V_i)` in nats, shape () or (B,), for a pair `V_i` and the bit `U_i` that selects one reading.
 
         Given the pair, the model is a fair mixture of two laws: this is an average of Jensen-Shannon divergences.
         The readings must be i.i.d., and the learner must not see their order.
@@ -341,14 +343,15 @@ def largest_reading(marks: int, n: int) -> Largest:
     """
     if marks < 1 or n < 1:
         raise ValueError(f"at least one mark and one reading are needed, got marks={marks}, n={n}")
-    w = np.arange(marks + 1) / marks
-    law = np.diff(w**n)  # of W on 1..marks
-    others = w ** (n - 1)  # P(the other readings are at most w)
-    below = np.diff(others) / marks  # P(Z_1 = z, W = w) for each z < w
-    equal = others[1:] / marks
-    ratio = np.array([below, equal]) * marks / law
-    share = np.arange(marks) * xlogy(below, ratio[0]) + xlogy(equal, ratio[1])
-    return Largest(float(law @ (1 - w[1:])), float(_entropy(law)), float(share.sum()))
+    w = np.arange(1, marks + 1)
+    step = np.log1p(-1 / w, out=np.full(marks, _NEVER), where=w > 1)  # log((w - 1) / w)
+    new, new_others = -np.expm1(n * step), -np.expm1((n - 1) * step)  # no powers: they underflow for many readings
+    law = (w / marks) ** n * new  # of W on 1..marks
+    others = (w / marks) ** (n - 1)  # P(the other readings are at most w)
+    below, equal = others * new_others / marks, others / marks  # P(Z_1 = z, W = w) for each z < w, and for z = w
+    ratio = np.array([new_others, np.ones(marks)]) * marks / (w * new)
+    share = (w - 1) * xlogy(below, ratio[0]) + xlogy(equal, ratio[1])
+    return Largest(float(law @ (1 - w / marks)), float(_entropy(law)), float(share.sum()))
 
 
 def largest_reading_supersample(n: int) -> float:
@@ -372,12 +375,97 @@ def xu_raginsky(information: ArrayLike, n: ArrayLike, sigma: float = 0.5) -> np.
     return sigma * _root(information, n)
 
 
-def supersample_bound(information: ArrayLike, n: ArrayLike, scale: float = 1.0) -> np.ndarray:
-    """`C sqrt(I(U;W|Z) / (n log 2))` for losses in [0, C], `scale` = C (this book, chapter 3); at most C.
+def _psi(gap: np.ndarray) -> np.ndarray:
+    """`((1+g)^2 log(1+g) + (1-g)^2 log(1-g) - (1+g^2) log(1+g^2)) / 2` for `g` in [0, 1], any shape."""
+    square = gap**2
+    series = square * (1 - square / 3 + square**2 / 15 - square**3 / 21)  # where the logarithms would cancel
+    lost = xlogy((1 + gap) ** 2, 1 + gap) + xlogy((1 - gap) ** 2, 1 - gap) - xlogy(1 + square, 1 + square)
+    return np.where(gap < 0.02, series, lost / 2)
 
-    With the `paired` information of one pair and n = 1 it bounds the share of one reading.
+
+@lru_cache(maxsize=1)
+def _leaving() -> tuple[float, float]:
+    """Where the lower convex envelope of `_psi` leaves it for a line to (1, log 2), and the slope of the line."""
+
+    def slope(g: float) -> float:
+        return (1 + g) * math.log1p(g) - (1 - g) * math.log1p(-g) - g * math.log1p(g * g)
+
+    low, high = 0.1, 0.9  # the tangents at these two end below and above (1, log 2)
+    for _ in range(60):
+        middle = (low + high) / 2
+        short = float(_psi(np.array(middle))) + (1 - middle) * slope(middle) < math.log(2)
+        low, high = (middle, high) if short else (low, middle)
+    return low, slope(low)
+
+
+def supersample_cost(gap: ArrayLike) -> np.ndarray:
+    """The least `I(U;W|Z) / n` in nats with which the expected gap is `gap`, for losses in [0, 1] (chapter 3).
+
+    It is the lower convex envelope of `_psi`, from 0 at `gap` = 0 to log 2 at `gap` = 1; any shape.
     """
-    return steinke_zakynthinou(information, n, scale) / math.sqrt(2 * math.log(2))
+    gap = np.asarray(gap, dtype=float)
+    if (gap < 0).any() or (gap > 1 + _TIE).any():
+        raise ValueError(f"a gap lies in [0, 1], got values from {gap.min()} to {gap.max()}")
+    gap = np.minimum(gap, 1)
+    leaving, slope = _leaving()
+    return np.where(gap > leaving, math.log(2) - slope * (1 - gap), _psi(gap))
+
+
+def cost_leaves() -> float:
+    """The gap, near 0.60, from which :func:`supersample_cost` is a straight line."""
+    return _leaving()[0]
+
+
+def supersample_bound(information: ArrayLike, n: ArrayLike, scale: float = 1.0) -> np.ndarray:
+    """The largest expected gap with `I(U;W|Z)` = `information` (nats), for losses in [0, C], `scale` = C.
+
+    It is C times the inverse of :func:`supersample_cost` at `information / n`, found by halving, so at most C
+    (this book, chapter 3).  With the `paired` information of one pair and n = 1 it bounds one reading's share.
+    """
+    leaving, slope = _leaving()
+    each = np.minimum(_root(information, n) ** 2 / 2, math.log(2))
+    low, high = np.zeros(each.shape), np.full(each.shape, leaving)
+    for _ in range(60):
+        middle = (low + high) / 2
+        short = _psi(middle) < each
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    straight = 1 - (math.log(2) - each) / slope
+    return scale * np.where(straight > leaving, straight, high)
+
+
+def name_a_bit(
+    right: float, risk: float, bits: int, n: int, draws: int, rng: Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gap and `I(U;W|Z)` (nats) given each of `draws` supersamples, when a model is one of many bits of a reading.
+
+    A reading is `bits` independent bits, each one with probability `risk`, and the loss of model j is bit j.  With
+    the weights `right / (1 - risk)` for a zero and `(1 - right) / risk` for a one, the learner takes j with a
+    probability proportional to the product of the weights of bit j in its n readings.  All 2^n selections are
+    enumerated, so the only randomness is that of the supersample.  As `bits` grows the gap tends to
+    `risk + right - 1`, and with `right = risk` the information to `n * supersample_cost` of it, up to where the
+    cost turns straight.
+
+    Returns:
+        Two arrays (draws,): the mean loss on the readings left over minus that on the selected ones, whose
+        expectation is the expected gap, and the information.
+
+    Raises:
+        ValueError: for probabilities at the ends of their range, and counts below one.
+    """
+    if not (0 < right < 1 and 0 < risk < 1) or min(bits, n, draws) < 1:
+        raise ValueError(f"two probabilities inside (0, 1) and three counts, got {(right, risk, bits, n, draws)}")
+    selections = (np.arange(2**n)[:, None] >> np.arange(n)) % 2  # (2^n, n)
+    log_weight = np.log([right / (1 - risk), (1 - right) / risk])
+    gaps, informations = np.empty(draws), np.empty(draws)
+    for draw in range(draws):
+        pairs = (rng.random((n, 2, bits)) < risk).astype(np.int64)
+        seen = pairs[np.arange(n), selections]  # (2^n, n, bits)
+        models = np.exp(log_weight[seen].sum(axis=1))
+        models /= models.sum(axis=1, keepdims=True)
+        left_over = pairs[np.arange(n), 1 - selections]
+        gaps[draw] = (models * (left_over - seen).mean(axis=1)).sum(axis=1).mean()
+        informations[draw] = _entropy(models.mean(axis=0)) - _entropy(models.T).mean()
+    return gaps, np.maximum(informations, 0)
 
 
 def steinke_zakynthinou(information: ArrayLike, n: ArrayLike, scale: float = 1.0) -> np.ndarray:

@@ -127,7 +127,12 @@ def information(
     `particles`.  Returns (lower, upper), each (layers, B) in nats: the expectation of `lower` is at most the
     information, and that of `upper` at least.  A network without noise is not estimated: NaN; nor is a layer that
     is not among `layers`, if these are given.
+
+    Raises:
+        ValueError: for fewer than two particles: the lower estimate leaves one out.
     """
+    if particles < 2:
+        raise ValueError(f"at least two particles per point are needed, got {particles}")
     k, batch = len(x), len(networks.noise)
     states = networks.hidden(x.repeat_interleave(particles, dim=0), generator)  # point by point
     lower, upper = np.full((2, networks.layers, batch), np.nan)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import ConvexHull
+from scipy.special import entr
 
 from rbcore.information.finite import Joint, PmfError, random_channel, random_pmf
 from rbcore.theory import generalization as gen
@@ -226,19 +229,76 @@ def test_a_learner_without_training_loss_obeys_the_bound_without_a_root(seed, n,
 
 
 @pytest.mark.parametrize("k", [2, 7, 30])
-def test_a_memory_of_one_reading_takes_the_root_of_its_gap(k):
+def test_a_memory_of_one_reading_comes_close_to_the_end_of_the_curve(k):
     even, losses = np.full(k, 1 / k), 1 - np.eye(k)
     learned, information = learn(even, erm(losses), 1), gen.supersample_information(even, erm(losses), 1)
     assert information == pytest.approx((1 - 1 / k) * math.log(2)) and learned.paired == pytest.approx(information)
-    assert learned.gap(losses) / gen.supersample_bound(information, 1) == pytest.approx(math.sqrt(1 - 1 / k))
+    gap, bound = learned.gap(losses), gen.supersample_bound(information, 1)
+    assert gap == pytest.approx(1 - 1 / k) and gap <= bound <= math.sqrt(1 - 1 / k) and bound - gap < 0.3 / k
 
 
-def test_the_two_constants_of_the_supersample():
-    information, n = np.array([0.0, 0.3, 2 * math.log(2)]), np.array([1, 4, 2])
-    ours, classical = gen.supersample_bound(information, n, 3.0), gen.steinke_zakynthinou(information, n, 3.0)
-    np.testing.assert_allclose(ours, 3 * np.sqrt(information / n / math.log(2)))
-    np.testing.assert_allclose(classical, 3 * np.sqrt(2 * information / n))
-    assert ours[-1] == pytest.approx(3) and classical[-1] > 3.5
+def test_the_cost_of_a_gap_is_the_lower_convex_envelope_of_its_formula():
+    """Against the formula with the entropy of a bit, and a convex hull of its graph."""
+    g = np.linspace(0, 1, 2001)
+    f = (1 + g) ** 2 / (2 * (1 + g**2))
+    psi = (1 + g**2) / 2 * (math.log(2) - entr(f) - entr(1 - f))
+    hull = ConvexHull(np.column_stack([g, psi])).vertices
+    lower = np.sort(hull[psi[hull] <= g[hull] * math.log(2) + 1e-12])
+    cost = gen.supersample_cost(g)
+    np.testing.assert_allclose(cost, np.interp(g, g[lower], psi[lower]), atol=1e-6)
+    assert (cost <= psi + 1e-12).all() and (cost >= g**2 * math.log(2) - 1e-15).all()
+    assert 0.60 < g[np.argmax(psi > cost + 1e-6)] < 0.62
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_no_pair_of_losses_costs_less_than_the_curve(right, risk):
+    """Given a model the two losses of a pair tell the bit `differ * (log 2 - h(f))`, and the gap is a + q - 1."""
+    both = [right * risk, (1 - right) * (1 - risk)]
+    differ = sum(both)
+    told = differ * math.log(2) - sum(entr(both)) + entr(differ)
+    assert told >= gen.supersample_cost(abs(right + risk - 1)) - 1e-12
+
+
+@given(st.floats(0, 1), st.integers(1, 50), st.floats(0.1, 9))
+def test_the_bound_by_a_supersample_inverts_the_cost(gap, n, scale):
+    information = n * gen.supersample_cost(gap)
+    bound = gen.supersample_bound(information, n, scale)
+    assert bound == pytest.approx(scale * gap, abs=1e-7 * scale)
+    root = gen.steinke_zakynthinou(information, n, scale)
+    assert bound <= root / math.sqrt(2 * math.log(2)) + 1e-12
+
+
+def test_the_ends_of_the_bound_by_a_supersample():
+    information, n = np.array([0.0, 1e-10, 2 * math.log(2), 3.0]), np.array([1, 1, 2, 1])
+    bound = gen.supersample_bound(information, n, 3.0)
+    np.testing.assert_allclose(bound, [0, 3e-5, 3, 3], atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_learner_that_names_a_bit_by_enumeration(n):
+    """Two bits per reading are four outcomes: the exact information, and the exact gap."""
+    right, risk, bits = 0.8, 0.6, 2
+    outcomes = np.array(list(itertools.product([0, 1], repeat=bits)))
+    weight = np.where(outcomes == 0, right / (1 - risk), (1 - right) / risk)
+
+    def learner(counts):
+        each = np.exp(counts @ np.log(weight))
+        return each / each.sum(axis=1, keepdims=True)
+
+    law = np.where(outcomes == 1, risk, 1 - risk).prod(axis=1)
+    gaps, told = gen.name_a_bit(right, risk, bits, n, 4000, np.random.default_rng(0))
+    for found, truth in (
+        (gaps, learn(law, learner, n).gap(outcomes.T)),
+        (told, gen.supersample_information(law, learner, n)),
+    ):
+        assert abs(found.mean() - truth) < 4 * found.std() / math.sqrt(len(found)) and found.std() > 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_learner_that_names_one_of_many_bits_attains_the_curve(n):
+    gaps, told = gen.name_a_bit(0.7, 0.7, 2000, n, 50, np.random.default_rng(n))
+    assert gaps.mean() == pytest.approx(0.4, abs=0.01)
+    assert gaps.mean() == pytest.approx(gen.supersample_bound(told.mean(), n), rel=0.02)
 
 
 def test_a_batch_of_supersamples_is_its_members():
@@ -300,6 +360,27 @@ def test_the_largest_reading_in_closed_form(k, n):
         assert gen.supersample_information(law, largest, n) < gen.largest_reading_supersample(n)
 
 
+@pytest.mark.parametrize(
+    ("marks", "n"), [(500, 1000), (1000, 400), (3, 2000), (1, 5), (7, 1), (2**20, 10), (4, 60)]
+)
+def test_the_largest_reading_of_many_has_no_underflow(marks, n):
+    """Against exact fractions where there are few marks, and finite in any case."""
+    with np.errstate(all="raise", under="ignore"):
+        closed = gen.largest_reading(marks, n)
+    assert np.isfinite(closed).all()
+    assert 0 <= closed.individual <= closed.information + 1e-12 <= math.log(marks) + 1e-9
+    if marks > 10:
+        return
+    exact = 0.0
+    for w in range(1, marks + 1):
+        law = Fraction(w**n - (w - 1) ** n, marks**n)
+        for z in range(1, w + 1):
+            both = Fraction(w ** (n - 1) - (w - 1) ** (n - 1) if z < w else w ** (n - 1), marks**n)
+            if both:
+                exact += float(both) * math.log(both * marks / law)
+    assert closed.individual == pytest.approx(exact, rel=1e-9, abs=1e-14)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_the_supersample_of_a_continuous_largest_reading_by_enumeration(n):
     """All orders of 2n distinct readings and all selections."""
@@ -342,3 +423,7 @@ def test_bad_requests_are_refused():
         gen.largest_reading_supersample(0)
     with pytest.raises(ValueError, match="not negative"):
         xu_raginsky(-0.1, 2)
+    with pytest.raises(ValueError, match="a gap lies in"):
+        gen.supersample_cost([0.2, 1.2])
+    with pytest.raises(ValueError, match="two probabilities"):
+        gen.name_a_bit(1.0, 0.5, 9, 1, 1, np.random.default_rng(0))

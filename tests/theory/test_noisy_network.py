@@ -117,3 +117,11 @@ def test_impossible_networks_are_refused():
         networks([-1.0])
     with pytest.raises(ValueError, match="at least one layer"):
         networks([1.0], layers=0)
+    with pytest.raises(ValueError, match="at least two particles"):
+        information(networks([1.0]), circle(1)[:, :1], 1, np.random.default_rng(0))
+
+
+def test_a_single_point_has_nothing_to_tell():
+    low, high = information(networks([1.0]), circle(1)[:, :1], 5, np.random.default_rng(0))
+    assert (np.abs([low, high]) < 0.2).all()
+    assert (ceiling([1.0], 2, 1, 1) == 0).all()
