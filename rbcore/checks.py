@@ -95,11 +95,13 @@ def refuted(check: Check) -> Check:
 def all_of(*parts: Check) -> Check:
     """All of some checks without intervals hold.  The value is the smallest margin, each in its own unit.
 
-    A margin is how far a check's value is on the right side of what decides.
+    A margin is how far a check's value is on the right side of what decides.  Certificates have none.
 
     Raises:
         ValueError: for a check whose margin is not known, such as one that an interval decides.
     """
+    if parts and all(part.measure == "certificate" for part in parts):
+        return Check(all(part.holds for part in parts), "proved", "certificate")
     margins = []
     for part in parts:
         sign, edge = {

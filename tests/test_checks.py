@@ -116,7 +116,7 @@ def test_an_inequality_is_no_identity():
 def test_satisfied_and_violated_are_opposites(statement, joint, slack):
     good, broken = verify.satisfied(statement, joint), verify.violated(statement, joint)
     assert good.holds == (slack >= 0) == (not broken.holds)
-    assert good.value == broken.value == pytest.approx(slack, abs=1e-12)
+    assert good.value == -broken.value == pytest.approx(slack, abs=1e-12)
 
 
 def test_slack_is_compared_with_the_tolerance():

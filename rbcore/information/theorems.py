@@ -21,6 +21,7 @@ from rbcore.information.falsify import Falsified, falsify, twins
 from rbcore.information.problem import Problem, ProverError, Text
 from rbcore.information.prover import Certificate, Need, needed_assumptions, prove
 from rbcore.information.refute import Counterexample
+from rbcore.information.verify import broken
 
 BIT = math.log(2)
 SOURCES = {
@@ -70,7 +71,7 @@ class Theorem:
         """
         if not self.needs:
             raise ProverError(f"{self.statement!r} has no assumptions: there is nothing to drop")
-        return _broken(need.counterexample for need in self.needs)
+        return broken(*(need.counterexample for need in self.needs))
 
     def sharp(self) -> Check:
         """With its larger side one per cent smaller, each inequality is broken by a distribution.
@@ -80,7 +81,7 @@ class Theorem:
         """
         if not self.twins:
             raise ProverError(f"{self.statement!r} has no inequality with a positive side, so it has no twin")
-        return _broken(found for _, found in self.twins)
+        return broken(*(found for _, found in self.twins))
 
     def assumptions(self) -> str:
         """The assumptions, each with what dropping it does; one line, for the pins."""
@@ -162,13 +163,6 @@ def verified(payload: Mapping[str, Any]) -> bool:
     except ProverError:
         return False
     return True
-
-
-def _broken(found: Iterable[Counterexample | None]) -> Check:
-    """Whether each of the counterexamples was found; the value is their smallest violation."""
-    violations = [one.violation() if one else 0.0 for one in found]
-    smallest, cases = min(violations), len(violations)
-    return Check(smallest > 1e-6, "exact", "smallest violation, nats", smallest, tolerance=1e-6, cases=cases)
 
 
 def _settled(x: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from rbcore.checks import Check
 from rbcore.information.expr import Statement, parse
 from rbcore.information.finite import Joint
 from rbcore.information.problem import Text
-from rbcore.information.prover import Certificate, prove
+from rbcore.information.prover import Certificate, Sharp, prove
+from rbcore.information.refute import Counterexample
 
 
 def identity(statement: Text) -> Check:
@@ -55,11 +57,36 @@ def satisfied(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
 def violated(statement: Text, joint: Joint, tol: float = 1e-10) -> Check:
     """Some model of the batch violates `statement` by more than `tol`: the statement is false as it stands.
 
+    The value is the largest violation, in nats.
+
     >>> violated("I(A;B) = 0", Joint("A,B", [[0.5, 0], [0, 0.5]])).holds
     True
     """
     slack, models = _smallest_slack(statement, joint)
-    return Check(slack < -tol, "exact", "smallest slack, nats", slack, tolerance=tol, cases=models)
+    return Check(slack < -tol, "exact", "largest violation, nats", -slack, tolerance=tol, cases=models)
+
+
+def broken(*found: Counterexample | None) -> Check:
+    """Each of these counterexamples was found and passes its check; the value is the smallest violation, in nats.
+
+    >>> broken(prove("H(A|B) = 0").counterexample).holds
+    True
+    """
+    violations = [one.violation() if one and one.check() else 0.0 for one in found]
+    smallest, cases = min(violations), len(violations)
+    return Check(smallest > 1e-6, "exact", "smallest violation, nats", smallest, tolerance=1e-6, cases=cases)
+
+
+def constants(found: Iterable[Sharp], expected: Iterable[Fraction | int], within: float = 1e-3) -> Check:
+    """Each constant is exactly the one that is expected, with a certificate, and `within` beyond it there is none.
+
+    The value is the largest difference from what is expected.
+    """
+    pairs = list(zip(found, expected, strict=True))
+    proved = all(one.proof.verify() and one.failure.verify() for one, _ in pairs)
+    near = all(abs(one.beyond - one.value) <= within for one, _ in pairs)
+    largest = max(float(abs(one.value - wanted)) for one, wanted in pairs)
+    return Check(proved and near and largest == 0, "exact", "largest difference", largest, cases=len(pairs))
 
 
 def _parsed(statement: Text) -> Statement:
