@@ -11,6 +11,7 @@ from rbcore.book.execute import ROOT
 ORDER = [  # each module imports only those before it
     "notation",
     "forms",
+    "exact",
     "expr",
     "finite",
     "problem",

@@ -397,8 +397,10 @@ def test_what_is_no_question():
 def test_the_limit_counts_effective_variables():
     x = [f"x{i}" for i in range(20)]
     total = ",".join(x)
+    assert len(prove(f"H({total}) <= {' + '.join(f'H({name})' for name in x)}").steps) == 19  # on few sets
+    loop = " + ".join(f"I({a};{b}|{c})" for a, b, c in zip(x, x[1:] + x[:1], x[2:] + x[:2], strict=True))
     with pytest.raises(ProverError, match="20 effective variables .* at most 12"):
-        prove(f"H({total}) <= {' + '.join(f'H({name})' for name in x)}")
+        prove(f"I(x0;x7|x13) <= {loop} + H(x0|x7,x8) + H(x7|x0,x5) + H(x13)/1000 + I(x0;x7)")
     together = prove(f"H({total}) <= H({','.join(x[:9])}) + H({','.join(x[9:])})")
     assert isinstance(together, Certificate)
     apart = prove(f"H({total}) <= H({','.join(x[:9])})", search=False)
