@@ -10,7 +10,25 @@ import pytest
 from bench_prove import apart, plainly_provable, python_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from statements import BOUND, CHAIN, ENCODED, FLOW, GAIN, GGMI, IDENTITY, NOISELESS, SYNERGY, TEXTBOOK, THEORY, at
+from statements import (
+    BOUND,
+    CHAIN,
+    ENCODED,
+    FLOW,
+    GAIN,
+    GGMI,
+    IDENTITY,
+    INGLETON,
+    NOISELESS,
+    OPEN,
+    PROVED,
+    REFUTED,
+    SYNERGY,
+    TEXTBOOK,
+    THEORY,
+    ZY,
+    at,
+)
 
 from rbcore.information import shannon
 from rbcore.information.expr import ExpressionError, Statement, latex, parse
@@ -497,3 +515,65 @@ def test_a_proof_reads_as_a_proof():
 def test_assumptions_that_are_one_text_are_refused():
     with pytest.raises(ProverError, match=r"assumptions are a list of statements, .* write \['I\(A;B\) = 0'\]"):
         prove("I(A;B) <= H(A)", "I(A;B) = 0")
+
+
+# --- the list ----------------------------------------------------------------------------------------------
+
+
+def rank(vectors: list[int]) -> int:
+    """Of bit vectors, modulo two."""
+    basis: list[int] = []
+    for vector in vectors:
+        for other in basis:
+            vector = min(vector, vector ^ other)
+        basis += [vector] if vector else []
+    return len(basis)
+
+
+def slack_of_code(text: str, code: dict[str, list[int]]) -> Fraction:
+    """By how many bits a statement holds where each variable is some parities of independent fair bits."""
+    slacks = []
+    for form, relation, *_ in parse(text).constraints:
+        ranks = ((k, rank([v for name in s for v in code[name]])) for s, k in form.coefficients.items())
+        value = sum((k * r for k, r in ranks), Fraction(0))
+        slacks.append(value if relation == ">=" else -abs(value))
+    return min(slacks)
+
+
+@pytest.mark.parametrize(("statement", "assumed", "copies"), PROVED)
+def test_the_list_proved(statement, assumed, copies):
+    answer = prove(statement, assumed, copies=copies)
+    assert isinstance(answer, Certificate), answer
+    assert Certificate.from_json(json.dumps(answer.payload())) == answer
+    rng, names = np.random.default_rng(8), answer.problem.variables
+    tried = 0
+    for bits in (1, 2, 3) * 100:
+        code = {name: rng.integers(0, 1 << bits, rng.integers(0, 3)).tolist() for name in names}
+        for i, name in enumerate(names):  # mostly a function of the one before, for the sake of the assumptions
+            if assumed and i and rng.random() < 0.7:
+                code[name] = code[names[i - 1]][: rng.integers(0, 3)]
+        if all(slack_of_code(text, code) >= 0 for text in assumed):
+            tried += 1
+            assert slack_of_code(statement, code) >= 0
+    assert tried
+
+
+@pytest.mark.parametrize(("statement", "assumed", "code"), REFUTED)
+def test_the_list_refuted(statement, assumed, code):
+    if code is not None:
+        assert slack_of_code(statement, code) < 0
+        assert all(slack_of_code(text, code) >= 0 for text in assumed)
+    answer = prove(statement, assumed)
+    assert isinstance(answer, Unprovable) and answer.verify() and answer.refuted
+    assert parse(statement).slack(answer.counterexample.joint()) < -1e-6
+
+
+@pytest.mark.parametrize(("statement", "assumed", "copies"), OPEN)
+def test_the_list_open(statement, assumed, copies):
+    answer = prove(statement, assumed, copies=copies)
+    assert isinstance(answer, Unprovable) and answer.verify() and not answer.refuted
+
+
+def test_the_list_is_as_long_as_it_says():
+    sizes = [len(Problem.read(*question[:2]).variables) for question in (*PROVED, *REFUTED, *OPEN)]
+    assert len(sizes) == 60 and {*sizes} == {*range(3, 13)}
