@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rbcore.information.expr import Constraint, Copy, Statement, parse, parse_copy
-from rbcore.information.forms import Quantity, Value
+from rbcore.information.forms import LinearForm, Quantity, Value, combine
 
 Text = str | Statement
 
@@ -95,6 +95,17 @@ class Problem:
             later = set().union(*news[i:])
             lemmas += copy.constraints([name for name in self.names if name not in later])
         return self.assumptions + tuple(lemmas)
+
+    def among(self, names: Iterable[str]) -> "Problem":
+        """The same of constants in place of all variables but the named ones; its texts are not changed."""
+        keep = frozenset(names)
+
+        def reduced(s: Statement) -> Statement:
+            forms = (combine(*((k, {t & keep: 1}) for t, k in c.form.coefficients.items())) for c in s.constraints)
+            constraints = (c._replace(form=LinearForm(f)) for c, f in zip(s.constraints, forms, strict=True))
+            return Statement(s.text, tuple(constraints), tuple(name for name in s.variables if name in keep))
+
+        return Problem(reduced(self.statement), tuple(map(reduced, self.given)))
 
     @functools.cached_property
     def variables(self) -> tuple[str, ...]:

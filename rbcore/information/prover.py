@@ -17,7 +17,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from numpy.random import Generator
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint, latex, parse
+from rbcore.information.expr import Constraint, Side, latex, parse
 from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
 from rbcore.information.problem import Answer, Problem, ProverError, Question, Text
 from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
@@ -155,9 +155,9 @@ def prove(
     ready = not program.large and program.set_up()
     for goal in problem.statement.goals:
         form = program.masked(goal.form)
-        proof, rays = (_near(program, form), ()) if program.large else (None, ())
+        proof = _near(program, form) if program.large else None
         if proof is None:
-            rays = program.matroids(form) if program.large else ()
+            rays = itertools.chain(program.matroids(form), _few_vary(problem, goal)) if program.large else ()
             failure = _failure(problem, program, goal.text, rays)
             if failure is None:
                 ready = ready or program.set_up()
@@ -188,6 +188,21 @@ def _decide(
     if proof is None and failure is None:
         raise RuntimeError(f"the solver's answer for {text} >= 0 could not be made exact")
     return proof, failure
+
+
+def _few_vary(problem: Problem, goal: Side) -> Iterator[dict[frozenset[str], Fraction]]:
+    """Rays at which all variables are constants, but for those of the goal's smaller side and two more at most."""
+    (c,) = [c for c in problem.statement.constraints if goal.form in (c.form, -c.form)][:1]
+    core = c.smaller.form.variables
+    others = [name for name in problem.statement.variables if name not in core]
+    for k in range(3 if len(core) <= 3 and not problem.copies else 0):
+        for more in itertools.combinations(others, k):
+            few = problem.among({*core, *more})
+            [form] = [g.form for g in few.statement.goals if g.text == goal.text][:1]
+            if form.coefficients:
+                program = Program(few).set_up()
+                _, point = program.solve(program.masked(form))
+                yield from program.rays(point) if point else ()
 
 
 def _failure(

@@ -121,9 +121,9 @@ class Program:
 
         An assumption that is trivial once variables of its own are constants says nothing about the others.  Nodes
         of a Markov chain that occur nowhere else leave a chain of the others: one inside it may be a copy of the
-        last one kept before it, one at an end a constant.  So a ray of the smaller program extends, and a
-        proof from it is a proof: of nodes N0 .. Nt, where b < t are neighbours among the kept ones, K are those kept
-        before b, P all before b, and c_s is the assumption I(N0..Ns-2;Ns|Ns-1) = 0,
+        last one kept before it, one at an end a constant.  So a ray of the smaller program extends, and
+        a proof from it is a proof: of nodes N0 .. Nt, where b < t are neighbours among the kept ones, K are those
+        kept before b, P all before b, and c_s is the assumption I(N0..Ns-2;Ns|Ns-1) = 0,
 
             I(K;Nt|Nb) = sum over s = b+1..t of (c_s - I(Nb..Ns-2;Ns|Ns-1)) - I(P;Nb+1..Nt-1|Nb,Nt) - I(P;Nt|K,Nb).
         """
