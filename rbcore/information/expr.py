@@ -8,12 +8,15 @@ evaluated on finite joints, and handed to the prover.  The grammar, with identif
     statement  =  sum (("<=" | ">=" | "=") sum)+   |   group ("->" group)("->" group)+           (or ≤ ≥ == →)
     sum        =  term (("+" | "-") term)*
     term       =  factor ("*" factor | "/" factor | factor)*         "2 H(A)", "1/2 H(A)", "H(A)/2"
-    factor     =  ("+" | "-") factor | number | "(" sum ")" | quantity
+    factor     =  ("+" | "-")* (number | "(" sum ")" | quantity)
     quantity   =  "H(" group ["|" group] ")"   |   "I(" group (";" group)+ ["|" group] ")"
     group      =  name ("," name)*
+
+LaTeX is read, too: ``I(X_1;Y \mid Z) \leq \tfrac{1}{2} H(\alpha)`` is I(X_1;Y|Z) <= 1/2 H(alpha).
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +81,33 @@ class Constraint(NamedTuple):
     smaller: Side
 
 
+class Copy(NamedTuple):
+    """New variables that are, with the given ones, distributed as the old ones are, and know of others only so.
+
+    Such variables can be added to every distribution: that is the copy lemma (Zhang & Yeung 1998).
+    """
+
+    text: str
+    new: tuple[str, ...]
+    old: tuple[str, ...]
+    given: tuple[str, ...]
+
+    def constraints(self, others: Iterable[str]) -> list[Constraint]:
+        """What holds of the copy, where the old and all other variables are ``others``; the text is the source."""
+        zero, result = Side("0", LinearForm()), []
+        rest = frozenset(others) - {*self.given, *self.new}
+        independent = LinearForm.information([self.new, rest], self.given)
+        result.append(Constraint(independent, "=", self.text, Side(write(independent), independent), zero))
+        for i, j in itertools.product(range(1, 1 << len(self.new)), range(1 << len(self.given))):
+            some = [self.given[k] for k in range(len(self.given)) if j >> k & 1]
+            new, old = (
+                LinearForm({frozenset([*some, *(side[k] for k in range(len(side)) if i >> k & 1)]): 1})
+                for side in (self.new, self.old)
+            )
+            result.append(Constraint(old - new, "=", self.text, Side(write(old), old), Side(write(new), new)))
+        return result
+
+
 @dataclass(frozen=True)
 class Statement:
     """A parsed statement: its text, its constraints, and its variables in order of first appearance."""
@@ -102,6 +132,13 @@ class Statement:
             if relation == "=":
                 result.append(Side(smaller.minus(larger), -form))
         return result
+
+    @functools.cached_property
+    def nodes(self) -> tuple[frozenset[str], ...]:
+        """The nodes of a Markov chain, in its order; of another statement, none."""
+        ends = [i for i, token in enumerate(self.tokens) if token.text == "->"]
+        parts = [self.tokens[i:j] for i, j in zip([0, *ends], [*ends, None], strict=True)] if ends else []
+        return tuple(frozenset(token.text for token in part if token.is_variable) for part in parts)
 
     @functools.cached_property
     def sets(self) -> frozenset[frozenset[str]]:
@@ -151,6 +188,25 @@ def parse_form(text: str) -> LinearForm:
     return _Parser(text).bare_form()
 
 
+@functools.lru_cache(maxsize=4096)
+def parse_copy(text: str) -> Copy:
+    """Read "A' ~ A | B,C": given B and C, A' is distributed as A, and independent of all other variables.
+
+    >>> parse_copy("A',B' ~ A,B | C").given
+    ('C',)
+    """
+    groups = [part.split(",") for part in re.split("[~|]", text)]
+    names = [tuple(name.strip() for name in group) for group in groups]
+    good = re.fullmatch(r"[^~|]+~[^~|]+\|[^~|]+", text) and len(names[0]) == len(names[1])
+    for name in itertools.chain(*names):
+        good = good and re.fullmatch(NAME, name) and name not in ("H", "I")
+    if not good or len({*itertools.chain(*names)}) < sum(map(len, names)):
+        raise ExpressionError(
+            text, 0, 'a copy is written "A\' ~ A | B,C", or "A\',D\' ~ A,D | B" for two variables'
+        )
+    return Copy(text, *names)
+
+
 def require_variables(text: str, names: Sequence[str]) -> None:
     """Raise an ExpressionError at the first variable of the expression that is not among ``names``."""
     for token in _tokenize(text):
@@ -176,13 +232,37 @@ def _typeset(tokens: "tuple[_Token, ...]", names: Callable[[str], str]) -> str:
     return re.sub(rf"(?<![/\d.])({_NUMBER})/({_NUMBER})", r"\\tfrac{\1}{\2}", "".join(pieces))
 
 
+_DEPTH = 100  # of parentheses
 _LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \mid ", "*": r" \cdot "}
-_SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->"}
+_SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->", "\\cdot": "*", "\\mid": "|", "\\vert": "|"}
+_SYNONYMS |= {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "\\to": "->", "\\rightarrow": "->"}
+_PRIMES = {"′": "'", "’": "'", "″": "''", r"^\prime": "'", r"^{\prime}": "'"}
+_INDEPENDENT = r"⊥+|⫫|_\|_|\|\||\\perp\b|\b(?:indep|independent)\b"
 _RELATIONS = ("<=", ">=", "=")
 _NUMBER = r"\d+\.?\d*|\.\d+"
 _TOKEN = re.compile(
-    rf"(?P<space>\s+)|(?P<number>{_NUMBER})|(?P<name>{NAME})|(?P<sign>[<>=]=|->|[≤≥→=+\-*/(),;|])|(?P<bad>.)"
+    r"(?P<space>(?:\s|\\[,;:! ]|\\(?:q?quad|left|right|[bB]igg?[lr]?)(?![A-Za-z]))+)"
+    rf"|(?P<independent>{_INDEPENDENT})"
+    rf"|(?P<number>{_NUMBER}|\\[td]?frac\{{\d+\}}\{{0*[1-9]\d*\}})"
+    r"|(?P<sign>[<>=]=|->|[≤≥→=+\-*/(),;|]|\\(?:leq?|geq?|mid|vert|to|rightarrow|cdot)(?![A-Za-z]))"
+    r"|(?P<name>(?:(?:\\[A-Za-z]+\{[A-Za-z]\w*\}|\\[A-Za-z]+|[A-Za-z]\w*?)(?:_\{[\w,\\]+(?:\{\w+\})?\}|_\w+)"
+    r"|\\[A-Za-z]+\{[A-Za-z]\w*\}|\\[A-Za-z]+|[A-Za-z_]\w*)"
+    r"(?:['′’″]|\^\\prime|\^\{\\prime\})*)"
+    r"|(?P<bad>.)",
+    re.ASCII,
 )
+
+
+def _plain(kind: str, text: str) -> str:
+    """A token as the language writes it: ``≤`` and LaTeX's ``\\leq`` as ``<=``, ``X_{1}`` as ``X_1``."""
+    if kind == "number" and "frac" in text:
+        return "/".join(re.findall(r"\d+", text))
+    if kind == "name":
+        for prime, plain in _PRIMES.items():
+            text = text.replace(prime, plain)
+        text = re.sub(r"\\(?:mathrm|mathit|mathsf|text|operatorname)(?=\{)|[{}]", "", text)
+        return text.replace("\\varepsilon", "eps").replace("\\var", "").replace("\\", "").replace(",", "_")
+    return _SYNONYMS.get(text, text)
 
 
 class _Token(NamedTuple):
@@ -210,7 +290,10 @@ def _tokenize(text: str) -> tuple[_Token, ...]:
     """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
     tokens, unclosed = [], []
     for match in _TOKEN.finditer(text):
-        symbol, start = _SYNONYMS.get(match.group(), match.group()), match.start()
+        symbol, start = _plain(match.lastgroup or "", match.group()), match.start()
+        if match.lastgroup == "independent":
+            hint = "write I(A;B) = 0 for independence, and I(A;B|C) = 0 given C"
+            raise ExpressionError(text, start, f"'{symbol}' is not in the language: {hint}")
         if match.lastgroup == "bad":
             hint = f": write '{symbol}='" if symbol in "<>" else ""
             raise ExpressionError(text, start, f"unknown character '{symbol}'{hint}")
@@ -218,6 +301,8 @@ def _tokenize(text: str) -> tuple[_Token, ...]:
             raise ExpressionError(text, start, "unbalanced ')': no '(' opens it")
         if symbol == "(":
             unclosed.append(start)
+            if len(unclosed) > _DEPTH:
+                raise ExpressionError(text, start, f"parentheses are nested deeper than {_DEPTH} levels")
         elif symbol == ")":
             unclosed.pop()
         if (kind := match.lastgroup) and kind != "space":
@@ -342,8 +427,13 @@ class _Parser:
         return product
 
     def factor(self) -> Fraction | LinearForm:
-        if sign := self.accept("+", "-"):
-            return self.factor() if sign.text == "+" else -self.factor()
+        negative = False
+        while sign := self.accept("+", "-"):
+            negative ^= sign.text == "-"
+        value = self.unsigned()
+        return -value if negative else value
+
+    def unsigned(self) -> Fraction | LinearForm:
         if self.accept("("):
             value = self.sum()
             if not self.accept(")"):

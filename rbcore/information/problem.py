@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rbcore.information.expr import Constraint, Statement, parse
-from rbcore.information.forms import Quantity, Value
+from rbcore.information.expr import Constraint, Copy, Statement, parse, parse_copy
+from rbcore.information.forms import LinearForm, Quantity, Value, combine
 
 Text = str | Statement
 
@@ -26,6 +26,12 @@ def read(statement: Text) -> Statement:
     return statement
 
 
+def vanishing(constraint: Constraint) -> tuple[Fraction, Quantity] | None:
+    """The scale and the Shannon quantity that the constraint says to be zero, or None."""
+    match = Quantity.match(constraint.form.coefficients)
+    return match if match and (constraint.relation == "=" or match[0] < 0) else None
+
+
 @dataclass(frozen=True)
 class Problem:
     """A statement and the assumptions under which it shall hold.  Public functions read it from text, or take it
@@ -34,22 +40,72 @@ class Problem:
 
     statement: Statement
     given: tuple[Statement, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
     @classmethod
-    def read(cls, statement: "Question", given: Iterable[Text] = ()) -> "Problem":
-        """From texts or statements; a problem may get further assumptions.  Raises as :func:`read` does."""
-        if isinstance(given, str):
-            raise ProverError(f"assumptions are a list of statements, got the text {given!r}: write [{given!r}]")
+    def read(cls, statement: "Question", given: Iterable[Text] = (), copies: Iterable[str] = ()) -> "Problem":
+        """From texts or statements; a problem may get further assumptions and copies.
+
+        Raises as :func:`read` does, and for a copy that is not of known variables under a new name.
+        """
+        for what, texts in (("assumptions", given), ("copies", copies)):
+            if isinstance(texts, str):
+                raise ProverError(f"{what} are a list of statements, got the text {texts!r}: write [{texts!r}]")
         problem = statement if isinstance(statement, Problem) else cls(read(statement))
-        more = tuple(map(read, given))
-        return cls(problem.statement, problem.given + more) if more else problem
+        more = tuple(map(read, given)), tuple(map(parse_copy, copies))
+        if not any(more):
+            return problem
+        problem = cls(problem.statement, problem.given + more[0], problem.copies + more[1])
+        known = {*problem.variables}
+        for copy in problem.copies:
+            if missing := {*copy.old, *copy.given} - known:
+                raise ProverError(f"the copy {copy.text!r} needs {min(missing)!r}, which no statement names")
+            if known & {*copy.new}:
+                raise ProverError(
+                    f"the copy {copy.text!r} needs a new name: {min(known & {*copy.new})!r} is taken"
+                )
+            known |= {*copy.new}
+        return problem
 
     def __str__(self) -> str:
-        return "\n  given ".join([self.statement.text, *(g.text for g in self.given)])
+        lines = [
+            self.statement.text,
+            *(f"given {g.text}" for g in self.given),
+            *(f"copy {c.text}" for c in self.copies),
+        ]
+        return "\n  ".join(lines)
 
     def without(self, index: int) -> "Problem":
         """The same with one assumption dropped."""
-        return Problem(self.statement, self.given[:index] + self.given[index + 1 :])
+        return Problem(self.statement, self.given[:index] + self.given[index + 1 :], self.copies)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The variables and their copies."""
+        return tuple(
+            dict.fromkeys((*self.variables, *(name for c in self.copies for name in (*c.old, *c.given, *c.new))))
+        )
+
+    @functools.cached_property
+    def premises(self) -> tuple[Constraint, ...]:
+        """What a proof may cite besides Shannon's inequalities: the assumptions, and what holds of the copies."""
+        news = [{*copy.new} for copy in self.copies]
+        lemmas = []
+        for i, copy in enumerate(self.copies):
+            later = set().union(*news[i:])
+            lemmas += copy.constraints([name for name in self.names if name not in later])
+        return self.assumptions + tuple(lemmas)
+
+    def among(self, names: Iterable[str]) -> "Problem":
+        """The same of constants in place of all variables but the named ones; its texts are not changed."""
+        keep = frozenset(names)
+
+        def reduced(s: Statement) -> Statement:
+            forms = (combine(*((k, {t & keep: 1}) for t, k in c.form.coefficients.items())) for c in s.constraints)
+            constraints = (c._replace(form=LinearForm(f)) for c, f in zip(s.constraints, forms, strict=True))
+            return Statement(s.text, tuple(constraints), tuple(name for name in s.variables if name in keep))
+
+        return Problem(reduced(self.statement), tuple(map(reduced, self.given)))
 
     @functools.cached_property
     def variables(self) -> tuple[str, ...]:
@@ -64,8 +120,7 @@ class Problem:
     @functools.cached_property
     def vanishing(self) -> dict[Constraint, tuple[Fraction, Quantity]]:
         """The assumptions by which a Shannon quantity is zero, with their scale and the quantity."""
-        matches = {c: Quantity.match(c.form.coefficients) for c in self.assumptions}
-        return {c: match for c, match in matches.items() if match and (c.relation == "=" or match[0] < 0)}
+        return {c: match for c in self.assumptions if (match := vanishing(c))}
 
     @functools.cached_property
     def functions(self) -> list[tuple[frozenset[str], ...]]:
@@ -113,5 +168,6 @@ class Answer:
         return tuple(g.text for g in self.problem.given)
 
     def payload(self) -> dict[str, Any]:
-        """All of it for JSON."""
-        return {"statement": self.statement, "given": [*self.given]}
+        """All of it for JSON; copies only where there are some."""
+        copies = [copy.text for copy in self.problem.copies]
+        return {"statement": self.statement, "given": [*self.given]} | ({"copies": copies} if copies else {})

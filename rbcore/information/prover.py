@@ -17,7 +17,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -27,13 +27,14 @@ from numpy.random import Generator
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint, latex, parse
+from rbcore.information.expr import Constraint, Side, latex, parse
 from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
 from rbcore.information.problem import Answer, Problem, ProverError, Question, Text
 from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
 from rbcore.information.shannon import Program, differences, is_equation, weights_of
 
 SHANNON = "Shannon"
+_SETS = 400  # of variables, that a short proof may speak of
 
 
 class Step(NamedTuple):
@@ -64,7 +65,7 @@ class Certificate(Answer):
         Every step must be a Shannon quantity, with a multiplier >= 0, or an assumption, with a multiplier
         >= 0 unless it is an equation; and the steps must sum to the goal, coefficient by coefficient.
         """
-        assumed = {(c.form, c.relation, c.source) for c in self.problem.assumptions}
+        assumed = {(c.form, c.relation, c.source) for c in self.problem.premises}
         sums = []
         for steps in self.proofs:
             total = LinearForm()
@@ -113,22 +114,29 @@ class Certificate(Answer):
         """Read its payload back.  Raises ProverError unless it verifies."""
         data = json.loads(text)
         proofs = tuple(tuple(Step(s, Fraction(m), r) for s, m, r in steps) for steps in data["proofs"])
-        certificate = cls(Problem.read(data["statement"], data["given"]), proofs)
+        certificate = cls(Problem.read(data["statement"], data["given"], data.get("copies", ())), proofs)
         if not certificate.verify():
             raise ProverError(f"this is no proof of {certificate.statement}")
         return certificate
 
 
 def prove(
-    statement: Question, given: Iterable[Text] = (), search: bool = True, rng: Generator | None = None
+    statement: Question,
+    given: Iterable[Text] = (),
+    search: bool = True,
+    rng: Generator | None = None,
+    copies: Iterable[str] = (),
 ) -> Certificate | Unprovable:
-    """Decide whether the statement follows from Shannon inequalities and the assumptions.
+    """Decide whether the statement follows from Shannon inequalities, the assumptions and the copies.
 
     Args:
         statement: what to prove; see :mod:`rbcore.information.expr` for the language.
         given: the assumptions; where the statement is a problem, those that it does not have yet.
         search: whether to look for a counterexample if there is no proof.
         rng: for that search; by default with a fixed seed.
+        copies: variables to add, such as "A' ~ A | B,C": given B and C, A' is distributed as A is, and is
+            independent of all others.  Each distribution can be so extended (the copy lemma of Zhang and Yeung
+            1998), so what is proved of the larger one is true; more can be proved than without.
 
     Raises ExpressionError for a text that is no statement, and ProverError for one that says nothing or
     has too many variables.  The answer has passed its own ``verify``.
@@ -142,55 +150,126 @@ def prove(
     >>> prove("I(A;B|C) <= I(A;B)").refuted
     True
     """
-    problem = Problem.read(statement, given)
+    problem = Problem.read(statement, given, copies)
     program, proofs = Program(problem), []
+    ready = not program.large and program.set_up()
     for goal in problem.statement.goals:
         form = program.masked(goal.form)
-        multipliers, point = program.solve(form)
-        proof = program.certify(form, multipliers) if multipliers or not point else None
+        proof = _near(program, form) if program.large else None
         if proof is None:
-            candidates = (Unprovable(problem, goal.text, ray) for ray in (program.rays(point) if point else ()))
-            failure = next((candidate for candidate in candidates if candidate.verify()), None)
+            rays = itertools.chain(program.matroids(form), _few_vary(problem, goal)) if program.large else ()
+            failure = _failure(problem, program, goal.text, rays)
             if failure is None:
-                raise RuntimeError(f"the solver's answer for {goal.text} >= 0 could not be made exact")
-            return replace(failure, counterexample=find_counterexample(problem, (), rng) if search else None)
-        proofs.append(_steps(program, _shorten(program, form, proof)))
+                ready = ready or program.set_up()
+                proof, failure = _decide(problem, program, goal.text, form)
+            if failure is not None:
+                found = (find_counterexample(problem, (), rng) or failure.shared_bit()) if search else None
+                return replace(failure, counterexample=found)
+        assert proof is not None  # one of the two there is
+        proofs.append(_steps(program, _shorten(program, form, program.cite(proof))))
     certificate = Certificate(problem, tuple(proofs))
     if not certificate.verify():
         raise RuntimeError(f"the proof of {certificate.statement!r} does not verify")
     return certificate
 
 
-def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[Any, Fraction]:
-    """A proof with fewer steps, if a linear program finds one on the sets that occur in this one.
+def _decide(
+    problem: Problem, program: Program, text: str, form: Form
+) -> tuple[dict[Any, Fraction] | None, Unprovable | None]:
+    """A proof of the goal, or a ray against it: the solver's, made exact, or else an exact program's."""
+    multipliers, point = program.solve(form)
+    proof = program.certify(form, multipliers) if multipliers or not point else None
+    if proof is not None:
+        return proof, None
+    failure = _failure(problem, program, text, program.rays(point) if point else ())
+    if failure is None:
+        proof, ray = program.exactly(form)
+        failure = None if ray is None else _failure(problem, program, text, [ray])
+    if proof is None and failure is None:
+        raise RuntimeError(f"the solver's answer for {text} >= 0 could not be made exact")
+    return proof, failure
 
-    It may use every Shannon quantity on them, such as I(A,B;C|D) in place of a sum of elemental ones,
-    and minimizes the sum of the multipliers, each times a weight near 1 so that only one proof has the least.
-    """
-    if len(proof) < 2:
+
+def _few_vary(problem: Problem, goal: Side) -> Iterator[dict[frozenset[str], Fraction]]:
+    """Rays at which all variables are constants, but for those of the goal's smaller side and two more at most."""
+    (c,) = [c for c in problem.statement.constraints if goal.form in (c.form, -c.form)][:1]
+    core = c.smaller.form.variables
+    others = [name for name in problem.statement.variables if name not in core]
+    for k in range(3 if len(core) <= 3 and not problem.copies else 0):
+        for more in itertools.combinations(others, k):
+            few = problem.among({*core, *more})
+            [form] = [g.form for g in few.statement.goals if g.text == goal.text][:1]
+            if form.coefficients:
+                program = Program(few).set_up()
+                _, point = program.solve(program.masked(form))
+                yield from program.rays(point) if point else ()
+
+
+def _failure(
+    problem: Problem, program: Program, text: str, rays: Iterable[dict[frozenset[str], Fraction]]
+) -> Unprovable | None:
+    """The first of the rays that passes the check."""
+    candidates = (Unprovable(problem, text, ray, stands=program.stands) for ray in rays)
+    return next((candidate for candidate in candidates if candidate.verify()), None)
+
+
+def _shorten(program: Program, goal: Form, proof: dict[Any, Fraction]) -> dict[Any, Fraction]:
+    """A proof with fewer steps, if a linear program finds one on the sets that occur in this one."""
+    sets = {0}.union(*(goal, *map(program.form, proof)))
+    if len(proof) < 2 or len(sets) > _SETS:
         return proof
-    sets = np.array(sorted({0}.union(*(goal, *map(program.form, proof)))))
+    shorter = _least(program, goal, sets, [row for row in proof if isinstance(row, Constraint)])
+    return shorter if shorter is not None and len(shorter) < len(proof) else proof
+
+
+def _near(program: Program, goal: Form) -> dict[Any, Fraction] | None:
+    """A proof on few sets, or None: those that are named, the first k variables, and where these meet.
+
+    With many variables this is much faster than the program over all sets, and often enough.
+    """
+    named = sorted(program.named)
+    names = [bit for bit in program.bit.values() if any(bit & s for s in named)]
+    first = [sum(names[: i + 1]) for i in range(len(names))]
+    sets = {0, *named, *first}
+    for s, t in itertools.product(named, first):
+        sets |= {s | t, s & t}
+    for s, t in itertools.combinations(named, 2):
+        sets |= {s | t, s & t} if len(sets) < _SETS else set()
+    if len(sets) > 2 * _SETS:
+        return None
+    return _least(program, goal, sets, [*program.assumptions])
+
+
+def _least(
+    program: Program, goal: Form, chosen: Iterable[int], cited: Sequence[Constraint]
+) -> dict[Any, Fraction] | None:
+    """The proof of least weight from the Shannon quantities on the chosen sets and the assumptions cited; or None.
+
+    The quantities are all, such as I(A,B;C|D) in place of a sum of elemental ones.  The sum of the multipliers is
+    minimized, each times a weight near 1 so that only one proof has the least.
+    """
+    sets = np.array(sorted(chosen))
     low, v = (sets[i] for i in np.triu_indices(len(sets), 1))
     both, c = low | v, low & v
     u = np.where(c == low, v, low)  # H(v|u) if u is within v, else I(u;v|c)
     terms = np.array([u, v, both, c]).T[np.isin(both, sets) & np.isin(c, sets)]
     pool = [Quantity(u, v, c) for u, v, _, c in terms.tolist()]
-    cited = [row for row in proof if isinstance(row, Constraint)]
     signed = [*((row, 1) for row in cited), *((row, -1) for row in cited if is_equation(row))]
-    given = [[sign * float(program.assumptions[row].get(s, 0)) for row, sign in signed] for s in sets.tolist()]
+    forms = {row: program.form(row) for row in cited}
+    given = [[sign * float(forms[row].get(s, 0)) for row, sign in signed] for s in sets.tolist()]
     columns = sparse.hstack([differences(np.searchsorted(sets, terms), len(sets)).T, given])
     cost = weights_of(len(pool) + len(signed))
     cost[len(pool) :] /= 100
     target = [float(goal.get(s, 0)) for s in sets.tolist()]
     found = linprog(cost, A_eq=columns.tocsr()[1:], b_eq=target[1:]).x  # h of no set is 0
     if found is None:
-        return proof
-    shorter: dict[Any, Fraction] = {}
+        return None
+    proof: dict[Any, Fraction] = {}
     for (row, sign), x in zip([*((q, 1) for q in pool), *signed], found, strict=True):
-        shorter[row] = shorter.get(row, Fraction(0)) + sign * Fraction(x).limit_denominator(10_000)
-    shorter = {row: m for row, m in shorter.items() if m}
-    same = combine((1, goal), *((-m, program.form(row)) for row, m in shorter.items())) == {}
-    return shorter if same and len(shorter) < len(proof) else proof
+        proof[row] = proof.get(row, Fraction(0)) + sign * Fraction(x).limit_denominator(10_000)
+    proof = {row: m for row, m in proof.items() if m}
+    same = combine((1, goal), *((-m, program.form(row)) for row, m in proof.items())) == {}
+    return proof if same else None
 
 
 def _steps(program: Program, proof: Mapping[Any, Fraction]) -> tuple[Step, ...]:

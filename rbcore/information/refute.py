@@ -7,14 +7,15 @@ What does is a :class:`Counterexample`, a finite joint distribution that anyone 
 
 :func:`find_counterexample` looks for one among random functions of few bits
 (:func:`rbcore.information.models.random_functions`), then moves the biases of the bits of the best models.
-What it returns has been checked; that it returns None proves nothing.
+What it returns has been checked without rounding (:mod:`rbcore.information.exact`); that it returns None proves
+nothing.
 """
 
 import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -23,12 +24,14 @@ from numpy.random import Generator
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from rbcore.information.exact import sign
+from rbcore.information.expr import Constraint
 from rbcore.information.finite import Joint
 from rbcore.information.forms import LinearForm
 from rbcore.information.models import EXACT, function_entropies, outcome_probabilities, random_functions
 from rbcore.information.problem import Answer, Problem, ProverError, Question, Text, read
 
-CLEAR = 1e-6  # nats by which a counterexample must violate the statement
+CLEAR = 1e-6  # nats by which a random model must violate the statement to be taken
 _CELLS = 1 << 20  # of the largest joint table
 _DIGITS = 10  # that decide between two models; beyond them processors differ, and equals would be told apart
 
@@ -43,11 +46,13 @@ class Unprovable(Answer):
             Left out are variables without connection to the statement, which may be constants, and
             those that only occur together with another, of which they may be functions.
         counterexample: a distribution that violates the statement, or None if the search found none.
+        stands: variables that the ray leaves out since they are copies of others, with those others.
     """
 
     goal: str
     ray: Mapping[frozenset[str], Fraction]
     counterexample: "Counterexample | None" = None
+    stands: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def refuted(self) -> bool:
@@ -57,7 +62,10 @@ class Unprovable(Answer):
     def value(self, form: LinearForm) -> Fraction:
         """The form's exact value on the ray."""
         names = frozenset().union(*self.ray)
-        return sum((k * self.ray[s & names] for s, k in form.coefficients.items()), Fraction(0))
+        sets = (
+            (s.union(*(self.stands.get(name, ()) for name in s)) & names, k) for s, k in form.coefficients.items()
+        )
+        return sum((k * self.ray[s] for s, k in sets), Fraction(0))
 
     def slack(self, statement: Text) -> Fraction:
         """By how much the ray obeys the statement: negative if it violates it."""
@@ -65,9 +73,20 @@ class Unprovable(Answer):
 
     def verify(self) -> bool:
         """Check, exactly, the ray, and replay the counterexample."""
-        obeys = all(self.slack(given) >= 0 for given in self.problem.given) and is_polymatroid(self.ray)
+        values = ((self.value(c.form), c.relation) for c in self.problem.premises)
+        obeys = all(v == 0 or (v > 0 and sign == ">=") for v, sign in values) and is_polymatroid(self.ray)
         replays = self.counterexample is None or self.counterexample.check()
         return obeys and self.slack(self.problem.statement) < 0 and replays
+
+    def shared_bit(self) -> "Counterexample | None":
+        """One fair bit that all variables are that the ray does not make constants, if that is a counterexample.
+
+        It may break a constant by far less than a search in floating point can see.
+        """
+        names = self.problem.variables
+        alive = [int(self.value(LinearForm({frozenset([name]): 1})) > 0) for name in names]
+        found = Counterexample(self.problem, names, ((0,) * len(names), tuple(alive)), (Fraction(1, 2),) * 2)
+        return found if any(alive) and found.check() else None
 
     def __str__(self) -> str:
         if self.counterexample:
@@ -123,15 +142,40 @@ class Counterexample(Answer):
         return Joint(self.names, table)
 
     def violation(self) -> float:
-        """By how many nats the statement fails."""
+        """By how many nats the statement fails, in floating point."""
         return -float(self.problem.statement.slack(self.joint()))
 
+    def sign(self, form: LinearForm) -> int:
+        """The sign of the form's value: -1, 0 or 1, without rounding.
+
+        Where all probabilities are n / d, H = log d - sum of n / d log n.
+        """
+        logs: dict[int, Fraction] = {}
+        d = math.lcm(*(p.denominator for p in self.p))
+        for s, k in form.coefficients.items():
+            places = [i for i, name in enumerate(self.names) if name in s]
+            mass: dict[tuple[int, ...], int] = {}
+            for outcome, p in zip(self.outcomes, self.p, strict=True):
+                cell = tuple(outcome[i] for i in places)
+                mass[cell] = mass.get(cell, 0) + int(p * d)
+            for n, part in ((d, k), *((n, -k * Fraction(n, d)) for n in mass.values())):
+                logs[n] = logs.get(n, Fraction(0)) + part
+        return sign(logs)
+
     def check(self) -> bool:
-        """Replay: it is a distribution, the assumptions hold, and the statement clearly fails."""
+        """Replay it without rounding: it is a distribution, the assumptions hold, and the statement fails."""
+        statements = (self.problem.statement, *self.problem.given)
+        if not set().union(*(s.variables for s in statements)) <= {*self.names}:
+            return False
         if sum(self.p) != 1 or min(self.p) <= 0:
             return False
-        joint = self.joint()
-        return all(given.holds(joint, EXACT) for given in self.problem.given) and self.violation() > CLEAR
+
+        def holds(c: Constraint) -> bool:
+            return self.sign(c.form) in ((0,) if c.relation == "=" else (0, 1))
+
+        return all(map(holds, self.problem.assumptions)) and not all(
+            map(holds, self.problem.statement.constraints)
+        )
 
     def __str__(self) -> str:
         width = [max(len(name), 2) for name in self.names]
@@ -191,7 +235,8 @@ def find_counterexample(
         if found := next(filter(None, (_exact(problem, model) for model in best)), None):
             return found
         promising += best
-    return next(filter(None, (_exact(problem, _descend(problem, model)) for model in promising)), None)
+    moved = (_exact(problem, _descend(problem, model)) for model in promising)
+    return next(filter(None, moved), None)
 
 
 class _Model(NamedTuple):
@@ -244,4 +289,4 @@ def _exact(problem: Problem, model: _Model) -> Counterexample | None:
         p[outcome] = p.get(outcome, Fraction(0)) + weight
     outcomes = tuple(sorted(p))
     found = Counterexample(problem, tuple(model.values), outcomes, tuple(p[o] for o in outcomes))
-    return found if found.check() else None
+    return found if found.check() and found.violation() > CLEAR else None

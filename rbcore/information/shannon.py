@@ -21,8 +21,10 @@ on the processor.  Therefore a second program picks one: each inequality has a w
 sum of the multipliers times the weights is made as small as it can be, which only one proof does.
 """
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -32,11 +34,13 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from rbcore.information.expr import Constraint
-from rbcore.information.forms import Form, LinearForm, Quantity, combine
-from rbcore.information.problem import Problem, ProverError
+from rbcore.information.exact import separate
+from rbcore.information.expr import Constraint, Side
+from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
+from rbcore.information.problem import Problem, ProverError, vanishing
 
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
+LARGE = 9  # effective variables from which on short cuts are tried first
 _ZERO, _NOISE = 1e-7, 1e-11  # what is zero, up to the solver's tolerances, and up to rounding
 _ROWS = 400  # inequalities added to the program at a time
 _SPREAD = 0.1  # of the weights that choose a proof: they are drawn between 1 and 1 + this
@@ -62,18 +66,33 @@ class Program:
     """The linear program for the goals of one statement; sets of variables are bit masks."""
 
     def __init__(self, problem: Problem):
-        self.names = problem.variables
+        self.names = problem.names
         self.bit = {name: 1 << i for i, name in enumerate(self.names)}
-        reached, waiting = {*problem.statement.variables}, problem.assumptions
+        if len(self.bit) > 60:  # bits of an integer
+            raise ProverError(f"{len(self.bit)} variables are too many: at most 60 can be handled")
+        self.problem, self.stands, self.derived = problem, {}, {}
+        reached, waiting = {*problem.statement.variables}, problem.premises
         self.assumptions: dict[Constraint, Form] = {}  # those that share variables with the statement
         while near := [c for c in waiting if c.form.variables & reached]:
             self.assumptions |= {c: self.masked(c.form) for c in near}
             reached.update(*(c.form.variables for c in near))
             waiting = [c for c in waiting if c not in near]
-        self._find_facts(problem)
-        self._build_lattice([self.masked(c.form) for c in problem.statement.constraints])
+        self._find_atoms()
+        if len(self.atoms) > LIMIT:
+            self._marginalize()
+            self._find_atoms()
+        self.large = len(self.atoms) > LARGE
+
+    def set_up(self) -> "Program":
+        """The same, with the lattice, the unknowns and the solver; :meth:`solve` and what follows need them."""
+        if len(self.atoms) > LIMIT:
+            many = f"{len(self.atoms)} effective variables (of {len(self.bit)})"
+            raise ProverError(f"{many} are too many: at most {LIMIT} (of 60) can be handled")
+        self._find_facts()
+        self._build_lattice()
         self._eliminate_entropies()
         self._start_solver()
+        return self
 
     def mask(self, names: Iterable[str]) -> int:
         """The set of variables as the bits of an integer."""
@@ -87,11 +106,87 @@ class Program:
         """`form` over sets of names."""
         return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
-    def _find_facts(self, problem: Problem) -> None:
+    def _find_atoms(self) -> None:
+        """The smallest member of the lattice that holds a variable: the intersection of the named sets with it."""
+        forms = [self.masked(c.form) for c in self.problem.statement.constraints]
+        self.named = {s for form in (*forms, *self.assumptions.values()) for s in form}
+        self.least: dict[int, int] = {}
+        for bit in self.bit.values():
+            if holders := [s for s in self.named if s & bit]:
+                self.least[bit] = int(np.bitwise_and.reduce(holders))
+        self.atoms = sorted(set(self.least.values()))
+
+    def _marginalize(self) -> None:
+        """Drop variables of which the statement does not speak, where the assumptions about the others are known.
+
+        An assumption that is trivial once variables of its own are constants says nothing about the others.  Nodes
+        of a Markov chain that occur nowhere else leave a chain of the others: one inside it may be a copy of the
+        last one kept before it, one at an end a constant.  So a ray of the smaller program extends, and
+        a proof from it is a proof: of nodes N0 .. Nt, where b < t are neighbours among the kept ones, K are those
+        kept before b, P all before b, and c_s is the assumption I(N0..Ns-2;Ns|Ns-1) = 0,
+
+            I(K;Nt|Nb) = sum over s = b+1..t of (c_s - I(Nb..Ns-2;Ns|Ns-1)) - I(P;Nb+1..Nt-1|Nb,Nt) - I(P;Nt|K,Nb).
+        """
+        spoken = self.mask(self.problem.statement.variables)
+        for statement in self.problem.given:
+            nodes, chain = (
+                [*map(self.mask, statement.nodes)],
+                [c for c in statement.constraints if statement.nodes],
+            )
+            if not chain or chain[0] not in self.assumptions:
+                continue
+            others = [self._span(form) for c, form in self.assumptions.items() if c not in chain]
+            elsewhere = functools.reduce(operator.or_, others, spoken)
+            kept = [i for i, node in enumerate(nodes) if node & elsewhere]
+            for c in chain:
+                self.assumptions.pop(c, None)
+            for b, t in itertools.pairwise(kept):
+                for i in range(b + 1, t):
+                    self.stands |= dict.fromkeys(statement.nodes[i], statement.nodes[b])
+                before = sum(nodes[i] for i in kept if i < b)
+                if not before:
+                    continue
+                B, T, P = nodes[b], nodes[t], sum(nodes[:b])
+                rest = [
+                    Quantity(sum(nodes[b:s]), nodes[s - 1] | nodes[s], nodes[s - 1]) for s in range(b + 2, t + 1)
+                ]
+                rest += [
+                    Quantity(P | B | T, sum(nodes[b : t + 1]), B | T),
+                    Quantity(P | B, before | B | T, before | B),
+                ]
+                quantity = Quantity(before | B, B | T, B)
+                form = self.unmasked(quantity.form)
+                side = Side(write(form, self.names), form)
+                link = Constraint(form, "=", statement.text, side, Side("0", LinearForm()))
+                self.derived[link] = quantity, chain[b - 1 : t - 1], [q for q in rest if q.form]
+                self.assumptions[link] = self.masked(form)
+        for c, form in [*self.assumptions.items()]:
+            others = (self._span(other) for d, other in self.assumptions.items() if d != c)
+            shared = functools.reduce(operator.or_, others, spoken)
+            left = combine(*((k, {s & shared: 1}) for s, k in form.items()))
+            match = Quantity.match(left)
+            if not left or (not is_equation(c) and match and match[0] > 0):
+                del self.assumptions[c]
+
+    def _span(self, form: Form) -> int:
+        return functools.reduce(operator.or_, form, 0)
+
+    def cite(self, proof: dict[Any, Fraction]) -> dict[Any, Fraction]:
+        """The proof from the assumptions as they were given: what was derived of them is put in."""
+        terms: list[tuple[Any, Fraction]] = []
+        for row, m in proof.items():
+            if row not in self.derived:
+                terms.append((row, m))
+                continue
+            quantity, sources, rest = self.derived[row]
+            terms += [(quantity, m)] if m > 0 else [*((c, m) for c in sources), *((q, -m) for q in rest)]
+        return _collect(terms)
+
+    def _find_facts(self) -> None:
         """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
         self.functions, self.splits = [], []
-        for constraint in filter(problem.vanishing.get, self.assumptions):
-            scale, quantity = problem.vanishing[constraint]
+        found = ((c, vanishing(c)) for c in self.assumptions)
+        for constraint, (scale, quantity) in ((c, match) for c, match in found if match):
             whole = Quantity(*map(self.mask, quantity))
             (u, v, c), both = whole, whole.u & whole.v
             fact = _Fact(whole, 1 / scale, constraint)
@@ -100,22 +195,13 @@ class Program:
             if both not in (u, v):
                 self.splits.append(fact.part(Quantity(u, v, both), Quantity(both, both, c)))
 
-    def _build_lattice(self, forms: list[Form]) -> None:
+    def _build_lattice(self) -> None:
         """The lattice, sorted, its elemental inequalities as rows of indices, and all sets' closures.
 
-        The smallest member that holds a variable is the intersection of all named sets that hold it;
-        each member is a union of such ``atoms``.  An atom's own variables are those no smaller one holds.
+        Each member is a union of ``atoms``.  An atom's own variables are those no smaller one holds.
         The inequalities: h falls when the top loses one atom, and I(atom;atom'|set) >= 0.
         """
-        named = {s for form in (*forms, *self.assumptions.values()) for s in form}
-        least = {}
-        for bit in self.bit.values():
-            if holders := [s for s in named if s & bit]:
-                least[bit] = int(np.bitwise_and.reduce(holders))
-        self.least, atoms = least, sorted(set(least.values()))
-        if len(atoms) > LIMIT or len(self.bit) > 60:  # bits of an integer
-            many = f"{len(atoms)} effective variables (of {len(self.bit)})"
-            raise ProverError(f"{many} are too many: at most {LIMIT} (of 60) can be handled")
+        least, atoms = self.least, self.atoms
         members = {0}
         for atom in atoms:
             members |= {s | atom for s in members}
@@ -250,7 +336,7 @@ class Program:
         point = point if value <= -_NOISE else []
         multipliers: dict[Quantity | Constraint, float] = {}
         if value > -_ZERO:
-            solution = self._choose() or solution
+            solution = (not self.large and self._choose()) or solution
             lower = [Quantity(s, s, 0) for s in self.unknowns]  # an unknown's bound is H(s) >= 0
             duals = zip([*self.used, *lower], [*solution.row_dual, *solution.col_dual], strict=True)
             for row, dual in duals:
@@ -317,23 +403,75 @@ class Program:
 
     def form(self, row: "Quantity | Constraint") -> Form:
         """What a row of the program says is at least 0, or 0."""
-        return row.form if isinstance(row, Quantity) else self.assumptions[row]
+        return row.form if isinstance(row, Quantity) else self.masked(row.form)
 
     def _expand(self, goal: Form, multipliers: Mapping[Any, Fraction]) -> "dict[Any, Fraction] | None":
         """The proof over all entropies: what is left over must vanish by the facts, which are then cited."""
-        proof = dict(multipliers)
+        terms = [*multipliers.items()]
         rest = combine((1, goal), *((-m, self.form(row)) for row, m in multipliers.items()))
         while known := [(s, fact) for s in rest if (fact := self.vanishing(s))]:
             s, fact = max(known, key=lambda pair: self.closure[pair[0]].bit_count())
             quantity, scale, assumption, parts = fact
             k = rest[s]  # the rest is k times -h(s), and more: take away -k times the quantity
             rest = combine((1, rest), (k, quantity.form))
-            terms = [(quantity, -k)] if k < 0 else [(assumption, -k * scale), *((q, k) for q in parts)]
-            for row, m in terms:
-                proof[row] = proof.get(row, Fraction(0)) + m
-        proof = {row: m for row, m in proof.items() if m}
+            terms += [(quantity, -k)] if k < 0 else [(assumption, -k * scale), *((q, k) for q in parts)]
+        proof = _collect(terms)
         bad = any(m < 0 and not is_equation(row) for row, m in proof.items())
         return None if rest or bad else proof
+
+    def exactly(self, goal: Form) -> tuple[dict[Any, Fraction] | None, dict[frozenset[str], Fraction] | None]:
+        """The proof or the ray, one of them, by a program in fractions; slow, for where the solver fails."""
+        target = self.reduce(goal)
+        rows: list[Any] = [*dict.fromkeys([*self.used, *(Quantity(s, s, 0) for s in self.unknowns)])]
+        while True:
+            signed = [*((row, 1) for row in rows), *((row, -1) for row in rows if is_equation(row))]
+            forms = [combine((sign, self.reduce(self.form(row)))) for row, sign in signed]
+            found, point = separate(forms, target)
+            if found is not None:
+                return self._expand(
+                    goal, _collect((signed[i][0], signed[i][1] * m) for i, m in found.items())
+                ), None
+            scale = math.lcm(*(x.denominator for x in point.values()))
+            h = [int(scale * sum(k * point.get(t, 0) for t, k in self.entropy[s].items())) for s in self.lattice]
+            values = self._left_sides(np.array(h, dtype=object))
+            worst = np.argsort(values, kind="stable")[:_ROWS]
+            if not len(worst) or values[worst[0]] >= 0:
+                return None, self._extend({s: point.get(s, Fraction(0)) for s in self.unknowns})
+            found = [self.lattice[self.rows[i][[0, 1, 3]]].tolist() for i in worst if values[i] < 0]
+            rows += [Quantity(*sets) for sets in found]
+
+    def matroids(self, goal: Form) -> Iterator[dict[frozenset[str], Fraction]]:
+        """Rays at which the goal is negative: any k of some variables, one for each atom, determine these.
+
+        Of these uniform matroids, h(S) = min(k, how many of the variables are in S), only those up to k = 3.
+        """
+        names = self._representatives()
+        if len(names) > LIMIT + 1:
+            return
+        bits = [self.bit[name] for name in names.values()]
+        some = np.arange(1 << len(bits))
+
+        def count(s: int) -> np.ndarray:
+            return np.bitwise_count(some & sum(1 << i for i, bit in enumerate(bits) if s & bit))
+
+        counts = {s: count(s) for s in self.named}
+        for k in (1, 2, 3):
+
+            def values(form: Form, k: int = k) -> np.ndarray:
+                return sum((float(x) * np.minimum(counts[s], k) for s, x in form.items()), np.zeros(len(some)))
+
+            good = values(goal) < -_ZERO
+            for c, form in self.assumptions.items():
+                good &= np.abs(values(form)) < _ZERO if is_equation(c) else values(form) > -_ZERO
+            for chosen in np.flatnonzero(good)[:3]:
+                ray = [(frozenset(), 0)]
+                for i, name in enumerate(names.values()):
+                    ray += [(s | {name}, n + int(chosen >> i & 1)) for s, n in ray]
+                yield {s: Fraction(min(n, k)) for s, n in ray}
+
+    def _representatives(self) -> dict[int, str]:
+        """A variable for each atom."""
+        return {self.least[bit]: name for name, bit in reversed(self.bit.items()) if bit in self.least}
 
     def rays(self, point: Mapping[int, float]) -> Iterator[dict[frozenset[str], Fraction]]:
         """The solver's point as integers, on all sets of one variable for each atom: rounded, or solved for."""
@@ -348,11 +486,18 @@ class Program:
     def _extend(self, point: Mapping[int, Fraction]) -> dict[frozenset[str], Fraction]:
         h = {s: sum((k * point[t] for t, k in form.items()), Fraction(0)) for s, form in self.entropy.items()}
         down, up = math.gcd(*(x.numerator for x in h.values())), math.lcm(*(x.denominator for x in h.values()))
-        names = {self.least[bit]: name for name, bit in reversed(self.bit.items()) if bit in self.least}
         sets = [(frozenset(), 0)]
-        for atom, name in names.items():
+        for atom, name in self._representatives().items():
             sets += [(s | {name}, member | atom) for s, member in sets]
         return {s: h[member] * up / (down or 1) for s, member in sets}
+
+
+def _collect(terms: Iterable[tuple[Any, Fraction]]) -> dict[Any, Fraction]:
+    """The sum of the multipliers of each row, without zeros."""
+    total: dict[Any, Fraction] = {}
+    for row, m in terms:
+        total[row] = total.get(row, Fraction(0)) + m
+    return {row: m for row, m in total.items() if m}
 
 
 def is_equation(row: Quantity | Constraint) -> bool:

@@ -355,3 +355,47 @@ def test_missing_variables_are_pointed_at(text):
     assert error.value.position == text.index("Z")
     with pytest.raises(ExpressionError):
         require_variables(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        (r"I(X;Y \mid Z) \le H(X)", "I(X;Y|Z) <= H(X)"),
+        (
+            r"I(X_1;Y_{12}\,|\,Z) \leq \tfrac{1}{2} H(X_1) + \frac{2}{3}\cdot H(Z)",
+            "I(X_1;Y_12|Z) <= 1/2 H(X_1) + 2/3 H(Z)",
+        ),
+        (
+            r"\mathrm{H}\left(\alpha, \varepsilon \right) \geq I(S_{\mathrm{gen}};W')",
+            "H(alpha,eps) >= I(S_gen;W')",
+        ),
+        (r"A \to X_{i,1} \rightarrow W^\prime", "A -> X_i_1 -> W'"),
+        ("I(G;W′) <= H(W’) + H(G″)", "I(G;W') <= H(W') + H(G'')"),
+        (r"H(\varphi|X) \ge 0", "H(phi|X) >= 0"),
+    ],
+)
+def test_latex_and_unicode_are_read(written, plain):
+    one, other = parse(written), parse(plain)
+    assert one.variables == other.variables
+    assert [(c.form, c.relation) for c in one.constraints] == [(c.form, c.relation) for c in other.constraints]
+    assert one.latex() == other.latex()
+    for goal in one.goals:
+        assert parse(f"{goal.text} >= 0").constraints[0].form == goal.form
+
+
+@pytest.mark.parametrize(
+    "text", ["A ⊥ B", "A indep B", "A _|_ B", r"A \perp B \mid C", "A ⫫ B", "A independent B"]
+)
+def test_independence_has_a_hint(text):
+    with pytest.raises(ExpressionError, match=r"write I\(A;B\) = 0 for independence") as error:
+        parse(text)
+    assert error.value.position == 2
+
+
+def test_deep_nesting_is_refused_with_its_place():
+    deep = "(" * 2000 + "H(A)" + ")" * 2000 + " >= 0"
+    with pytest.raises(ExpressionError, match="nested deeper than 100") as error:
+        parse(deep)
+    assert error.value.position == 100
+    assert parse("(" * 90 + "H(A)" + ")" * 90 + " >= 0").goals[0].form == parse_form("H(A)")
+    assert parse("- " * 2000 + "H(A) <= 0").constraints[0].form == parse_form("-H(A)")

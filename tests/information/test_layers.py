@@ -11,6 +11,7 @@ from rbcore.book.execute import ROOT
 ORDER = [  # each module imports only those before it
     "notation",
     "forms",
+    "exact",
     "expr",
     "finite",
     "problem",
@@ -19,8 +20,8 @@ ORDER = [  # each module imports only those before it
     "refute",
     "prover",
     "falsify",
-    "theorems",
     "verify",
+    "theorems",
     "diagram",
     "__init__",
 ]
