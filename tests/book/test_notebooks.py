@@ -1,5 +1,6 @@
 """The chapters' form: what every notebook must have, and how long a visible cell may be."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def test_every_notebook_has_a_numbered_name_and_the_numbers_run() -> None:
 
 def test_the_parameters_come_first_and_hold_a_seed(source: Path) -> None:
     assert isinstance(default_parameters(source).get("seed"), int)
+
+
+def test_every_claim_measures_something(source: Path) -> None:
+    """A bare truth value would say nothing of how clearly the sentence holds; only that needs `kind`."""
+    calls = [node for cell in code_cells(source) for node in ast.walk(ast.parse(cell.source))]
+    calls = [node for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim"]
+    assert calls and not [c for c in calls if any(k.arg == "kind" for k in c.keywords)]
 
 
 def test_randomness_comes_from_a_generator_with_the_chapters_seed(source: Path) -> None:
