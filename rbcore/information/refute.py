@@ -15,7 +15,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -89,7 +89,9 @@ class Unprovable(Answer):
         """
         names = self.problem.variables
         alive = [int(self.value(LinearForm({frozenset([name]): 1})) > 0) for name in names]
-        found = Counterexample(self.problem, names, ((0,) * len(names), tuple(alive)), (Fraction(1, 2),) * 2)
+        found = Counterexample(
+            replace(self.problem, copies=()), names, ((0,) * len(names), tuple(alive)), (Fraction(1, 2),) * 2
+        )
         return found if any(alive) and found.check() else None
 
     def __str__(self) -> str:
@@ -232,7 +234,7 @@ def find_counterexample(
          1   1  1/2
         violation: 1 bit
     """
-    problem, rng = Problem.read(statement, given), rng or np.random.default_rng(20250206)
+    problem, rng = replace(Problem.read(statement, given), copies=()), rng or np.random.default_rng(20250206)
     promising: list[_Model] = []
     for fair, bits in ((True, 1), (True, 2), (True, 3), (True, 4), (False, 2), (False, 3)):
         drawn = []

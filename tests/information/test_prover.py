@@ -40,6 +40,7 @@ from rbcore.information.prover import (
     Certificate,
     Step,
     Unprovable,
+    _decide,
     needed_assumptions,
     prove,
     sharpest,
@@ -641,6 +642,28 @@ def test_long_chains_are_marginalized(n):
         assert answer.refuted == (n < 20), statement
 
 
+@settings(max_examples=60, deadline=None)
+@given(statements(), st.permutations([*"ABCDEFG"]), st.integers(4, 7), st.lists(assumptions(), max_size=1))
+def test_to_marginalize_changes_no_verdict(statement, order, length, more):
+    """Chains through variables of which nothing else speaks, reduced although they need not be."""
+    problem = Problem.read(statement, [" -> ".join(order[:length]), *more])
+    program = Program(problem)
+    program._marginalize()
+    program._find_atoms()
+    program.set_up()
+    whole = prove(problem, search=False)
+    answers = [_decide(problem, program, g.text, program.masked(g.form)) for g in problem.statement.goals]
+    assert all(proof is not None for proof, _ in answers) == isinstance(whole, Certificate)
+    for (proof, failure), goal in zip(answers, problem.statement.goals, strict=True):
+        if proof is None:
+            assert failure.verify()
+        else:
+            cited = program.cite(proof)
+            assert all(row in problem.assumptions or Quantity.match(row.form)[0] > 0 for row in cited)
+            rows = ((-m, program.form(row)) for row, m in cited.items())
+            assert combine((1, program.masked(goal.form)), *rows) == {}
+
+
 def test_groups_in_the_middle_of_a_chain_are_not_thinned_out():
     """X -> A,B -> Y does not say that A alone separates; nodes that another assumption names stay, too."""
     nodes = [f"X{i}" for i in range(14)]
@@ -675,6 +698,11 @@ def test_a_copy_is_a_reason_that_cannot_be_forged():
         assert not replace(proof, problem=Problem.read(ZY, (), copies)).verify()
     assert isinstance(prove(ZY, copies=["D' ~ D | A"], search=False), Unprovable)
     assert isinstance(prove(ZY, copies=["B' ~ B | C,D"], search=False), Unprovable)
+    false = prove("H(A) <= H(B)", copies=["A' ~ A | B"])
+    assert (
+        false.refuted
+        and Counterexample.from_json(json.dumps(false.counterexample.payload())) == false.counterexample
+    )
     assert "copies" not in prove("H(A) >= 0").payload()
 
 
