@@ -241,7 +241,7 @@ _LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \m
 _SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->", "\\cdot": "*", "\\mid": "|", "\\vert": "|"}
 _SYNONYMS |= {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "\\to": "->", "\\rightarrow": "->"}
 _PRIMES = {"′": "'", "’": "'", "″": "''", r"^\prime": "'", r"^{\prime}": "'"}
-_INDEPENDENT = r"⊥+|⫫|_\|_|\|\||\\perp\b|\b(?:indep|independent)\b"
+_INDEPENDENT = r"⊥+|⫫|_\|_|\|\||\\perp\b|\b(?:indep|independent)(?=\s+[A-Za-z])"
 _RELATIONS = ("<=", ">=", "=")
 _NUMBER = r"\d+\.?\d*|\.\d+"
 _TOKEN = re.compile(

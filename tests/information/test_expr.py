@@ -399,6 +399,10 @@ def test_independence_has_a_hint(text):
     assert error.value.position == 2
 
 
+def test_a_variable_may_be_named_indep():
+    assert parse("H(indep) <= H(A,indep|independent)").variables == ("indep", "A", "independent")
+
+
 def test_deep_nesting_is_refused_with_its_place():
     deep = "(" * 2000 + "H(A)" + ")" * 2000 + " >= 0"
     with pytest.raises(ExpressionError, match="nested deeper than 100") as error:
