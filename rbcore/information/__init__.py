@@ -5,8 +5,9 @@
     theorem("I(A;C) <= I(A;B)", ["I(A;C|B) = 0"], rng, models=1000)
     # a certificate, each assumption dropped, random models, and whether it is sharp
 
-From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`, the language
-(:mod:`~rbcore.information.expr`), :mod:`~rbcore.information.finite` distributions, statements with assumptions
+From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`,
+:mod:`~rbcore.information.exact` arithmetic, the language (:mod:`~rbcore.information.expr`),
+:mod:`~rbcore.information.finite` distributions, statements with assumptions
 (:mod:`~rbcore.information.problem`), the linear program (:mod:`~rbcore.information.shannon`), random
 :mod:`~rbcore.information.models`, counterexamples (:mod:`~rbcore.information.refute`), certificates
 (:mod:`~rbcore.information.prover`), bounds that follow (:mod:`~rbcore.information.discover`),
