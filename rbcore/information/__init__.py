@@ -5,11 +5,13 @@
     theorem("I(A;C) <= I(A;B)", ["I(A;C|B) = 0"], rng, models=1000)
     # a certificate, each assumption dropped, random models, and whether it is sharp
 
-From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`, the language
-(:mod:`~rbcore.information.expr`), :mod:`~rbcore.information.finite` distributions, statements with assumptions
+From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.information.forms`,
+:mod:`~rbcore.information.exact` arithmetic, the language (:mod:`~rbcore.information.expr`),
+:mod:`~rbcore.information.finite` distributions, statements with assumptions
 (:mod:`~rbcore.information.problem`), the linear program (:mod:`~rbcore.information.shannon`), random
 :mod:`~rbcore.information.models`, counterexamples (:mod:`~rbcore.information.refute`), certificates
-(:mod:`~rbcore.information.prover`), :mod:`~rbcore.information.falsify` and :mod:`~rbcore.information.theorems`.
+(:mod:`~rbcore.information.prover`), bounds that follow (:mod:`~rbcore.information.discover`),
+:mod:`~rbcore.information.falsify` and :mod:`~rbcore.information.theorems`.
 Text is parsed by the first public function that takes it; from there on statements travel as objects.
 """
 

@@ -9,6 +9,7 @@ evaluated on finite joints, and handed to the prover.  The grammar, with identif
     sum        =  term (("+" | "-") term)*
     term       =  factor ("*" factor | "/" factor | factor)*         "2 H(A)", "1/2 H(A)", "H(A)/2"
     factor     =  ("+" | "-")* (number | "(" sum ")" | quantity)
+                  | "log" integer | "log|" group "|"                           (a constant: of alphabets)
     quantity   =  "H(" group ["|" group] ")"   |   "I(" group (";" group)+ ["|" group] ")"
     group      =  name ("," name)*
 
@@ -210,8 +211,8 @@ def parse_copy(text: str) -> Copy:
 def require_variables(text: str, names: Sequence[str]) -> None:
     """Raise an ExpressionError at the first variable of the expression that is not among ``names``."""
     for token in _tokenize(text):
-        if token.is_variable and token.text not in names:
-            problem = f"the joint has no variable '{token.text}': its variables are {', '.join(names)}"
+        if missing := [name for name in token.variables if name not in names]:
+            problem = f"the joint has no variable '{missing[0]}': its variables are {', '.join(names)}"
             raise ExpressionError(text, token.start, problem)
 
 
@@ -224,7 +225,10 @@ def _typeset(tokens: "tuple[_Token, ...]", names: Callable[[str], str]) -> str:
     pieces = []
     for before, token, after in zip(tokens[-1:] + tokens, tokens, tokens[1:], strict=False):
         piece = names(token.text) if token.is_variable else _LATEX.get(token.text, token.text)
-        if token.text in ("+", "-") and (before.kind in ("number", "name") or before.text == ")"):
+        if token.kind == "constant":
+            inside = ",".join(map(names, token.variables))
+            piece = rf"\log |{inside}|" if inside else "\\" + token.text
+        if token.text in ("+", "-") and (before.kind in ("number", "name", "constant") or before.text == ")"):
             piece = f" {token.text} "
         if after.opens_factor and (token.kind == "number" or token.text in (")", "*")):
             piece = piece.replace(_LATEX["*"], "") + r"\,"
@@ -237,12 +241,13 @@ _LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \m
 _SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->", "\\cdot": "*", "\\mid": "|", "\\vert": "|"}
 _SYNONYMS |= {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "\\to": "->", "\\rightarrow": "->"}
 _PRIMES = {"′": "'", "’": "'", "″": "''", r"^\prime": "'", r"^{\prime}": "'"}
-_INDEPENDENT = r"⊥+|⫫|_\|_|\|\||\\perp\b|\b(?:indep|independent)\b"
+_INDEPENDENT = r"⊥+|⫫|_\|_|\|\||\\perp\b|\b(?:indep|independent)(?=\s+[A-Za-z])"
 _RELATIONS = ("<=", ">=", "=")
 _NUMBER = r"\d+\.?\d*|\.\d+"
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|\\[,;:! ]|\\(?:q?quad|left|right|[bB]igg?[lr]?)(?![A-Za-z]))+)"
     rf"|(?P<independent>{_INDEPENDENT})"
+    rf"|(?P<constant>\\?\blog(?:\s+\d+|\s*\(\s*\d+\s*\)|\s*\|\s*{NAME}(?:\s*,\s*{NAME})*\s*\|)(?!\w))"
     rf"|(?P<number>{_NUMBER}|\\[td]?frac\{{\d+\}}\{{0*[1-9]\d*\}})"
     r"|(?P<sign>[<>=]=|->|[≤≥→=+\-*/(),;|]|\\(?:leq?|geq?|mid|vert|to|rightarrow|cdot)(?![A-Za-z]))"
     r"|(?P<name>(?:(?:\\[A-Za-z]+\{[A-Za-z]\w*\}|\\[A-Za-z]+|[A-Za-z]\w*?)(?:_\{[\w,\\]+(?:\{\w+\})?\}|_\w+)"
@@ -257,6 +262,9 @@ def _plain(kind: str, text: str) -> str:
     """A token as the language writes it: ``≤`` and LaTeX's ``\\leq`` as ``<=``, ``X_{1}`` as ``X_1``."""
     if kind == "number" and "frac" in text:
         return "/".join(re.findall(r"\d+", text))
+    if kind == "constant":
+        inside = ",".join(re.findall(rf"{NAME}|\d+", text.lstrip("\\")[3:]))
+        return f"log|{inside}|" if "|" in text else f"log {inside}"
     if kind == "name":
         for prime, plain in _PRIMES.items():
             text = text.replace(prime, plain)
@@ -281,8 +289,15 @@ class _Token(NamedTuple):
         return self.kind == "name" and self.text not in ("H", "I")
 
     @property
+    def variables(self) -> list[str]:
+        """Those that the token names: itself, or those of whose alphabets it is the logarithm."""
+        if self.kind == "constant":
+            return self.text[4:-1].split(",") if self.text.endswith("|") else []
+        return [self.text] if self.is_variable else []
+
+    @property
     def opens_factor(self) -> bool:
-        return self.kind == "name" or self.text == "("
+        return self.kind in ("name", "constant") or self.text == "("
 
 
 @functools.lru_cache(maxsize=4096)
@@ -338,7 +353,7 @@ class _Parser:
             if (link.text == "->") != (links[0].text == "->"):
                 self.fail(link, "a chain '->' and a relation cannot be mixed: write two statements")
         constraints = self.chain() if links and links[0].text == "->" else self.relations()
-        variables = dict.fromkeys(token.text for token in self.tokens if token.is_variable)
+        variables = dict.fromkeys(name for token in self.tokens for name in token.variables)
         return Statement(self.text, tuple(constraints), tuple(variables), self.tokens)
 
     def bare_form(self) -> LinearForm:
@@ -439,11 +454,27 @@ class _Parser:
             if not self.accept(")"):
                 self.fail(self.token, f"expected '+', '-' or ')', not {self.token}")
             return value
+        if self.token.kind == "constant":
+            return self.constant()
         if self.token.kind == "number":
             return Fraction(self.take().text)
         if self.token.kind != "name":
             self.fail(self.token, f"expected a quantity or a number, not {self.token}")
         return self.quantity()
+
+    def constant(self) -> LinearForm:
+        """log 12 is 2 log 2 + log 3, and log|A,B| is log|A| + log|B|."""
+        token = self.take()
+        if token.text.endswith("|"):
+            parts = [f"log|{name}|" for name in token.text[4:-1].split(",")]
+        else:
+            n, parts = int(token.text[4:]), []
+            if not 0 < n <= 1_000_000:
+                self.fail(token, f"the logarithm of an integer from 1 to a million, not of {n}")
+            for p in range(2, n + 1):
+                while n % p == 0:
+                    n, parts = n // p, [*parts, f"log {p}"]
+        return sum((LinearForm({frozenset([part]): 1}) for part in parts), LinearForm())
 
     def quantity(self) -> LinearForm:
         name = self.take()

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
 from rbcore.information.expr import NAME, Statement, parse_form, require_variables
-from rbcore.information.forms import LinearForm, Value
+from rbcore.information.forms import LinearForm, Value, constant_size, is_constant
 
 _UNITS = {"nats": 1.0, "bits": math.log(2)}
 _TOLERANCE = 1e-9  # how far from one the sum of a given distribution may be
@@ -164,7 +164,9 @@ class Joint:
         Each marginal is summed down from the smallest one already there that contains it, block of models
         by block of models.  Each entry has shape (B,), or is a float for an unbatched joint.
         """
-        wanted = {frozenset(self._known(subset)) for subset in subsets} - {frozenset()}
+        subsets = [frozenset(_split(subset)) for subset in subsets]
+        constants = {s for s in subsets if any(map(is_constant, s))}
+        wanted = {frozenset(self._known(subset)) for subset in subsets if subset not in constants} - {frozenset()}
         whole = frozenset(self.names)
         parents: dict[frozenset[str], frozenset[str]] = {}
         for subset in sorted(wanted - {whole}, key=len, reverse=True):
@@ -181,6 +183,8 @@ class Joint:
             for subset in wanted:
                 table = tables[subset]
                 result[subset][block] = _entropy(table.reshape(-1, table.shape[-1]))
+        for (name,) in constants:
+            result[frozenset([name])] = np.full(models, math.log(constant_size(name, self.sizes.__getitem__)))
         return result if self.batch is not None else {s: float(h[0]) for s, h in result.items()}
 
     def _known(self, names: Names) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ over non-empty T of (-1)^(|T|+1) H(A_T|C) (Yeung, Information Theory and Network
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Rational
 from types import MappingProxyType
@@ -26,6 +26,16 @@ def combine(*terms: tuple[Any, Mapping[Any, Any]]) -> Form:
         for s, k in form.items():
             total[s] = total.get(s, Fraction(0)) + factor * k
     return {s: k for s, k in total.items() if s and k}
+
+
+def is_constant(name: str) -> bool:
+    """Whether a name is that of a constant, "log 2" or "log|A|"; in forms it stands in a set of its own."""
+    return name.startswith(("log ", "log|"))
+
+
+def constant_size(name: str, size: Callable[[str], int]) -> int:
+    """Of what number the constant is the logarithm; ``size`` gives the size of a variable's alphabet."""
+    return int(name[4:]) if name.startswith("log ") else size(name[4:-1])
 
 
 class LinearForm:
@@ -94,7 +104,8 @@ class LinearForm:
         """As an expression that :func:`rbcore.information.expr.parse_form` reads back, small sets first."""
         terms = sorted((len(s), sorted(s), c) for s, c in self._terms.items())
         text = " ".join(
-            f"{'-' if c < 0 else '+'} {'' if abs(c) == 1 else f'{abs(c)} '}H({','.join(names)})"
+            f"{'-' if c < 0 else '+'} {'' if abs(c) == 1 else f'{abs(c)} '}"
+            + (names[0] if is_constant(names[0]) else f"H({','.join(names)})")
             for _, names, c in terms
         )
         return re.sub(r"^\+ |^(-) ", r"\1", text) or "0"
@@ -136,7 +147,7 @@ class Quantity(NamedTuple):
 
 def write(form: LinearForm, order: Sequence[str] = ()) -> str:
     """The form as text: as a multiple of one Shannon quantity if it is one, with the variables in ``order``."""
-    if (match := Quantity.match(form.coefficients)) is None:
+    if any(map(is_constant, form.variables)) or (match := Quantity.match(form.coefficients)) is None:
         return str(form)
     scale, (u, v, c) = match
     rank = {name: i for i, name in enumerate(order or sorted(form.variables))}

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from rbcore.information.finite import KINDS, Joint, random_channel
+from rbcore.information.forms import constant_size, is_constant
 from rbcore.information.problem import Problem, ProverError
 
 CELLS = 2048  # of the joint table of one model, at most, unless binary variables need more
@@ -104,8 +105,16 @@ def function_entropies(
 ) -> dict[frozenset[str], np.ndarray]:
     """Joint entropies in nats, one per model, of functions of outcomes of probability p; also of the empty set."""
     same = {name: x[:, :, None] == x[:, None, :] for name, x in values.items()}
-    entropies = {frozenset(): np.zeros(len(next(iter(values.values()))))}
+    n = len(next(iter(values.values())))
+    entropies = {frozenset(): np.zeros(n)}
     for s in sets:
+        if any(map(is_constant, s)):
+            (name,) = s
+            sizes = entropies[frozenset()] + [
+                constant_size(name, lambda x, i=i: values[x][i].max() + 1) for i in range(n)
+            ]
+            entropies[s] = np.log(sizes)
+            continue
         mass = np.logical_and.reduce([same[name] for name in s]) @ p
         entropies[s] = -np.log(np.where(mass > 0, mass, 1)) @ p  # outcomes of no mass weigh nothing
     return entropies

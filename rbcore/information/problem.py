@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from rbcore.information.expr import Constraint, Copy, Statement, parse, parse_copy
-from rbcore.information.forms import LinearForm, Quantity, Value, combine
+from rbcore.information.forms import LinearForm, Quantity, Value, combine, is_constant
 
 Text = str | Statement
+ALPHABET = "alphabet"  # why H(A) <= log|A|
 
 
 class ProverError(ValueError):
@@ -21,7 +22,7 @@ class ProverError(ValueError):
 def read(statement: Text) -> Statement:
     """The statement, parsed.  Raises ProverError if it says nothing, ExpressionError if it is none."""
     statement = parse(statement) if isinstance(statement, str) else statement
-    if not statement.variables or not statement.constraints:
+    if not (statement.variables or statement.sets) or not statement.constraints:
         raise ProverError(f"{statement.text!r} says nothing: it has no variables")
     return statement
 
@@ -52,6 +53,8 @@ class Problem:
             if isinstance(texts, str):
                 raise ProverError(f"{what} are a list of statements, got the text {texts!r}: write [{texts!r}]")
         problem = statement if isinstance(statement, Problem) else cls(read(statement))
+        if not problem.statement.variables:
+            raise ProverError(f"{problem.statement.text!r} says nothing: it has no variables")
         more = tuple(map(read, given)), tuple(map(parse_copy, copies))
         if not any(more):
             return problem
@@ -87,6 +90,12 @@ class Problem:
         )
 
     @functools.cached_property
+    def constants(self) -> tuple[str, ...]:
+        """The logarithms that occur, and those of the alphabets are at least the entropies."""
+        sets = set().union(*(s.sets for s in (self.statement, *self.given)))
+        return tuple(sorted(name for s in sets for name in s if is_constant(name)))
+
+    @functools.cached_property
     def premises(self) -> tuple[Constraint, ...]:
         """What a proof may cite besides Shannon's inequalities: the assumptions, and what holds of the copies."""
         news = [{*copy.new} for copy in self.copies]
@@ -94,11 +103,13 @@ class Problem:
         for i, copy in enumerate(self.copies):
             later = set().union(*news[i:])
             lemmas += copy.constraints([name for name in self.names if name not in later])
-        return self.assumptions + tuple(lemmas)
+        texts = (f"H({name[4:-1]}) <= {name}" for name in self.constants if name.endswith("|"))
+        alphabets = (parse(text).constraints[0]._replace(source=ALPHABET) for text in texts)
+        return (*self.assumptions, *lemmas, *alphabets)
 
     def among(self, names: Iterable[str]) -> "Problem":
         """The same of constants in place of all variables but the named ones; its texts are not changed."""
-        keep = frozenset(names)
+        keep = frozenset(names).union(self.constants)
 
         def reduced(s: Statement) -> Statement:
             forms = (combine(*((k, {t & keep: 1}) for t, k in c.form.coefficients.items())) for c in s.constraints)

@@ -209,7 +209,9 @@ def _failure(
     problem: Problem, program: Program, text: str, rays: Iterable[dict[frozenset[str], Fraction]]
 ) -> Unprovable | None:
     """The first of the rays that passes the check."""
-    candidates = (Unprovable(problem, text, ray, stands=program.stands) for ray in rays)
+    keys = [frozenset([name]) for name in problem.constants]
+    values = ((ray, {min(key): ray.pop(key, Fraction(0)) for key in keys}) for ray in rays)
+    candidates = (Unprovable(problem, text, ray, None, program.stands, constants) for ray, constants in values)
     return next((candidate for candidate in candidates if candidate.verify()), None)
 
 
@@ -230,7 +232,7 @@ def _near(program: Program, goal: Form) -> dict[Any, Fraction] | None:
     named = sorted(program.named)
     names = [bit for bit in program.bit.values() if any(bit & s for s in named)]
     first = [sum(names[: i + 1]) for i in range(len(names))]
-    sets = {0, *named, *first}
+    sets = {0, *named, *first, *program.constants}
     for s, t in itertools.product(named, first):
         sets |= {s | t, s & t}
     for s, t in itertools.combinations(named, 2):

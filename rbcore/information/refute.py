@@ -15,7 +15,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from scipy.special import expit
 from rbcore.information.exact import sign
 from rbcore.information.expr import Constraint
 from rbcore.information.finite import Joint
-from rbcore.information.forms import LinearForm
+from rbcore.information.forms import LinearForm, constant_size, is_constant
 from rbcore.information.models import EXACT, function_entropies, outcome_probabilities, random_functions
 from rbcore.information.problem import Answer, Problem, ProverError, Question, Text, read
 
@@ -47,12 +47,14 @@ class Unprovable(Answer):
             those that only occur together with another, of which they may be functions.
         counterexample: a distribution that violates the statement, or None if the search found none.
         stands: variables that the ray leaves out since they are copies of others, with those others.
+        constants: values of the logarithms, such as "log 2", with the ray; any that are not negative.
     """
 
     goal: str
     ray: Mapping[frozenset[str], Fraction]
     counterexample: "Counterexample | None" = None
     stands: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
 
     @property
     def refuted(self) -> bool:
@@ -62,10 +64,11 @@ class Unprovable(Answer):
     def value(self, form: LinearForm) -> Fraction:
         """The form's exact value on the ray."""
         names = frozenset().union(*self.ray)
+        constants = (k * self.constants.get(name, 0) for s, k in form.coefficients.items() for name in s)
         sets = (
             (s.union(*(self.stands.get(name, ()) for name in s)) & names, k) for s, k in form.coefficients.items()
         )
-        return sum((k * self.ray[s] for s, k in sets), Fraction(0))
+        return sum((k * self.ray[s] for s, k in sets), sum(constants, Fraction(0)))
 
     def slack(self, statement: Text) -> Fraction:
         """By how much the ray obeys the statement: negative if it violates it."""
@@ -76,6 +79,7 @@ class Unprovable(Answer):
         values = ((self.value(c.form), c.relation) for c in self.problem.premises)
         obeys = all(v == 0 or (v > 0 and sign == ">=") for v, sign in values) and is_polymatroid(self.ray)
         replays = self.counterexample is None or self.counterexample.check()
+        obeys = obeys and min(self.constants.values(), default=0) >= 0
         return obeys and self.slack(self.problem.statement) < 0 and replays
 
     def shared_bit(self) -> "Counterexample | None":
@@ -85,7 +89,9 @@ class Unprovable(Answer):
         """
         names = self.problem.variables
         alive = [int(self.value(LinearForm({frozenset([name]): 1})) > 0) for name in names]
-        found = Counterexample(self.problem, names, ((0,) * len(names), tuple(alive)), (Fraction(1, 2),) * 2)
+        found = Counterexample(
+            replace(self.problem, copies=()), names, ((0,) * len(names), tuple(alive)), (Fraction(1, 2),) * 2
+        )
         return found if any(alive) and found.check() else None
 
     def __str__(self) -> str:
@@ -153,6 +159,10 @@ class Counterexample(Answer):
         logs: dict[int, Fraction] = {}
         d = math.lcm(*(p.denominator for p in self.p))
         for s, k in form.coefficients.items():
+            if any(map(is_constant, s)):
+                n = constant_size(min(s), lambda name: len({o[self.names.index(name)] for o in self.outcomes}))
+                logs[n] = logs.get(n, Fraction(0)) + k
+                continue
             places = [i for i, name in enumerate(self.names) if name in s]
             mass: dict[tuple[int, ...], int] = {}
             for outcome, p in zip(self.outcomes, self.p, strict=True):
@@ -224,7 +234,7 @@ def find_counterexample(
          1   1  1/2
         violation: 1 bit
     """
-    problem, rng = Problem.read(statement, given), rng or np.random.default_rng(20250206)
+    problem, rng = replace(Problem.read(statement, given), copies=()), rng or np.random.default_rng(20250206)
     promising: list[_Model] = []
     for fair, bits in ((True, 1), (True, 2), (True, 3), (True, 4), (False, 2), (False, 3)):
         drawn = []

@@ -66,12 +66,13 @@ class Program:
     """The linear program for the goals of one statement; sets of variables are bit masks."""
 
     def __init__(self, problem: Problem):
-        self.names = problem.names
+        self.names = (*problem.names, *problem.constants)
         self.bit = {name: 1 << i for i, name in enumerate(self.names)}
         if len(self.bit) > 60:  # bits of an integer
             raise ProverError(f"{len(self.bit)} variables are too many: at most 60 can be handled")
         self.problem, self.stands, self.derived = problem, {}, {}
-        reached, waiting = {*problem.statement.variables}, problem.premises
+        self.constants = {self.bit[name]: name for name in problem.constants}  # no part of the lattice
+        reached, waiting = {*problem.statement.variables}.union(*problem.statement.sets), problem.premises
         self.assumptions: dict[Constraint, Form] = {}  # those that share variables with the statement
         while near := [c for c in waiting if c.form.variables & reached]:
             self.assumptions |= {c: self.masked(c.form) for c in near}
@@ -109,7 +110,7 @@ class Program:
     def _find_atoms(self) -> None:
         """The smallest member of the lattice that holds a variable: the intersection of the named sets with it."""
         forms = [self.masked(c.form) for c in self.problem.statement.constraints]
-        self.named = {s for form in (*forms, *self.assumptions.values()) for s in form}
+        self.named = {s for form in (*forms, *self.assumptions.values()) for s in form if s not in self.constants}
         self.least: dict[int, int] = {}
         for bit in self.bit.values():
             if holders := [s for s in self.named if s & bit]:
@@ -185,7 +186,7 @@ class Program:
     def _find_facts(self) -> None:
         """Read off what the assumptions make vanish: H(u|c) in ``functions``, I(u;v|c) in ``splits``."""
         self.functions, self.splits = [], []
-        found = ((c, vanishing(c)) for c in self.assumptions)
+        found = ((c, vanishing(c)) for c, form in self.assumptions.items() if not form.keys() & {*self.constants})
         for constraint, (scale, quantity) in ((c, match) for c, match in found if match):
             whole = Quantity(*map(self.mask, quantity))
             (u, v, c), both = whole, whole.u & whole.v
@@ -224,7 +225,7 @@ class Program:
 
     def vanishing(self, s: int) -> _Fact | None:
         """A fact about a quantity that is -h(s) plus entropies of larger closed or of smaller sets."""
-        if s == 0:
+        if s == 0 or s in self.constants:
             return None
         if self.closure[s] != s:
             fact = next(f for f in self.functions if f.quantity.c & s == f.quantity.c and f.quantity.u & ~s)
@@ -253,6 +254,7 @@ class Program:
                 self.entropy[s] = {t: int(k) for t, k in self.reduce(others).items()}
             else:
                 self.entropy[s] = {s: 1} if s else {}
+        self.entropy |= {s: {s: 1} for s in self.constants}
         self.unknowns = sorted({t for form in self.entropy.values() for t in form})
         column = {s: i for i, s in enumerate(self.unknowns)}
         cells = [(i, column[t], k) for i, s in enumerate(self.lattice) for t, k in self.entropy[s].items()]
@@ -454,7 +456,7 @@ class Program:
         def count(s: int) -> np.ndarray:
             return np.bitwise_count(some & sum(1 << i for i, bit in enumerate(bits) if s & bit))
 
-        counts = {s: count(s) for s in self.named}
+        counts = {s: count(s) for s in (*self.named, *self.constants)}
         for k in (1, 2, 3):
 
             def values(form: Form, k: int = k) -> np.ndarray:
@@ -489,6 +491,7 @@ class Program:
         sets = [(frozenset(), 0)]
         for atom, name in self._representatives().items():
             sets += [(s | {name}, member | atom) for s, member in sets]
+        sets += [(frozenset([name]), bit) for bit, name in self.constants.items()]
         return {s: h[member] * up / (down or 1) for s, member in sets}
 
 

@@ -50,6 +50,10 @@ def form(terms: dict[str, int | Fraction]) -> LinearForm:
         ("-(H(A)-H(B))", {"A": -1, "B": 1}),
         ("+H(A) - -H(B)", {"A": 1, "B": 1}),
         ("2*-H(A)", {"A": -2}),
+        ("log 2", {"log 2": 1}),
+        ("1/2 log 12 - H(A)", {"log 2": 1, "log 3": Fraction(1, 2), "A": -1}),
+        ("log|A| + log 1", {"log|A|": 1}),
+        ("2 log |A , W'| + \\log(2)", {"log|A|": 2, "log|W'|": 2, "log 2": 1}),
         ("H(A|A)", {}),
         ("H(A) - H(A) + 0", {}),
         ("0", {}),
@@ -237,6 +241,7 @@ def test_data_processing_holds_on_random_chains_and_is_tight():
         ("(1/2+1)*H(A)", r"(\tfrac{1}{2} + 1)\,H(A)"),
         ("2*-(H(A)-H(B))*3/4", r"2 \cdot -(H(A) - H(B)) \cdot \tfrac{3}{4}"),
         ("2(H(A))", r"2\,(H(A))"),
+        ("H(A) <= 1/2 log 2+log|A,G|", r"H(A) \le \tfrac{1}{2}\,\log 2 + \log |A,S_{\mathrm{gen}}|"),
     ],
 )
 def test_latex(text, expected):
@@ -306,6 +311,8 @@ def test_latex_name(name, expected):
         ("H(A) H(B) = 0", 5, "expected '+', '-', a relation or the end, not 'H'"),
         ("(H(A) H(B)) = 0", 6, "expected '+', '-' or ')', not 'H'"),
         ("2 3 H(A) = 0", 2, "not '3'"),
+        ("H(A) <= log 0", 8, "an integer from 1 to a million"),
+        ("H(A) <= log A", 8, "not a quantity: 'log'"),
         ("H(A)/0 = 0", 5, "division by a quantity or by zero"),
         ("H(A)/(1-1) = 0", 5, "division by a quantity or by zero"),
         ("1/H(A) = 0", 2, "division by a quantity or by zero"),
@@ -392,6 +399,10 @@ def test_independence_has_a_hint(text):
     assert error.value.position == 2
 
 
+def test_a_variable_may_be_named_indep():
+    assert parse("H(indep) <= H(A,indep|independent)").variables == ("indep", "A", "independent")
+
+
 def test_deep_nesting_is_refused_with_its_place():
     deep = "(" * 2000 + "H(A)" + ")" * 2000 + " >= 0"
     with pytest.raises(ExpressionError, match="nested deeper than 100") as error:
@@ -399,3 +410,14 @@ def test_deep_nesting_is_refused_with_its_place():
     assert error.value.position == 100
     assert parse("(" * 90 + "H(A)" + ")" * 90 + " >= 0").goals[0].form == parse_form("H(A)")
     assert parse("- " * 2000 + "H(A) <= 0").constraints[0].form == parse_form("-H(A)")
+
+
+def test_constants_have_values():
+    """log 2 is a number; log|A| is that of the alphabet of the joint, even of values that never occur."""
+    assert JOINT.evaluate("log 6 - log 2") == pytest.approx(np.full(3, math.log(3)))
+    assert JOINT.evaluate("log|A,B|") == pytest.approx(np.full(3, math.log(6)))
+    assert parse("H(A) <= log|A|").holds(JOINT) and parse("log|A| = log 2").holds(JOINT)
+    assert Joint("A", [0.5, 0.5, 0.0]).evaluate("log|A| - H(A)") == pytest.approx(math.log(1.5))
+    assert str(parse_form("H(A) - 2 log 2")) == "H(A) - 2 log 2"
+    with pytest.raises(ExpressionError, match="no variable 'Z'"):
+        JOINT.evaluate("log|A,Z|")

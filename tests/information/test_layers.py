@@ -19,6 +19,7 @@ ORDER = [  # each module imports only those before it
     "models",
     "refute",
     "prover",
+    "discover",
     "falsify",
     "verify",
     "theorems",

@@ -40,6 +40,7 @@ from rbcore.information.prover import (
     Certificate,
     Step,
     Unprovable,
+    _decide,
     needed_assumptions,
     prove,
     sharpest,
@@ -64,9 +65,11 @@ def test_proves(statement, assumed):
         assert len(steps) <= 15
 
 
+@pytest.mark.slow
 def test_the_proof_does_not_depend_on_the_path_of_the_solver(monkeypatch):
     """Another processor may reach another vertex: here rows come in other portions, and another pivot rule."""
-    expected = [prove(*question) for question in THEORY.values()]
+    questions = [*((*question, ()) for question in PROVABLE.values()), *PROVED]
+    expected = [prove(statement, given, copies=copies) for statement, given, copies in questions]
     start = Program._start_solver
 
     def otherwise(self):
@@ -76,7 +79,7 @@ def test_the_proof_does_not_depend_on_the_path_of_the_solver(monkeypatch):
 
     monkeypatch.setattr(Program, "_start_solver", otherwise)
     monkeypatch.setattr(shannon, "_ROWS", 3)
-    assert [prove(*question) for question in THEORY.values()] == expected
+    assert [prove(statement, given, copies=copies) for statement, given, copies in questions] == expected
 
 
 # --- what is proved is true of random models -------------------------------------------------------------
@@ -658,6 +661,28 @@ def test_long_chains_are_marginalized(n):
         assert answer.refuted == (n < 20), statement
 
 
+@settings(max_examples=60, deadline=None)
+@given(statements(), st.permutations([*"ABCDEFG"]), st.integers(4, 7), st.lists(assumptions(), max_size=1))
+def test_to_marginalize_changes_no_verdict(statement, order, length, more):
+    """Chains through variables of which nothing else speaks, reduced although they need not be."""
+    problem = Problem.read(statement, [" -> ".join(order[:length]), *more])
+    program = Program(problem)
+    program._marginalize()
+    program._find_atoms()
+    program.set_up()
+    whole = prove(problem, search=False)
+    answers = [_decide(problem, program, g.text, program.masked(g.form)) for g in problem.statement.goals]
+    assert all(proof is not None for proof, _ in answers) == isinstance(whole, Certificate)
+    for (proof, failure), goal in zip(answers, problem.statement.goals, strict=True):
+        if proof is None:
+            assert failure.verify()
+        else:
+            cited = program.cite(proof)
+            assert all(row in problem.assumptions or Quantity.match(row.form)[0] > 0 for row in cited)
+            rows = ((-m, program.form(row)) for row, m in cited.items())
+            assert combine((1, program.masked(goal.form)), *rows) == {}
+
+
 def test_groups_in_the_middle_of_a_chain_are_not_thinned_out():
     """X -> A,B -> Y does not say that A alone separates; nodes that another assumption names stay, too."""
     nodes = [f"X{i}" for i in range(14)]
@@ -692,6 +717,11 @@ def test_a_copy_is_a_reason_that_cannot_be_forged():
         assert not replace(proof, problem=Problem.read(ZY, (), copies)).verify()
     assert isinstance(prove(ZY, copies=["D' ~ D | A"], search=False), Unprovable)
     assert isinstance(prove(ZY, copies=["B' ~ B | C,D"], search=False), Unprovable)
+    false = prove("H(A) <= H(B)", copies=["A' ~ A | B"])
+    assert (
+        false.refuted
+        and Counterexample.from_json(json.dumps(false.counterexample.payload())) == false.counterexample
+    )
     assert "copies" not in prove("H(A) >= 0").payload()
 
 
@@ -727,6 +757,42 @@ def test_every_distribution_has_a_copy(seed, which):
     constraints = copy.constraints(NAMES)
     assert len(constraints) == 1 + (2 ** len(new.split(",")) - 1) * 2**inputs
     assert all(abs(larger.evaluate(c.form)) < 1e-9 for c in constraints)
+
+
+# --- constants -----------------------------------------------------------------------------------------------
+
+FANO = "H(X|Z) <= log 2 + 1/10 log|X|"
+CONSTANTS = [  # statement, assumptions, whether it is true
+    ("H(A) <= log|A|", (), True),
+    ("I(A;B|C) <= log|A|", (), True),
+    ("H(A,B) <= log|A,B|", (), True),
+    ("I(A;C) <= log|B|", ("A -> B -> C",), True),
+    ("H(A,B) <= log 6", ("log|A| = log 2", "log|B| <= log 3"), True),
+    ("H(A) <= 1/2 log 4", ("log|A| <= log 2",), True),
+    ("H(A) + log 2 >= 0", (), True),
+    ("9/10 log|X| - log 2 <= I(X;Y)", ("X -> Y -> Z", "H(X) = log|X|", FANO), True),
+    ("H(A) <= log 2", (), False),
+    ("H(A) >= log|A|", (), False),
+    ("H(A) <= 1/2 log|A|", (), False),
+    ("H(A,B) <= log 3", ("H(A) <= log 2", "H(B) <= log 2"), False),
+    ("9/10 log|X| <= I(X;Y)", ("X -> Y -> Z", "H(X) = log|X|", FANO), False),
+]
+
+
+@pytest.mark.parametrize(("statement", "assumed", "true"), CONSTANTS)
+def test_constants_and_alphabets(statement, assumed, true):
+    answer = prove(statement, assumed)
+    assert answer.verify() and isinstance(answer, Certificate) == true
+    if true:
+        assert Certificate.from_json(json.dumps(answer.payload())) == answer
+        forged = tuple(
+            tuple(s._replace(inequality=s.inequality.replace("log", "2 log")) for s in p) for p in answer.proofs
+        )
+        assert not replace(answer, proofs=forged).verify()
+    else:
+        assert answer.refuted
+        joint = answer.counterexample.joint()
+        assert not parse(statement).holds(joint) and all(parse(text).holds(joint) for text in assumed)
 
 
 # --- exact counterexamples -----------------------------------------------------------------------------------
