@@ -220,13 +220,18 @@ class DriftDirective(SphinxDirective):
         return row_of(nodes.literal("", problem["name"]), chapter, nodes.entry("", *holder.children), *texts)
 
 
+def read_seeds(env: BuildEnvironment) -> dict[str, Any]:
+    """The recorded outcome of `make seeds`; the page is noted as depending on it."""
+    path = Path(env.srcdir) / "seeds.json"
+    env.note_dependency(str(path))
+    return seeds.read(path)
+
+
 class SeedsDirective(SphinxDirective):
     """The recorded outcome of `make seeds`: a row for each chapter, with the claims that failed on some seed."""
 
     def run(self) -> list[nodes.Node]:
-        path = Path(self.env.srcdir) / "seeds.json"
-        self.env.note_dependency(str(path))
-        record = seeds.read(path)
+        record = read_seeds(self.env)
         head = ["Chapter", "Seeds", "Claims", "Hold on all", "The others", "Counted"]
         rows = [self.row(chapter, entry) for chapter, entry in record.items()]
         return [table_of("rb-seeds", head, [10, 8, 8, 10, 40, 24], rows)] if rows else []
@@ -261,12 +266,12 @@ class DeparturesDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         _, claims = read_ledger(self.env)
         marked = [claim for claim in claims.values() if claim.departs]
-        marked.sort(key=lambda claim: list(DEPARTURES).index(claim.departs.partition(": ")[0]))
+        marked.sort(key=lambda claim: list(DEPARTURES).index(claim.departure[0]))
         head = ["From", "What is said or was expected", "What we show", "Chapter"]
         return [table_of("rb-departures", head, [14, 34, 42, 10], [self.row(claim) for claim in marked])]
 
     def row(self, claim: Claim) -> nodes.row:
-        source, how = claim.departs.split(": ", 1)
+        source, how = claim.departure
         holder = nodes.Element()
         self.state.nested_parse(StringList([claim.sentence], source="departures"), self.content_offset, holder)
         how = nodes.Text(how[0].upper() + how[1:])
@@ -281,9 +286,6 @@ class LedgerDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         values, claims = read_ledger(self.env)
-        path = Path(self.env.srcdir) / "seeds.json"
-        self.env.note_dependency(str(path))
-        self.others = {k: v for entry in seeds.read(path).values() for k, v in seeds.claims(entry).items()}
         if self.options.get("of") == "values":
             rows = [self.value_row(v) for v in values.values()]
             return [
@@ -291,6 +293,7 @@ class LedgerDirective(SphinxDirective):
                     "rb-values", ["Name", "Chapter", "Value", "Kind", "May drift by"], [24, 10, 34, 14, 18], rows
                 )
             ]
+        self.others = {k: v for entry in read_seeds(self.env).values() for k, v in seeds.claims(entry).items()}
         head = ["Sentence and check", "Chapter", "Kind", "Value", "Tolerance", "Verdict", "Cost"]
         return [table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], [self.claim_row(c) for c in claims.values()])]
 
@@ -301,7 +304,7 @@ class LedgerDirective(SphinxDirective):
         if claim.statement:
             sentence += nodes.paragraph("", "", nodes.math("", display(claim.statement)), classes=["rb-formula"])
         if claim.departs:
-            source, how = claim.departs.split(": ", 1)
+            source, how = claim.departure
             text = f"Departs from {DEPARTURES[source]}: {how}"
             sentence += nodes.paragraph("", text, classes=["rb-departs-how"])
         if claim.check:

@@ -93,6 +93,12 @@ class Claim:
     given: str = ""
     cases: int | None = None
 
+    @property
+    def departure(self) -> tuple[str, str]:
+        """What the sentence departs from, a key of :data:`DEPARTURES`, and in which way."""
+        source, _, how = self.departs.partition(": ")
+        return source, how
+
 
 @dataclass(frozen=True)
 class Chapter:

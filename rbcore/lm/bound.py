@@ -22,7 +22,7 @@ import torch
 from numpy.random import Generator
 from scipy.special import entr, rel_entr, softmax
 
-from rbcore.lm.language import Language
+from rbcore.lm.language import Language, task_law
 from rbcore.lm.models import Ensemble, log_probs
 from rbcore.lm.prompt import Answers, Curation, divergences
 
@@ -99,7 +99,7 @@ def terms(
     law = np.exp(found.log_law[0])
     inputs = language.letters**language.length
     allowed = np.repeat(np.isin(found.skills, found.skills if curation.tags is None else curation.tags), inputs)
-    target = np.outer(np.isin(found.skills, list(task)) / len(set(task)), language.input_law).ravel()
+    target = task_law(language, found.skills, np.isin(found.skills, list(task)) / len(set(task)))
     failed = raw[~language.correct(raw)]
     if len(failed) < 2:
         raise ValueError("raw: too few wrong answers to estimate the risk on them")
@@ -145,7 +145,7 @@ def log_terms(
     if len(found.log_law) != 1:
         raise ValueError("log_terms: one prompt")
     generated = softmax(found.log_law[0])
-    target = np.outer(np.isin(found.skills, list(task)) / len(set(task)), language.input_law).ravel()
+    target = task_law(language, found.skills, np.isin(found.skills, list(task)) / len(set(task)))
     inside = target > 0
     if set(task) - set(found.skills) or not (generated[inside] > 0).all():
         raise ValueError("log_terms: the generator writes every sequence of the task with a positive probability")

@@ -29,14 +29,14 @@ from scipy.stats import binom, spearmanr
 
 from rbcore.files import replace_file
 from rbcore.lm.bound import information_of, log_losses
-from rbcore.lm.language import task_law
+from rbcore.lm.language import smooth, task_law
 from rbcore.lm.models import Ensemble, Size, log_probs
 from rbcore.lm.prompt import Answers, Curation, Prompt, answers, ask, divergences
+from rbcore.lm.study import NOTHING
 from rbcore.lm.training import Job, Recipe, train
 from rbcore.lm.world import Setup, World, build, rule_based
 
 RECORD = Path(__file__).with_name("prediction.json")
-NOTHING = np.zeros((1, 0), dtype=np.int64)  # the context of a prompt that shows nothing
 RECIPE = Recipe(250, 12, 6e-3, keep=(0, 10, 30, 80, 160))
 TEACHING = Recipe(1200, 12, 6e-3, warmup=0.1, keep=(300, 600))
 SETUP = Setup(generator=Size(48, 2, hidden=4), generator_recipe=TEACHING)
@@ -46,11 +46,11 @@ STEP = 1.0  # nats, to which log losses are rounded at random before they are co
 
 @dataclass(frozen=True)
 class Source:
-    """A way to make synthetic data.  asked: the skills that prompts name, uniformly.  steps: of the generator's
+    """A way to make synthetic data.  skills: those that prompts name, uniformly.  steps: of the generator's
     training.  verify: only right answers pass.  n: sequences.
     """
 
-    asked: tuple[int, ...]
+    skills: tuple[int, ...]
     steps: int
     temperature: float
     verify: bool
@@ -59,10 +59,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Anchors:
-    """Real sequences of some of the task's skills.  m: how many in all."""
+    """Real sequences of some of the task's skills.  n: how many in all."""
 
-    shown: tuple[int, ...]
-    m: int
+    skills: tuple[int, ...]
+    n: int
 
 
 def draw_sources(world: World, count: int, rng: Generator) -> list[Source]:
@@ -116,42 +116,46 @@ def measure(
     rows: list[dict[str, Any]] = []
     pairs: list[tuple[np.ndarray, np.ndarray]] = []  # what the student sees, and fresh data of the same law
     named: dict[tuple[int, float], Answers] = {}
+    base = _log_law(world, world.base)[0]  # of the task's sequences
     for way in ways:
-        facts, pair = _synthetic(world, way, named, stream)
-        rows.append({"kind": "synthetic", "skills": way.asked} | _but(asdict(way), "asked") | facts)
+        facts, pair = _synthetic(world, way, named, base, stream)
+        rows.append({"kind": "synthetic"} | asdict(way) | facts)
         pairs.append(pair)
     for one in shown:
-        facts = _facts(world, task_law(world.language, one.shown), one.shown, 0.0)
+        facts = _facts(world, task_law(world.language, one.skills), one.skills, base)
         for _ in range(repeats):
-            seen, fresh = (world.language.draw_each(stream, one.shown, one.m // len(one.shown)) for _ in "ab")
+            seen, fresh = (world.language.draw_each(stream, one.skills, one.n // len(one.skills)) for _ in "ab")
             pairs.append((seen, fresh))
-            rows.append({"kind": "anchors", "skills": one.shown, "n": one.m} | facts)
-    students, kl, start = _stopped(world, [seen for seen, _ in pairs], seed, **how)
+            rows.append({"kind": "anchors"} | asdict(one) | facts)
+    held = [pairs[len(ways) + repeats * j][0] for j in range(anchors)]
+    held_base = [-log_losses(world.base, world.language, data)[0] for data in held]
+    students, kl, start = _stopped(world, [seen for seen, _ in pairs], base, seed, **how)
     for i, (row, (seen, fresh)) in enumerate(zip(rows, pairs, strict=True)):
         losses = [log_losses(students[i], world.language, data)[0] for data in (seen, fresh)]
         found = information_of(losses[0][None], losses[1][None], STEP, stream)
         row |= {"kl": kl[i], "start": start, "excess": losses[0].mean() - row["kept"]}
         row |= {"information": found[1], "square": found[2]}
         if row["kind"] == "synthetic":
-            held = (pairs[len(ways) + repeats * j][0] for j in range(anchors))
-            row |= {f"anchors {j}": _smooth_loss(world, students[i], data) for j, data in enumerate(held)}
+            for j, (data, own) in enumerate(zip(held, held_base, strict=True)):
+                mixed = _smooth(-log_losses(students[i], world.language, data)[0], own)
+                row[f"anchors {j}"] = -float(mixed.mean())
     table = pd.DataFrame(rows).assign(language=seed)
     same = ["language", "kind", "skills", "n", "steps", "temperature", "verify"]
     return table.groupby(same, sort=False, dropna=False).mean().reset_index()
 
 
-def _smooth_loss(world: World, student: Ensemble, data: np.ndarray) -> float:
-    """The mean log loss on `data` of a student with a share :data:`SHARE` of the base."""
-    own, base = (-log_losses(model, world.language, data)[0] for model in (student, world.base))
-    return -float(np.logaddexp(np.log1p(-SHARE) + own, np.log(SHARE) + base).mean())
+def _smooth(logs: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Log-probabilities of whole sequences with a share :data:`SHARE` of the base mixed in."""
+    return smooth(logs[..., None], base[..., None], SHARE)[..., 0]
 
 
-def _but(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name}
+def _log_law(world: World, models: Ensemble) -> np.ndarray:
+    """Log-probabilities of the task's sequences, shape (models, N)."""
+    return log_probs(models, world.language.support(world.topics[0])).sum(axis=-1).astype(float)
 
 
 def _synthetic(
-    world: World, way: Source, named: dict[tuple[int, float], Answers], rng: Generator
+    world: World, way: Source, named: dict[tuple[int, float], Answers], base: np.ndarray, rng: Generator
 ) -> tuple[dict[str, float], tuple[np.ndarray, np.ndarray]]:
     """Facts about one way to ask, and two independent data sets."""
     language, skills = world.language, world.skills
@@ -159,59 +163,58 @@ def _synthetic(
     key = way.steps, way.temperature
     if key not in named:  # the law of right answers to a prompt that names each of the world's skills
         named[key] = answers(generator, language, Prompt(tags=skills), NOTHING, skills, way.temperature)
-    asked, inputs = np.repeat(np.isin(skills, way.asked), language.letters**language.length), len(skills)
-    log_law = np.where(asked, named[key].log_law[0] + np.log(inputs / len(way.asked)), -np.inf)
+    asked = np.repeat(np.isin(skills, way.skills), language.letters**language.length)
+    log_law = np.where(asked, named[key].log_law[0] + np.log(len(skills) / len(way.skills)), -np.inf)
     tags = np.zeros((1, language.skills))
-    tags[:, list(way.asked)] = 1 / len(way.asked)
+    tags[:, list(way.skills)] = 1 / len(way.skills)
     found = Answers(skills, log_law[None], tags, np.zeros(1))
     split = divergences(language, found, world.topics[0], Curation(verify=way.verify))
-    raw = ask(generator, language, Prompt(tags=way.asked), NOTHING, max(512, 2 * way.n), rng, way.temperature)
+    raw = ask(generator, language, Prompt(tags=way.skills), NOTHING, max(512, 2 * way.n), rng, way.temperature)
     gain = float(raw.entropy.sum(axis=1).mean())
     if way.verify:
         law = np.exp(log_law - logsumexp(log_law))
         data = [rule_based(language, skills, law, way.n, rng) for _ in "ab"]
-        kept = float(entr(law).sum())
     else:
-        law, data, kept = np.exp(log_law), [raw.tokens[: way.n], raw.tokens[way.n : 2 * way.n]], gain
-    facts = _facts(world, law, skills, kept) | {
+        law, data = np.exp(log_law), [raw.tokens[: way.n], raw.tokens[way.n : 2 * way.n]]
+    facts = _facts(world, law, skills, base) | {
         "gain": gain,
         "tv_task": float(split.task[0]),
         "tv_generation": float(split.generation[0]),
         "accepted": float(split.right[0]) if way.verify else 1.0,
         "distinct": len(np.unique(data[0], axis=0)) / way.n,
     }
+    if not way.verify:  # wrong answers have entropy, too
+        facts["kept"] = gain
     return facts, (data[0], data[1])
 
 
-def _facts(world: World, law: np.ndarray, skills: Sequence[int], kept: float) -> dict[str, float]:
+def _facts(world: World, law: np.ndarray, skills: Sequence[int], base: np.ndarray) -> dict[str, float]:
     """Distances of the law on right sequences of `skills`, which may sum to less than one, from the task."""
     language, task = world.language, world.topics[0]
     inputs = language.letters**language.length
     whole = np.zeros((language.skills, inputs))
     whole[list(skills)] = law.reshape(-1, inputs)
     mine, target = whole[list(task)].ravel(), task_law(language, task)
-    base = np.exp(log_probs(world.base, language.support(task))[0].sum(axis=1).astype(float))
     return {
-        "kept": kept or float(entr(law).sum()),
+        "kept": float(entr(law).sum()),
         "useful": float(entr(mine).sum()),
         "tv_direct": float(1 - np.minimum(mine, target).sum()),
-        "distance": float(rel_entr(target, (1 - SHARE) * mine + SHARE * base).sum()),
+        "distance": float(rel_entr(target, (1 - SHARE) * mine + SHARE * np.exp(base)).sum()),
     }
 
 
 def _stopped(
-    world: World, data: Sequence[np.ndarray], seed: int, **how: Any
+    world: World, data: Sequence[np.ndarray], base: np.ndarray, seed: int, **how: Any
 ) -> tuple[list[Ensemble], np.ndarray, float]:
     """Students after the number of steps at which, smoothed, they are best for the task; their KL; the base's."""
-    support, target = world.language.support(world.topics[0]), task_law(world.language, world.topics[0])
-    done = train([Job(world.base, rows, seed) for rows in data], RECIPE, **_but(how, "device"))
+    target = task_law(world.language, world.topics[0])
+    done = train([Job(world.base, rows, seed) for rows in data], RECIPE, **how)
     stages = [done.snapshots[step] for step in RECIPE.keep] + [done.models]
-    base, *logs = (log_probs(models.single(), support).sum(axis=-1) for models in (world.base, *stages))
-    smooth = (np.logaddexp(np.log1p(-SHARE) + rows, np.log(SHARE) + base) for rows in logs)
-    kl = np.array([-entr(target).sum() - rows @ target for rows in smooth])  # (stages, students)
+    logs = (_smooth(_log_law(world, models.single()), base) for models in stages)
+    kl = np.array([-entr(target).sum() - rows @ target for rows in logs])  # (stages, students)
     best = kl.argmin(axis=0)
     models = [stages[stage][i] for i, stage in enumerate(best)]
-    return models, kl.min(axis=0), float(-entr(target).sum() - base[0] @ target)
+    return models, kl.min(axis=0), float(-entr(target).sum() - base @ target)
 
 
 def counts_entropy(n: int, k: int) -> float:
@@ -221,7 +224,7 @@ def counts_entropy(n: int, k: int) -> float:
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of anchors and synthetic data of one language, with the gain and its predictors; nats.
+    """Every pair of anchors and synthetic data of each language, with the gain and its predictors; nats.
 
     Columns: `language`, `anchors` (their number within the language), `gain_of_data`, the predictors, each turned
     so that more promises more, and `kl`, of the synthetic student.
