@@ -10,9 +10,6 @@ enumerated, so that most of it is exact.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,13 +18,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 from numpy.random import Generator
 from scipy.special import entr, gammaln, logsumexp, rel_entr
 from scipy.stats import binom, spearmanr
 
-from rbcore.files import replace_file
+from rbcore.lm import worlds
 from rbcore.lm.bound import information_of, log_losses
 from rbcore.lm.language import smooth, task_law
 from rbcore.lm.models import Ensemble, Size, log_probs
@@ -315,49 +310,13 @@ def _rank(table: pd.DataFrame) -> float:
 
 def read(path: Path = RECORD) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The recorded table of :func:`measure`, and when and with what it was made."""
-    stored = json.loads(path.read_text(encoding="utf8"))
-    table = pd.DataFrame(stored["rows"], columns=stored["columns"])
-    table["skills"] = table.skills.map(tuple)
-    return table, {key: stored[key] for key in ("date", "versions")}
+    table, made = worlds.read(path)
+    return table.assign(skills=table.skills.map(tuple)), made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure languages and record them; those that are recorded are kept unless `--fresh`."""
-    parser = argparse.ArgumentParser(prog="python -m rbcore.lm.prediction", description=main.__doc__)
-    parser.add_argument("--languages", type=int, default=16, help="how many (%(default)s)")
-    parser.add_argument("--first", type=int, default=5000, help="the seed of the first (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="languages at a time (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="measure the recorded ones again")
-    parser.add_argument("--out", type=Path, default=RECORD)
-    options = parser.parse_args(argv)
-    wanted = range(options.first, options.first + options.languages)
-    tables = {}
-    if options.out.exists() and not options.fresh:
-        tables = {seed: rows for seed, rows in read(options.out)[0].groupby("language") if seed in wanted}
-    todo = [seed for seed in wanted if seed not in tables]
-    found = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(delayed(measure)(s) for s in todo)
-    for rows in found:
-        tables[int(rows.language[0])] = rows
-        write(pd.concat([tables[seed] for seed in wanted if seed in tables]), options.out)
-        print(f"{len(tables)} of {len(wanted)} languages", file=sys.stderr, flush=True)
-    return 0
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Record a table: four significant digits, a row a line."""
-    rounded = table.map(lambda x: float(f"{x:.4g}") if isinstance(x, float) and np.isfinite(x) else x)
-    rows = [[_plain(x) for x in row] for row in rounded.itertuples(index=False)]
-    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
-    versions = f"torch {torch.__version__.partition('+')[0]}, numpy {np.__version__}"
-    head = {"date": datetime.date.today().isoformat(), "versions": versions, "columns": list(table.columns)}
-    replace_file(path, json.dumps(head)[:-1] + ', "rows": [\n' + lines + "\n]}\n")
-
-
-def _plain(x: Any) -> Any:
-    """A cell as JSON: no NaN, no numpy."""
-    if isinstance(x, float) and np.isnan(x):
-        return None
-    return x.item() if hasattr(x, "item") else x
+    """Measure languages and record them: :func:`rbcore.lm.worlds.main`."""
+    return worlds.main(measure, RECORD, "language", 16, 5000, argv)
 
 
 if __name__ == "__main__":

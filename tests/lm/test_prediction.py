@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from rbcore import lm
-from rbcore.lm import prediction
+from rbcore.lm import prediction, worlds
 from rbcore.lm.training import Recipe
 
 SMALL = lm.Setup(
@@ -72,7 +72,7 @@ def test_scores_tell_a_right_predictor_from_a_wrong_one_from_noise_and_from_a_co
 
 
 def test_a_record_survives_the_file(small, tmp_path):
-    prediction.write(small, tmp_path / "record.json")
+    worlds.write(small, tmp_path / "record.json")
     read, made = prediction.read(tmp_path / "record.json")
     assert set(made) == {"date", "versions"} and list(read) == list(small)
     np.testing.assert_allclose(read.kl, small.kl, rtol=1e-3)
