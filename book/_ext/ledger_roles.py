@@ -6,7 +6,7 @@ claim, ``{shannon}`I(A;B) >= 0` `` any formula of the expression language.
 
 Directives: ``{ledger}`` the tables of claims and of values, ``{agreement}`` a line that says whether this run
 agrees with its text and with the pins, ``{drift}`` the results that drifted, ``{seeds}`` on how many other seeds
-claims hold, ``{costs}`` what each chapter cost.
+claims hold, ``{worlds}`` what values are on other seeds, ``{costs}`` what each chapter cost.
 
 All of them read `_ledger.json`, which the build writes beside the sources; a page that uses a role depends on it.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,38 @@ class SeedsDirective(SphinxDirective):
         return row_of(chapter_link(self.env, chapter, ""), *map(nodes.Text, cells))
 
 
+class WorldsDirective(SphinxDirective):
+    """Values here and over other seeds, which draw other worlds; a line of the content is `name: what it is`."""
+
+    has_content = True
+    required_arguments = 1  # what a seed draws, in the plural: languages
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        values, _ = read_ledger(self.env)
+        record = read_seeds(self.env)
+        rows = []
+        for line in self.content:
+            name, _, what = (part.strip() for part in line.partition(":"))
+            if name not in values:
+                logger.warning("no notebook records %r", name, location=self.get_location())
+                continue
+            value = values[name]
+            label = nodes.paragraph()
+            children, _ = self.state.inline_text(what, self.lineno)
+            label += children
+            found = seeds.over(record.get(value.chapter, {}), name)
+            if found is None:
+                others = ["not counted yet", ""]
+            else:
+                fields = {"value": found.mean, "ci": found.ci, "unit": ""}
+                others = [replace(value, **fields).with_interval(), f"{found.same} of {found.seeds}"]
+            here = replace(value, unit="").with_interval()
+            rows.append(row_of(nodes.entry("", label), nodes.Text(here), *map(nodes.Text, others)))
+        head = ["", "Here", f"Over other {self.arguments[0]}", "Of this sign"]
+        return [table_of("rb-worlds", head, [40, 24, 24, 12], rows)]
+
+
 class CostsDirective(SphinxDirective):
     """What each chapter cost in this run, in processor seconds, beside the last recorded cost."""
 
@@ -376,6 +409,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("drift", DriftDirective)
     app.add_directive("departures", DeparturesDirective)
     app.add_directive("seeds", SeedsDirective)
+    app.add_directive("worlds", WorldsDirective)
     app.add_directive("costs", CostsDirective)
     app.connect("doctree-read", display_statements)
     app.connect("missing-reference", resolve_claim)

@@ -105,6 +105,8 @@ def plain_markdown(text: str, labels: Mapping[str, str], cited: Mapping[str, tup
 
 def _box(match: re.Match[str], labels: Mapping[str, str]) -> str:
     _, kind, title, _, body = match.groups()
+    if kind == "worlds":
+        return "*(The book's page has a table here: values of this run beside those of other worlds.)*"
     if kind not in KINDS:
         return match.group(0)
     if kind == "solution":  # its title is the label of the exercise

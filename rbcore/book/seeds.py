@@ -1,8 +1,9 @@
 """Other seeds: on how many of them does each claim hold?
 
 A sentence about random draws must hold for other draws too.  `make seeds` executes chapters with other seeds and
-counts; `book/seeds.json` keeps the outcome, with its date, for the page that shows it.  A chapter whose code
-changed since then is counted anew.
+counts; `book/seeds.json` keeps the outcome, with its date, for the pages that show it.  A chapter whose code
+changed since then is counted anew.  Beside the claims it keeps the values that have an interval: where each seed
+draws another world, their spread is over worlds.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from rbcore import checks
 from rbcore.book.agree import gather
 from rbcore.book.execute import Job, attempt, default_parameters
 from rbcore.files import replace_file
@@ -34,8 +36,8 @@ def run(
 ) -> dict[str, Any]:
     """Execute the chapters with the seeds that the record lacks, and write it after each round of them.
 
-    A chapter's entry holds the date, the versions, its claims, and by seed those that failed, or the error with
-    which a run ended.  Returns the whole record.
+    A chapter's entry holds the date, the versions, its claims, by seed those that failed, or the error with which
+    a run ended, and for each value with an interval what it was on each seed.  Returns the whole record.
     """
     if seeds < 1:
         raise ValueError(f"seeds is a number of seeds, at least 1, got {seeds}")
@@ -62,6 +64,8 @@ def run(
                 (chapter,) = gather({job.name: done.paths[job.label]})
                 entry["runs"][seed] = sorted(c.id for c in chapter.claims if c.verdict == "fails")
                 entry["claims"] = sorted(c.id for c in chapter.claims)
+                for value in (v for v in chapter.values if v.ci is not None):
+                    entry.setdefault("values", {}).setdefault(value.name, {})[seed] = float(f"{value.value:.4g}")
             entry |= {"date": datetime.date.today().isoformat(), "versions": versions()}
         _write(record, known)
     return known
@@ -79,6 +83,24 @@ def claims(entry: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     runs = sum(isinstance(run, list) for run in entry["runs"].values())
     failed = counts(entry)
     return {id: (failed.get(id, runs), runs) for id in entry.get("claims", ())}
+
+
+class Over(NamedTuple):
+    """A value over other seeds: its mean with its interval, and how many of them have its sign."""
+
+    mean: float
+    ci: tuple[float, float]
+    same: int
+    seeds: int
+
+
+def over(entry: Mapping[str, Any], name: str) -> Over | None:
+    """A value of a chapter's entry over its seeds; None where there are fewer than two."""
+    found = list(entry.get("values", {}).get(name, {}).values())
+    if len(found) < 2:
+        return None
+    mean = checks.mean(found)
+    return Over(mean.value, mean.ci, sum(x * mean.value > 0 for x in found), len(found))
 
 
 def weak(record: Mapping[str, Any]) -> Iterator[str]:
@@ -113,8 +135,11 @@ def versions() -> str:
 def _write(record: Path, entries: Mapping[str, Any]) -> None:
     lines = []
     for name in sorted(name for name, entry in entries.items() if entry["runs"]):
-        runs = ",\n   ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(entries[name]["runs"].items()))
-        rest = {k: v for k, v in sorted(entries[name].items()) if k != "runs"}
-        head = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in rest.items())
-        lines.append(f' {json.dumps(name)}: {{\n{head}  "runs": {{\n   {runs}\n  }}\n }}')
+        rest = {k: v for k, v in sorted(entries[name].items()) if k not in ("runs", "values")}
+        parts = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in rest.items()]
+        for part in ("runs", "values"):
+            rows = [f"   {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(entries[name].get(part, {}).items())]
+            if rows:
+                parts.append(f"  {json.dumps(part)}: {{\n" + ",\n".join(rows) + "\n  }")
+        lines.append(f" {json.dumps(name)}: {{\n" + ",\n".join(parts) + "\n }")
     replace_file(record, "{\n" + ",\n".join(lines) + "\n}\n")

@@ -93,7 +93,9 @@ def test_what_another_arithmetic_changes_is_found(tmp_path: Path) -> None:
 
 # --- other seeds -------------------------------------------------------------------------------------
 
-CLAIMS = """claim("always", "It holds.", checks.at_most(0, 1))
+CLAIMS = """record("spread", checks.mean([seed - 1002.0, seed - 1001.0]))
+record("plain", seed)
+claim("always", "It holds.", checks.at_most(0, 1))
 claim("often", "It holds for most.", seed != 1003, kind="exact")"""
 
 
@@ -115,6 +117,12 @@ def test_seeds_are_counted_once_and_again_when_the_code_changed(
     entry = json.loads(record.read_text())["01-a"]
     assert seeds.counts(entry) == {"often": 3}
     assert "numpy" in entry["versions"] and entry["date"]
+    assert entry["values"] == {
+        "spread": {"1001": -0.5, "1002": 0.5, "1003": 1.5, "1004": 2.5}
+    }
+    over = seeds.over(entry, "spread")
+    assert over.mean == pytest.approx(1.0) and over.ci[0] < 1 < over.ci[1] and (over.same, over.seeds) == (3, 4)
+    assert seeds.over(entry, "plain") is None
 
     source.write_text(source.read_text() + "\nMore prose.\n")
     assert len(seeds.run([source], tmp_path, record, 4)["01-a"]["runs"]) == 4
