@@ -26,7 +26,7 @@ RECORD = Path(__file__).with_name("self_training.json")
 RECIPE = Recipe(250, 16, 4e-3, warmup=0.1)
 TASK, AVOIDED = Problems(), 7
 PRACTICE = Problems(avoid=AVOIDED)
-ROUNDS, ASKED, TRIES = 4, 512, 16
+ROUNDS, ASKED, TRIES, VOTERS = 4, 512, 16, 7
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ ARMS = [
     Arm("real", real=True),
     Arm("raw"),
     *ERRORS,
-    Arm("vote", voters=7),
+    Arm("vote", voters=VOTERS),
     Arm("writes", writes=True),
     Arm("writes verified", Verifier(), writes=True),
     Arm("kept", Verifier(), keep=True),
