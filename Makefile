@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages serve lint format bench \
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice serve lint format bench \
   falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -87,6 +87,9 @@ calibrate: $(READY) ## measure every estimator against known truths anew (rbcore
 
 languages: $(READY) ## measure predictors of the gain in many languages anew (rbcore/lm/prediction.json); half an hour
 	@$(RUN) -m rbcore.lm.prediction --fresh --jobs 2
+
+practice: $(READY) ## let models practise sums in many worlds anew (rbcore/lm/self_training.json); a quarter of an hour
+	@$(RUN) -m rbcore.lm.self_training --fresh --jobs 2
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

@@ -1,4 +1,4 @@
-"""What every page carries: download buttons, the macros of its formulas, and the notation table.
+"""What pages carry: download buttons, the macros of formulas, the notation table, and figures of chapters.
 
 The theme's own buttons offer the file that Sphinx read.  Readers want the two files that they can run: the
 executed notebook with its numbers filled in, and the MyST source.  The build puts both under `downloads/`.
@@ -6,6 +6,8 @@ executed notebook with its numbers filled in, and the MyST source.  The build pu
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,37 @@ class NotationDirective(SphinxDirective):
         return holder.children
 
 
+class FigureOf(SphinxDirective):
+    """A figure of a chapter as this run drew it, on another page; the content is its caption there.
+
+    The arguments are the chapter and the figure's name.  A chapter that did not run has no figure to show.
+    """
+
+    required_arguments = 2
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        chapter, name = self.arguments
+        path = Path(self.env.srcdir) / "chapters" / f"{chapter}.ipynb"
+        self.env.note_dependency(str(path))
+        cells = json.loads(path.read_text(encoding="utf8"))["cells"] if path.exists() else []
+        for cell in cells:
+            about = cell["metadata"].get("mystnb", {})
+            drawn = [
+                out["data"]["image/png"] for out in cell.get("outputs", ()) if "image/png" in out.get("data", ())
+            ]
+            if about.get("figure", {}).get("name") == name and drawn:
+                picture = Path(self.env.srcdir) / "figures" / f"{name}.png"
+                picture.parent.mkdir(exist_ok=True)
+                picture.write_bytes(base64.b64decode("".join(drawn[0])))
+                image = nodes.image(uri=f"/figures/{picture.name}", alt=about["image"]["alt"].strip())
+                caption = nodes.caption()
+                children, messages = self.state.inline_text(" ".join(self.content), self.lineno)
+                caption += children
+                return [nodes.figure("", image, caption), *messages]
+        return []
+
+
 def set_macros(app: Sphinx, config: Config) -> None:
     """MathJax gets the macros that downloads have written out."""
     config.mathjax3_config = {"tex": {"macros": {name.removeprefix("\\"): tex for name, tex in MACROS.items()}}}
@@ -75,6 +108,7 @@ def set_macros(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_macros)
     app.add_directive("notation", NotationDirective)
+    app.add_directive("figure-of", FigureOf)
     app.connect("html-page-context", header_buttons, priority=900)
     app.connect("build-finished", copy_downloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -117,9 +117,7 @@ def test_seeds_are_counted_once_and_again_when_the_code_changed(
     entry = json.loads(record.read_text())["01-a"]
     assert seeds.counts(entry) == {"often": 3}
     assert "numpy" in entry["versions"] and entry["date"]
-    assert entry["values"] == {
-        "spread": {"1001": -0.5, "1002": 0.5, "1003": 1.5, "1004": 2.5}
-    }
+    assert entry["values"] == {"spread": {"1001": -0.5, "1002": 0.5, "1003": 1.5, "1004": 2.5}}
     over = seeds.over(entry, "spread")
     assert over.mean == pytest.approx(1.0) and over.ci[0] < 1 < over.ci[1] and (over.same, over.seeds) == (3, 4)
     assert seeds.over(entry, "plain") is None
