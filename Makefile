@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages serve lint format bench \
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages scaling serve lint format bench \
   falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -87,6 +87,9 @@ calibrate: $(READY) ## measure every estimator against known truths anew (rbcore
 
 languages: $(READY) ## measure predictors of the gain in many languages anew (rbcore/lm/prediction.json); half an hour
 	@$(RUN) -m rbcore.lm.prediction --fresh --jobs 2
+
+scaling: $(READY) ## measure students by the amount of their data anew (rbcore/lm/scaling.json); half an hour
+	@$(RUN) -m rbcore.lm.scaling --fresh
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
