@@ -263,7 +263,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = range(options.first, options.first + options.languages)
     tables: dict[int, pd.DataFrame] = {}
     if options.out.exists() and not options.fresh:
-        tables = {int(seed): rows for seed, rows in read(options.out).groupby("language") if seed in wanted}
+        known = (rows for _, rows in read(options.out).groupby("language"))
+        tables = {seed: rows for rows in known if (seed := int(rows.language.iloc[0])) in wanted}
     todo = [delayed(_alone)(seed) for seed in wanted if seed not in tables]
     for rows in Parallel(n_jobs=options.jobs, return_as="generator_unordered")(todo):
         tables[int(rows.language.iloc[0])] = rows
