@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice serve lint format bench \
-  falsify screenshot lock clean
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling serve \
+  lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -90,6 +90,9 @@ languages: $(READY) ## measure predictors of the gain in many languages anew (rb
 
 practice: $(READY) ## let models practise sums in many worlds anew (rbcore/lm/self_training.json); a quarter of an hour
 	@$(RUN) -m rbcore.lm.self_training --fresh --jobs 2
+
+scaling: $(READY) ## measure students by the amount of their data anew (rbcore/lm/scaling.json); half an hour
+	@$(RUN) -m rbcore.lm.scaling --fresh
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

@@ -83,6 +83,31 @@ def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> n
     return np.where(a < 1, np.where(e > 0, np.maximum(r, 0), 0.0), e)
 
 
+def log_loss_relief(ratio: ArrayLike, excess: ArrayLike, rounds: int = 60) -> np.ndarray:
+    """What a model of synthetic data may gain on the task: `l >= 0` with `d(a || a exp(l)) = e`, by bisection.
+
+    Nats; the other side of :func:`log_loss_charge`: `KL(D || pi) >= KL(D || D_gen) - l`, and no smaller number
+    will do.  At most `log(ratio)`.
+
+    Args:
+        ratio: at least 1.  excess: nats, at least 0, infinity allowed.  They broadcast.
+
+    Raises:
+        ValueError: for a ratio below one or infinite, or a negative excess.
+    """
+    a, e = np.broadcast_arrays(1 / np.asarray(ratio, dtype=float), np.asarray(excess, dtype=float))
+    if not ((a > 0) & (a <= 1)).all() or not (e >= 0).all():
+        raise ValueError(f"a finite ratio >= 1 and an excess >= 0 are needed, got {ratio} and {excess}")
+    rest = np.where(a < 1, 1 - a, 0.5)  # where a = 1 the interval is a point
+    low, high = np.zeros(a.shape), -np.log(a)
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        left = np.maximum(1 - a * np.exp(middle), 1e-300)
+        small = rest * np.log(rest / left) - a * middle <= e
+        low, high = np.where(small, middle, low), np.where(small, high, middle)
+    return low
+
+
 def smallest_kl(distance: ArrayLike, points: int = 16, rounds: int = 8) -> np.ndarray:
     """The smallest KL (nats) of two distributions whose TV is `distance` (any shape, in [0, 1)).
 

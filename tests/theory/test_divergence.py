@@ -70,6 +70,38 @@ def test_the_charge_for_log_loss_at_its_ends():
             divergence.log_loss_charge(ratio, excess)
 
 
+@given(seeds, st.floats(0.05, 20))
+def test_no_model_of_synthetic_data_gets_further_below_its_level_than_the_relief(seed, share):
+    generated, model, other = pmfs(seed, 5, 3).T
+    task = np.minimum(other, share * generated)
+    task = task + (1 - task.sum()) * generated
+    relief = float(divergence.log_loss_relief((task / generated).max(), kl(generated, model)))
+    assert kl(task, model) >= kl(task, generated) - relief - 1e-9
+    assert 0 <= relief <= np.log((task / generated).max()) + 1e-9
+
+
+@given(st.floats(1.01, 1e3), st.floats(0.02, 0.98), st.integers(2, 6), seeds)
+def test_the_relief_is_attained(ratio, share, k, seed):
+    """The task is D_gen given an event of probability 1 / ratio; the model enlarges that event by exp(relief)."""
+    inside, outside = pmfs(seed, k, 2).T
+    a, relief = 1 / ratio, share * np.log(ratio)
+    more = a * np.exp(relief)
+    generated = np.concatenate([a * inside, (1 - a) * outside])
+    model = np.concatenate([more * inside, (1 - more) * outside])
+    task = np.concatenate([inside, np.zeros(k)])
+    assert kl(task, generated) - kl(task, model) == pytest.approx(relief)
+    assert float(divergence.log_loss_relief(ratio, kl(generated, model))) == pytest.approx(relief, rel=1e-5)
+
+
+def test_the_relief_at_its_ends():
+    np.testing.assert_allclose(
+        divergence.log_loss_relief([1.0, 1.0, 3.0, 3.0], [0, 2.0, 0, np.inf]), [0, 0, 0, np.log(3)], atol=1e-12
+    )
+    for ratio, excess in ((0.9, 1.0), (np.inf, 1.0), (2.0, -0.1)):
+        with pytest.raises(ValueError, match="ratio >= 1"):
+            divergence.log_loss_relief(ratio, excess)
+
+
 @given(seeds)
 def test_coupling_lemma_and_its_sharpness(seed):
     """TV(D_M, D_gen) <= P(eps != 0) for independent noise; a point mass moved by sure noise attains it."""
