@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class FieldDirective(SphinxDirective):
-    """A line that counts the relations, and a row for each result: what, under what, how, and the framework."""
+    """A line that counts the relations, and a row for each result: what, under what, how, the framework."""
 
     def run(self) -> list[nodes.Node]:
         paths = sorted(Path(self.env.srcdir).glob("field*.yaml"))
@@ -28,16 +28,16 @@ class FieldDirective(SphinxDirective):
         _, self.claims = read_ledger(self.env)
         entries = read(paths)
         kinds = Counter(entry.relation for entry in entries)
-        counts = ", ".join(f"{kinds[name]} {name}" for name in RELATIONS)
-        line = nodes.paragraph("", f"{len(entries)} results: {counts}.")
-        head = ["Result", "Needs", "Here", "In the framework"]
-        return [line, table_of("rb-field", head, [34, 24, 18, 24], [self.row(entry) for entry in entries])]
+        words = ("are contained in the framework", "contradict it", "are orthogonal to it")
+        counts = [f"{kinds[name] or 'none'} {said}" for name, said in zip(RELATIONS, words, strict=True)]
+        line = nodes.paragraph("", f"Of {len(entries)} results {', '.join(counts)}.")
+        head = ["Result", "Here", "In the framework"]
+        return [line, table_of("rb-field", head, [48, 20, 32], [self.row(entry) for entry in entries])]
 
     def row(self, entry: Entry) -> nodes.row:
         sources = " ".join(f"{{cite:t}}`{key}`" for key in entry.source)
         row = row_of(
-            self.parsed(f"{entry.result} {sources}"),
-            self.parsed(entry.assumptions),
+            self.parsed(f"{entry.result} {sources}", "", f"*Needs:* {entry.assumptions}"),
             self.place(entry),
             self.parsed(f"*{entry.relation.capitalize()}.* {entry.reason}"),
         )
@@ -58,9 +58,9 @@ class FieldDirective(SphinxDirective):
         cell += line
         return cell
 
-    def parsed(self, text: str) -> nodes.entry:
+    def parsed(self, *lines: str) -> nodes.entry:
         holder = nodes.Element()
-        self.state.nested_parse(StringList([text], source="field"), self.content_offset, holder)
+        self.state.nested_parse(StringList(lines, source="field"), self.content_offset, holder)
         return nodes.entry("", *holder.children)
 
 
