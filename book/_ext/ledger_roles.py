@@ -77,19 +77,22 @@ class ClaimRole(SphinxRole):
         sentence = nodes.inline(self.rawtext, classes=["rb-claim"], ids=[f"said-{claim.id}"])
         children, messages = self.inliner.parse(claim.sentence, self.lineno, self.inliner, sentence)
         sentence += children
-        label = f"{claim.verdict} ({claim.kind}): see the ledger"
-        badge = pending_xref(
-            "",
-            nodes.inline("", MARK[claim.verdict], classes=["rb-badge", f"rb-{claim.verdict}"]),
-            refdomain="",
-            reftype="claim",
-            reftarget=claim.id,
-            refwarn=True,
-            refdoc=self.env.docname,
-            refexplicit=True,
-            rb_label=label,
-        )
-        return [sentence, nodes.Text("\u202f"), badge], messages
+        return [sentence, nodes.Text("\u202f"), badge(claim, self.env.docname)], messages
+
+
+def badge(claim: Claim, docname: str) -> pending_xref:
+    """The mark of a claim's verdict, which leads to its row of the ledger."""
+    return pending_xref(
+        "",
+        nodes.inline("", MARK[claim.verdict], classes=["rb-badge", f"rb-{claim.verdict}"]),
+        refdomain="",
+        reftype="claim",
+        reftarget=claim.id,
+        refwarn=True,
+        refdoc=docname,
+        refexplicit=True,
+        rb_label=f"{claim.verdict} ({claim.kind}): see the ledger",
+    )
 
 
 def resolve_claim(

@@ -226,11 +226,12 @@ def load_allowed(path: Path) -> list[Allowed]:
 
 
 def book_texts(root: Path) -> Iterable[tuple[str, str]]:
-    """The name and text of each source that a reader reads: chapters, pages, list of statements, README."""
+    """The name and text of each source that a reader reads: chapters, pages, statements, results, README."""
     paths = [
         *sorted((root / "notebooks").glob("*.md")),
         *sorted(p for p in (root / "book").rglob("*.md") if "/_" not in p.relative_to(root).as_posix()),
         root / "book" / "statements.yaml",
+        *sorted((root / "book").glob("field*.yaml")),
         root / "README.md",
     ]
     for path in paths:

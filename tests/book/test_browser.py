@@ -26,6 +26,7 @@ NAMES = [
     "notation",
     "rerun",
     "holds",
+    "subject",
     "departures",
     "ledger",
     "reproduction",

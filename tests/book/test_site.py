@@ -175,6 +175,31 @@ def test_pages_are_built_whole_and_only_when_something_changed(small: Path, path
 
 
 @pytest.mark.slow
+def test_results_of_the_literature_are_shown_with_their_marks_and_a_claim_that_is_missing_is_named(
+    small: Path, paths: dict[str, Path]
+) -> None:
+    entry = {"key": "one", "result": "It is $x$.", "assumptions": "Nothing.", "source": "gan2025synthetic"}
+    entry |= {"status": "reproduced", "chapter": "01-one", "claim": ["half-is-half"]}
+    entry |= {"relation": "orthogonal", "reason": "Because."}
+    (small / "book" / "field.yaml").write_text(yaml.safe_dump([entry]))
+    (small / "book" / "ledger.md").write_text("# Ledger\n\n```{ledger}\n```\n\n```{field}\n```\n")
+    with (small / "book" / "preface.md").open("a") as preface:
+        preface.write("\n```{bibliography}\n```\n")
+    output = small / "built" / "html"
+    assert site.build(assemble(small, paths), output)[1] == ""
+    page = (output / "ledger.html").read_text()
+    table = page[page.index("rb-field") :]
+    said = re.sub(r"\s+", " ", re.sub("<[^>]*>", "", table))
+    for part in ("Gan and Liu", "Needs: Nothing.", "Reproduced", "Orthogonal. Because.", "\u2713"):
+        assert part in said
+    assert 'href="#claim-half-is-half"' in table or 'href="ledger.html#claim-half-is-half"' in table
+    assert "Of 1 results none are contained in the framework, none contradict it, 1 are orthogonal" in page
+
+    (small / "book" / "field-more.yaml").write_text(yaml.safe_dump([{**entry, "key": "two", "claim": "gone"}]))
+    assert "no notebook claims 'gone'" in site.build(assemble(small, paths), output)[1]
+
+
+@pytest.mark.slow
 def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks(
     small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
