@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice serve lint format bench \
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice tries serve lint format bench \
   falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -90,6 +90,9 @@ languages: $(READY) ## measure predictors of the gain in many languages anew (rb
 
 practice: $(READY) ## let models practise sums in many worlds anew (rbcore/lm/self_training.json); a quarter of an hour
 	@$(RUN) -m rbcore.lm.self_training --fresh --jobs 2
+
+tries: $(READY) ## measure what tries with a verifier reach in many worlds anew (rbcore/lm/tries.json); ten minutes
+	@$(RUN) -m rbcore.lm.tries --fresh --jobs 2
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

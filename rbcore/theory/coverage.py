@@ -28,11 +28,11 @@ def verified_cost(chance: ArrayLike, n: ArrayLike) -> np.ndarray:
 
 
 def tilt_to(law: ArrayLike, reward: ArrayLike, cost: float) -> np.ndarray:
-    """The law with the largest mean reward among those with `KL(. || law) <= cost`, in proportion to `law e^(t r)`.
+    """The law with the largest mean reward of those with `KL(. || law) <= cost`: in proportion to `law e^(t r)`.
 
     Args:
-        law: (k,), all outcomes possible.  reward: (k,), not all equal.  cost: nats, less than what the best outcome
-            costs, which is the logarithm of one over its probability.
+        law: (k,), all outcomes possible.  reward: (k,), not all equal.
+        cost: nats, less than what the best outcome costs, the logarithm of one over its probability.
 
     Raises:
         ValueError: for a cost that is not between zero and that.
@@ -59,27 +59,28 @@ def coverage(truth: ArrayLike, model: ArrayLike, n: float, weights: ArrayLike | 
     """`Cov_n = P(truth(y|x) / model(y|x) >= n)` for a problem x of the `weights` and an answer y of the truth.
 
     Args:
-        truth, model: laws of the answer to each problem, (answers, problems).  weights: of the problems, else equal.
+        truth, model: laws of the answer to each problem, (answers, problems).
+        weights: the law of the problems, (problems,); None: all are equal.
     """
     truth, model = np.asarray(truth, dtype=float), np.asarray(model, dtype=float)
-    missed = np.where(truth >= n * model, truth, 0).sum(axis=0)
-    return float(np.average(missed, weights=weights))
+    return float(_mean(np.where(truth >= n * model, truth, 0).sum(axis=0), weights))
 
 
 def uncovered(chances: ArrayLike, n: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
     """`Cov_n` where each problem has one right answer: the share of problems with a chance of at most `1 / n`.
 
     Args:
-        chances: (.., problems).  n: a number, or the shape of the chances without problems.
+        chances: (.., problems).  n: it broadcasts with the chances without problems, and gives the shape.
+        weights: the law of the problems, (problems,); None: all are equal.
     """
     chances, n = np.asarray(chances, dtype=float), np.asarray(n, dtype=float)[..., None]
-    return np.average(chances * n <= 1, axis=-1, weights=weights)
+    return _mean(chances * n <= 1, weights)
 
 
 def failure(chances: ArrayLike, n: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
-    """The probability that `n` tries at a problem of the `weights` all fail, `E (1 - chance)^n`; as above."""
+    """The probability that `n` tries at a problem all fail, `E (1 - chance)^n`; arguments as of `uncovered`."""
     chances, n = np.asarray(chances, dtype=float), np.asarray(n, dtype=float)[..., None]
-    return np.average((1 - chances) ** n, axis=-1, weights=weights)
+    return _mean((1 - chances) ** n, weights)
 
 
 def failure_limits(missed: ArrayLike, level: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -106,3 +107,9 @@ def tries_needed(chances: ArrayLike, share: float, weights: ArrayLike | None = N
         middle = (low + high) // 2
         low, high = (middle, high) if float(failure(chances, middle, weights)) > share else (low, middle)
     return high
+
+
+def _mean(values: np.ndarray, weights: ArrayLike | None) -> np.ndarray:
+    """Over the last axis."""
+    law = np.ones(values.shape[-1]) if weights is None else np.asarray(weights, dtype=float)
+    return values @ (law / law.sum())

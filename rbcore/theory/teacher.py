@@ -84,5 +84,5 @@ def _arguments(teacher: ArrayLike, feature: ArrayLike, bound: float) -> tuple[np
     if law.ndim != 1 or not (law > 0).all() or abs(law.sum() - 1) > 1e-9:
         raise PmfError(f"teacher: a law on k outcomes that are all possible, got {law}")
     if feature.shape != law.shape or not feature.min() < bound < feature.max():
-        raise ValueError(f"feature: one number for each outcome, with the bound {bound} between them, got {feature}")
+        raise ValueError(f"feature: one number for each outcome, the bound {bound} between them, got {feature}")
     return law, feature

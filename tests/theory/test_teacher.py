@@ -52,7 +52,7 @@ def test_students_against_a_general_optimizer(seed, equal):
 @settings(deadline=None)
 @given(seeds, st.floats(0.0, 0.9))
 def test_what_a_student_gains(seed, slack):
-    """Reverse: at least the misfit, with equality for a mean. Cross-entropy: at least -log of the mean ratio, >= 0."""
+    """Reverse: at least the misfit, and it for a known mean.  Samples: at least -log of the mean ratio, >= 0."""
     teacher, truth, feature = case(seed)
     mean = float(truth @ feature)
     bound = mean + slack * (feature.max() - mean)
