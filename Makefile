@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling serve \
-  lint format bench falsify screenshot lock clean
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries \
+  serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -93,6 +93,9 @@ practice: $(READY) ## let models practise sums in many worlds anew (rbcore/lm/se
 
 scaling: $(READY) ## measure students by the amount of their data anew (rbcore/lm/scaling.json); half an hour
 	@$(RUN) -m rbcore.lm.scaling --fresh
+
+tries: $(READY) ## measure what tries with a verifier reach in many worlds anew (rbcore/lm/tries.json); ten minutes
+	@$(RUN) -m rbcore.lm.tries --fresh --jobs 2
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

@@ -18,8 +18,9 @@ generator, students, mixtures, rules), :mod:`rbcore.lm.study` (students of diffe
 :mod:`rbcore.lm.gap` (the KL gap), :mod:`rbcore.lm.loop` (training on its own output), :mod:`rbcore.lm.bound` (the
 post-training bound), :mod:`rbcore.lm.prediction` (what predicts the gain), :mod:`rbcore.lm.arithmetic` (sums that
 people write with mistakes), :mod:`rbcore.lm.self_training` (practice on one's own answers),
-:mod:`rbcore.lm.worlds` (records of many worlds) and :mod:`rbcore.lm.hub` (the same with any model and data set of
-the Hugging Face hub, where nothing is known exactly).
+:mod:`rbcore.lm.tries` (tries with a verifier), :mod:`rbcore.lm.worlds` (records of many worlds) and
+:mod:`rbcore.lm.hub` (the same with any model and data set of the Hugging Face hub, where nothing is known
+exactly).
 """
 
 from __future__ import annotations
