@@ -48,7 +48,7 @@ SIGNS = (
 )
 NUMBER = r"\d+(?:[.,:/]\d+)*"  # or a date, a time, a fraction
 PLAIN = re.compile(rf"[^\W\d]\w*|{NUMBER}|{SIGNS}")
-# All but Latin, Greek, Cyrillic, Armenian, Georgian and Korean, which have neither marks nor letters without spaces.
+# All but Latin, Greek, Cyrillic, Armenian, Georgian and Korean, which have neither marks nor unspaced letters.
 SPECIAL = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u058f\u10a0-\u11ff\u1e00-\u206f\u20a0-\u20cf\u2100-\u2bff\uac00-\ud7a3]"
 )
