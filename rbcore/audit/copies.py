@@ -4,9 +4,9 @@
     between(synthetic, anchors).of      # of each synthetic text an anchor that it nearly copies, or -1
 
 A text is the set of its pairs of neighbouring words, with a mark before the first word and one after the last.
-Words are lower-cased; white space and typographic punctuation do not count, signs such as ``+`` are words.  Two
-texts are near-copies when the Jaccard similarity of their sets reaches a threshold.  At 0.8, one changed word is
-tolerated from 17 words on and one appended word from 12 words on; shorter texts must agree word for word.
+What a word is, :mod:`rbcore.audit.segment` says, for every script.  Two texts are near-copies when the Jaccard
+similarity of their sets reaches a threshold.  At 0.8, one changed word is tolerated from 17 words on and one
+appended word from 12 words on; shorter texts must agree word for word.
 
 Candidates come from prefix filtering (Bayardo, Ma, Srikant 2007): with shingles ordered by rarity, two sets of
 similarity `t` or more share one of the rarest ``|x| - ceil(t |x|) + 1`` of each.  Unlike MinHash with banding, it
@@ -17,8 +17,6 @@ few pairs that pass are compared exactly.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +26,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
+
+from rbcore.audit.segment import words
 
 Progress = Callable[[int, int], None]
 """Called with the work done and its total."""
@@ -45,7 +45,6 @@ AT_ONCE = 1_000_000  # of them in memory
 ITEMS_AT_ONCE = 4_000_000  # shingles of the pairs that are compared exactly
 FIRST_LOOK = 32  # members of a list that are looked at before a longer look is taken
 BITS = 256  # of a hashed set
-WORD = re.compile(r"""\w+|[^\w\s.,;:!?'"`()\[\]{}<>|…–—‘’“”„«»-]""")
 
 
 class Words(NamedTuple):
@@ -134,11 +133,6 @@ def _search(
     sets, bounds = _Sets.of(*(side.tolist() if isinstance(side, np.ndarray) else side for side in sides))
     right = None if others is None else slice(bounds[0], bounds[1])
     return _join(sets, slice(0, bounds[0]), right, threshold, progress)
-
-
-def words(text: str) -> list[str]:
-    """The words of a text as near-copies see them."""
-    return WORD.findall(unicodedata.normalize("NFKC", text).lower())
 
 
 def split(texts: Sequence[str]) -> Words:

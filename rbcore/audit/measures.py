@@ -18,6 +18,9 @@ from rbcore.audit.result import Number
 from rbcore.estimate.base import Estimate
 
 MOST = 5000  # records of an input that an estimator sees, at most
+LEAST = 21  # points of a sample whose support is compared, by five neighbours each
+WORDY = 4  # texts of n words or more that a share of distinct n-grams takes
+NEURAL = 100  # pairs that a neural estimator takes
 
 
 def _points(data: Prepared, rng: Generator) -> dict[str, np.ndarray]:
@@ -57,7 +60,7 @@ def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str
     order = rng.permutation(len(points["ANCHOR"]))
     half = len(order) // 2
     real, fresh = points["ANCHOR"][order[:half]], points["ANCHOR"][order[half : 2 * half]]
-    if half < 20:
+    if half < LEAST:
         return [], []
     compared = {
         "fresh anchors": fresh,
@@ -67,7 +70,7 @@ def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str
     compared |= {name: points[name] for name in ("SYNTH", "RAW") if name in points}
     plane, numbers = [], []
     for label, fake in compared.items():
-        if len(fake) < 20:
+        if len(fake) < LEAST:
             continue
         overlap = estimate.precision_recall_coverage(real, some(fake, half, rng), rng=rng)
         ends = {"faithfulness": overlap.precision, "diversity": overlap.coverage}
@@ -96,7 +99,8 @@ def diversity(data: Prepared, rng: Generator) -> list[Number]:
         tokens = min(20_000, *(sum(len(t.split()) for t in one) // 2 for one in texts.values()))
         for name, one in texts.items():
             chosen = [one[i] for i in rng.permutation(len(one))[:MOST]]
-            for n in (1, 2):
+            long = [sum(len(text.split()) >= n for text in chosen) for n in (1, 2)]
+            for n in (n for n, count in zip((1, 2), long, strict=True) if count >= WORDY):
                 ratio = estimate.distinct_n(chosen, n, at=tokens, rng=rng)
                 meaning = f"distinct {n}-grams per {n}-gram in {tokens:,} tokens of {name.lower()}"
                 numbers.append(Number(f"distinct-{n}-{name.lower()}", meaning, ratio))
@@ -119,11 +123,14 @@ def dependence(data: Prepared, prompts: dict[str, np.ndarray], rng: Generator, s
         tag, about = name.lower(), f"between prompt and {name.lower()} record"
         numbers.append(Number(f"hsic-{tag}", f"HSIC {about}", estimate.hsic(x, y, rng)))
         flat = [PCA(min(2, z.shape[1])).fit_transform(z) for z in (x, y)]
-        for key, value, how in (
+        found = [
             ("gaussian", estimate.gaussian_mi(*flat), "Gaussian copula, 2 directions"),
             ("ksg", estimate.ksg(*flat), "KSG, 2 directions"),
-            ("infonce", estimate.infonce(x, y, torch.Generator().manual_seed(seed)), "InfoNCE: at least"),
-        ):
+        ]
+        if len(x) >= NEURAL:
+            critic = estimate.infonce(x, y, torch.Generator().manual_seed(seed))
+            found.append(("infonce", critic, "InfoNCE: at least"))
+        for key, value, how in found:
             numbers.append(Number(f"{key}-{tag}", f"information {about}, {how}", value))
     return numbers
 

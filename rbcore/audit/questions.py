@@ -23,6 +23,7 @@ from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import welch
 from rbcore.estimate.base import Estimate, Sided, share
 
+LEAST = 10  # fresh records of the task that a threshold of surprise takes
 LEVEL = 0.999  # of each one-sided statement
 HALF = 1 - (1 - LEVEL) / 2  # of each of two limits that make one statement
 MARGIN = 0.01  # a share of copies beyond the usual one that is worth a word
@@ -35,6 +36,7 @@ RARER, MISSED = 4.0, 0.03  # a part of the task is missing: so much rarer in SYN
 SHIFT = 0.03  # of a label's share
 MOST = 20_000  # records of an input that a classifier is fitted on
 SHOWN = 5  # examples in a finding
+TOO_FEW = "Too few records are left after the copies."
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,14 @@ def heldout_copies(data: Prepared, rng: Generator) -> Outcome:
     return _outcome("held-out-copies", flagged, sentence, numbers, _pairs(data, "HELDOUT", hits, rng), hits)
 
 
-def threshold(data: Prepared) -> tuple[float, int, int]:
-    """A level of surprise that few fresh anchors exceed: the level, how many do, and of how many."""
+def threshold(data: Prepared) -> tuple[float, int, int] | None:
+    """A level of surprise that few fresh anchors exceed: the level, how many do, and of how many.
+
+    None where fewer than :data:`LEAST` anchors are fresh, because the others copy one another.
+    """
     fresh = data.fresh_surprise()
+    if len(fresh) < LEAST:
+        return None
     beyond = int(BEYOND * len(fresh))
     return float(fresh[len(fresh) - 1 - beyond]), beyond, len(fresh)
 
@@ -145,8 +152,10 @@ def off_task(data: Prepared, rng: Generator) -> Outcome:
 
     The threshold is an order statistic of fresh anchors, so the task's share beyond it has a beta law, exactly.
     """
-    own, scores = data.own("SYNTH"), data.surprise["SYNTH"]
-    level, beyond, m = threshold(data)
+    own, scores, limits = data.own("SYNTH"), data.surprise["SYNTH"], threshold(data)
+    if limits is None or not own.any():
+        return _unchecked("off-task", TOO_FEW)
+    level, beyond, m = limits
     stray = own & (scores > level)
     of_task = float(stats.beta.ppf(HALF, beyond + 1, m - beyond))
     most = Estimate("share", beyond / m, (0.0, of_task), m, unit="share", level=HALF, sided="upper")
@@ -168,11 +177,14 @@ def narrow(data: Prepared, rng: Generator) -> Outcome:
 
     Both sides without what is beyond the threshold; Welch's interval for the difference of the two means.
     """
-    level = threshold(data)[0]
+    limits = threshold(data)
+    if limits is None:
+        return _unchecked("narrow", TOO_FEW)
+    level = limits[0]
     calm = data.own("SYNTH") & (data.surprise["SYNTH"] <= level)
     scores, usual = data.surprise["SYNTH"][calm], data.fresh_surprise(level)
     if min(scores.size, usual.size) < 20:
-        return _unchecked("narrow", "Too few records are left after the copies.")
+        return _unchecked("narrow", TOO_FEW)
     texts = data.records["SYNTH"].texts is not None
     unit, of = ("nats per token", "the mean") if texts else ("log distance", "a deviation")
     difference = welch(scores, usual, 0.95, unit, "mean-difference")
@@ -237,7 +249,9 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
     rows = some(np.flatnonzero(usable), MOST, rng)
     x, y = data.points["ANCHOR"][rows].astype(float), labels[rows]
     usual = _out_of_fold(model, model.predict, x, y, rng) != y
-    asked = data.own("SYNTH") & (data.surprise["SYNTH"] <= threshold(data)[0]) & np.isin(given, known)
+    limits = threshold(data)
+    calm = data.surprise["SYNTH"] <= (limits[0] if limits else np.inf)
+    asked = data.own("SYNTH") & calm & np.isin(given, known)
     if asked.sum() < 20:
         return _unchecked("wrong-labels", "Fewer than 20 synthetic records are on the task and no copies.")
     predicted = model.fit(x, y).predict(data.points["SYNTH"])
@@ -265,7 +279,7 @@ def label_shares(data: Prepared, rng: Generator) -> Outcome:
         return _unchecked("label-shares", "The records have no labels (LABEL=field names them).")
     task, synth = (np.array(one)[data.own(name)] for name, one in labels.items())
     if min(task.size, synth.size) < 20:
-        return _unchecked("label-shares", "Too few records are left after the copies.")
+        return _unchecked("label-shares", TOO_FEW)
     names = np.union1d(task, synth)
     level = 1 - (1 - LEVEL) / (4 * len(names))  # of each limit: two directions, two samples
     counts = [[(x == name).sum() for name in names] for x in (task, synth)]
@@ -288,7 +302,10 @@ def curation(data: Prepared, rng: Generator) -> Outcome:
     """Has the curated data a larger share off the task than the raw answers have?"""
     if "RAW" not in data.records:
         return _unchecked("curation", "There are no RAW answers to compare with.")
-    level = threshold(data)[0]
+    limits = threshold(data)
+    if limits is None or not (data.own("RAW").any() and data.own("SYNTH").any()):
+        return _unchecked("curation", TOO_FEW)
+    level = limits[0]
     removed, added = ~data.copied("RAW", "SYNTH"), ~data.copied("SYNTH", "RAW")
     before, after = (data.surprise[name][data.own(name)] > level for name in ("RAW", "SYNTH"))
     numbers = [
