@@ -11,9 +11,7 @@ has that outside of such a language; here it keeps the length of training out of
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -22,15 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.special import entr, logsumexp
 
+from rbcore.lm import worlds
 from rbcore.lm.language import task_law
 from rbcore.lm.models import Ensemble, Size, log_probs
-from rbcore.lm.prediction import write
 from rbcore.lm.prompt import Answers, Curation, Prompt, answers, ask, divergences
 from rbcore.lm.study import NOTHING, with_base
 from rbcore.lm.training import Job, Recipe, train
@@ -247,36 +243,12 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
 
 def read(path: Path = RECORD) -> pd.DataFrame:
     """The recorded table of :func:`measure`."""
-    stored = json.loads(path.read_text(encoding="utf8"))
-    return pd.DataFrame(stored["rows"], columns=stored["columns"])
+    return worlds.read(path)[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure languages and record them; those that are recorded are kept unless `--fresh`."""
-    parser = argparse.ArgumentParser(prog="python -m rbcore.lm.scaling", description=main.__doc__)
-    parser.add_argument("--languages", type=int, default=10, help="how many (%(default)s)")
-    parser.add_argument("--first", type=int, default=7000, help="the seed of the first (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="languages at a time (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="measure the recorded ones again")
-    parser.add_argument("--out", type=Path, default=RECORD)
-    options = parser.parse_args(argv)
-    wanted = range(options.first, options.first + options.languages)
-    tables: dict[int, pd.DataFrame] = {}
-    if options.out.exists() and not options.fresh:
-        known = (rows for _, rows in read(options.out).groupby("language"))
-        tables = {seed: rows for rows in known if (seed := int(rows.language.iloc[0])) in wanted}
-    todo = [delayed(_alone)(seed) for seed in wanted if seed not in tables]
-    for rows in Parallel(n_jobs=options.jobs, return_as="generator_unordered")(todo):
-        tables[int(rows.language.iloc[0])] = rows
-        write(pd.concat([tables[seed] for seed in wanted if seed in tables]), options.out)
-        print(f"{len(tables)} of {len(wanted)} languages", file=sys.stderr, flush=True)
-    return 0
-
-
-def _alone(seed: int) -> pd.DataFrame:
-    """:func:`measure` on one thread, which small models prefer."""
-    torch.set_num_threads(1)
-    return measure(seed)
+    """Measure languages and record them: :func:`rbcore.lm.worlds.main`."""
+    return worlds.main(measure, RECORD, "language", 10, 7000, argv)
 
 
 if __name__ == "__main__":

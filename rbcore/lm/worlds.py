@@ -72,11 +72,18 @@ def main(
     if options.out.exists() and not options.fresh:
         tables = {seed: rows for seed, rows in read(options.out)[0].groupby(column) if seed in wanted}
     todo = [seed for seed in wanted if seed not in tables]
-    found = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(delayed(measure)(s) for s in todo)
+    one = delayed(_alone)
+    found = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(one(measure, seed) for seed in todo)
     for rows in tqdm(found, total=len(todo), unit="world"):
         tables[int(rows[column].iloc[0])] = rows
         write(pd.concat([tables[seed] for seed in wanted if seed in tables]), options.out)
     return 0
+
+
+def _alone(measure: Callable[[int], pd.DataFrame], seed: int) -> pd.DataFrame:
+    """A world on one thread, which small models prefer."""
+    torch.set_num_threads(1)
+    return measure(seed)
 
 
 def _plain(x: Any) -> Any:

@@ -134,7 +134,7 @@ def test_a_record_survives_the_file_and_is_gone_on_with(small, tmp_path, monkeyp
         return small.assign(language=seed)
 
     monkeypatch.setattr(scaling, "measure", measure)
-    arguments = ["--first", "5", "--out", str(out), "--languages"]
+    arguments = ["--first", "5", "--out", str(out), "--worlds"]
     assert scaling.main([*arguments, "2"]) == scaling.main([*arguments, "3"]) == 0
     assert asked == [5, 6, 7]
     read = scaling.read(out)
