@@ -1,4 +1,4 @@
-"""A pretrained model as the generator: what it writes when it is asked for sums, recorded once and read at each build.
+"""A pretrained model as the generator: what it writes when asked for sums, recorded once and read at each build.
 
     from rbcore.lm import pretrained
 

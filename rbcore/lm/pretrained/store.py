@@ -33,8 +33,9 @@ BLOCK = 128  # answers that are sampled side by side
 
 
 class Plan(NamedTuple):
-    """How much is asked.  draws: of anchors.  each: answers to a prompt; many: to the strictest one.  laws: prompts
-    of a kind whose law is enumerated.
+    """How much is asked.  draws: of anchors.  each: answers to a prompt; many: to the strictest one.
+
+    laws: prompts of a kind whose law is enumerated.
     """
 
     seed: int = 15
@@ -121,7 +122,7 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     same = plan, sums.cells(), sums.STRICT, LONGEST, provenance.get("sha256")
     stamp = hashlib.sha256(repr(same).encode()).hexdigest()
-    todo = [("cell", i, ()) for i in range(len(sums.cells()))]
+    todo: list[tuple[str, int, tuple[Any, ...]]] = [("cell", i, ()) for i in range(len(sums.cells()))]
     todo += [("law", i, kind) for i, kind in enumerate((s, k) for s in (False, True) for k in sums.ANCHORS)]
     parts: dict[str, list[dict[str, Any]]] = {"cell": [], "law": []}
     for what, number, kind in tqdm(todo, desc="asking", disable=None if progress is None else not progress):
@@ -197,9 +198,9 @@ def tokens_of(record: Record, number: int) -> list[writer.Answer]:
 def table(record: Record) -> pd.DataFrame:
     """A row for each answer.
 
-    Columns: strict, anchors, temperature; draw (of anchors); text; ended (the line did, before it was cut off), gain (the
-    sum of entropies, nats), log (log-probability); sum (it is one), on_task (its question is one of the task's) and
-    right (on the task, with the right result: what the verifier lets pass); place (its number in
+    Columns: strict, anchors, temperature; draw (of anchors); text; ended (the line did, before it was cut off),
+    gain (the sum of entropies, nats), log (log-probability); sum (it is one), on_task (its question is one of the
+    task's) and right (on the task, with the right result: what the verifier lets pass); place (its number in
     :data:`~rbcore.lm.pretrained.sums.SUMS`; -1: none).
     """
     size = max(record.pieces) + 1

@@ -1,7 +1,7 @@
 """Small transformers that learn sums from what the pretrained model wrote, and their exact distance from the task.
 
-A student writes a sum as by hand, column by column from the right, and reads whatever is no sum as a row of one sign.
-It starts from a base that has read the task's questions, every second one with a random result.
+A student writes a sum as by hand, column by column from the right, and reads whatever is no sum as a row of one
+sign.  It starts from a base that has read the task's questions, every second one with a random result.
 """
 
 from __future__ import annotations

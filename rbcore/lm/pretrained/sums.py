@@ -1,8 +1,8 @@
 """The task: sums of two whole numbers, all alike, and the prompts that ask for them.
 
-`D` draws two numbers from 0 to :data:`HIGHEST`, independently and uniformly, and writes ``a + b = c`` with the right
-result.  A prompt is a list: its items are anchors, drawn from `D`, and the model writes the next item.  A strict
-prompt begins with a sentence that names the task.
+`D` draws two numbers from 0 to :data:`HIGHEST`, independently and uniformly, and writes ``a + b = c`` with the
+right result.  A prompt is a list: its items are anchors, drawn from `D`, and the model writes the next item.  A
+strict prompt begins with a sentence that names the task.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.random import Generator
 HIGHEST = 19
 SUMS = [f"{a} + {b} = {a + b}" for a in range(HIGHEST + 1) for b in range(HIGHEST + 1)]  # the support of D
 STRICT = (
-    f"Below is a list of sums of two whole numbers from 0 to {HIGHEST}, each of the form a + b = c, with the right "
-    "result.\n"
+    f"Below is a list of sums of two whole numbers from 0 to {HIGHEST}, each of the form a + b = c, "
+    "with the right result.\n"
 )
 ANCHORS = (0, 1, 2, 4)
 TEMPERATURES = (0.5, 1.0, 1.5)
@@ -59,7 +59,7 @@ def cells() -> list[Cell]:
 
 
 def draw(rng: Generator, draws: int) -> list[list[str]]:
-    """For each of some draws as many anchors as the longest prompt shows, from `D`; shorter ones show the first."""
+    """For each draw as many anchors from `D` as the longest prompt shows; shorter ones show the first."""
     return [[SUMS[i] for i in rng.integers(len(SUMS), size=max(ANCHORS))] for _ in range(draws)]
 
 

@@ -28,8 +28,8 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Writer:
-    """A causal model with its tokenizer.  encode: tokens of a text.  pieces: the text of each token; special: those
-    tokens that are no text and end whatever is written.
+    """A causal model with its tokenizer.  encode: tokens of a text.  pieces: the text of each token; special:
+    those tokens that are no text and end whatever is written.
     """
 
     module: Any
@@ -47,7 +47,7 @@ class Writer:
         """Which of them add no text to it, (vocabulary,)."""
         return np.array([i in self.special or piece.startswith("\n") for i, piece in enumerate(self.pieces)])
 
-    def text(self, tokens: Sequence[int]) -> str:
+    def text(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The line that these tokens write, without its end."""
         return "".join("" if t in self.special else self.pieces[t] for t in tokens).split("\n")[0]
 
@@ -72,7 +72,7 @@ def load() -> Writer:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = path().parent
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
     module = AutoModelForCausalLM.from_pretrained(folder, gguf_file=FILE, dtype=torch.float32).eval()
     pieces = tokenizer.batch_decode([[i] for i in range(module.config.vocab_size)])
     return Writer(module, lambda text: tokenizer(text).input_ids, pieces, frozenset(tokenizer.all_special_ids))
@@ -139,8 +139,8 @@ def score(writer: Writer, prompts: Sequence[str], answers: Sequence[Sequence[int
 def law(writer: Writer, prompt: str, answers: Sequence[str], temperatures: Sequence[float]) -> np.ndarray:
     """The log-probability of each whole answer at each temperature, shape (temperatures, answers), nats.
 
-    The answers' tokens make a tree, and every branch is read once.  An answer ends with any token that ends a line and
-    adds nothing to it.  Of other ways to cut an answer into tokens nothing is counted.
+    The answers' tokens make a tree, and every branch is read once.  An answer ends with any token that ends a line
+    and adds nothing to it.  Of other ways to cut an answer into tokens nothing is counted.
     """
     paths = [tuple(writer.encode(text)) for text in answers]
     found = np.full((len(temperatures), len(paths)), np.nan)
