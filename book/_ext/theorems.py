@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class TheoremsDirective(SphinxDirective):
         record = Path(self.env.srcdir) / "falsified.json"
         self.env.note_dependency(str(record))
         long = falsified.read(record)
-        lines: list[str] = []
+        lines: list[str] = [in_chains(stored.values()), ""]
         chapter = ""
         for id, payload in stored.items():
             if claims[id].chapter != chapter:
@@ -117,6 +117,15 @@ def text_of(path: Path) -> str:
     return "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
 
 
+def in_chains(payloads: Iterable[Mapping[str, Any]]) -> str:
+    """A sentence on how many of the theorems have a proof that reads from left to right."""
+    proofs = [Certificate.from_json(json.dumps(payload["certificate"])).chains for payload in payloads]
+    whole = sum(all(proof) for proof in proofs)
+    links = [sum(len(chain.links) for some in proof for chain in some) for proof in proofs]
+    most = max(links, default=0)
+    return f"{whole} of {len(proofs)} have a proof that reads from left to right, in {most} steps at most."
+
+
 def heading(source: Path, chapter: str) -> str:
     """The chapter's number and title, the title from its page."""
     title = re.search(r"(?m)^# (.*)$", text_of(source / "chapters" / f"{chapter}.ipynb"))
@@ -145,12 +154,16 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     yield from _twins(payload)
     yield ""
     certificate = Certificate.from_json(json.dumps(payload["certificate"]))
-    steps = len(certificate.steps)
+    steps, chain = len(certificate.steps), certificate.chains_latex()
     if not steps:
         yield from ["The two sides are the same combination of joint entropies.", "````"]
         return
-    yield f"```{{admonition}} Certificate: {steps} step{'s' * (steps != 1)}"
-    yield from [":class: dropdown", "", "$$", certificate.latex(), "$$", "```", "````"]
+    title = f"ertificate: {steps} step{'s' * (steps != 1)}"
+    yield f"```{{admonition}} {'Proof, and c' if chain else 'C'}{title}"
+    yield from [":class: dropdown", ""]
+    if chain:
+        yield from ["$$", chain, "$$", "", "The certificate:", ""]
+    yield from ["$$", certificate.latex(), "$$", "```", "````"]
 
 
 def _assumptions(payload: Mapping[str, Any]) -> Iterator[str]:
