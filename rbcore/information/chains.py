@@ -226,7 +226,9 @@ def _assumed(steps: Iterable[Step]) -> str:
         u, v, c = match[1]
         if u != v:
             given = f" given {_names(c, source)}" if c else ""
-            others.append(f"{_names(u - c, source)} and {_names(v - c, source)} are independent{given}")
+            order = parse(source).variables.index
+            one, other = sorted((u - c, v - c), key=lambda side: min(map(order, side)))
+            others.append(f"{_names(one, source)} and {_names(other, source)} are independent{given}")
         elif c:
             functions.append((_names(u - c, source), _names(c, source)))
         else:
@@ -236,7 +238,8 @@ def _assumed(steps: Iterable[Step]) -> str:
 
 
 def _names(some: Iterable[str], source: str) -> str:
-    inside = sorted(some, key=lambda name: source.find(name))
+    """A group of variables in the order of the assumption."""
+    inside = sorted(some, key=parse(source).variables.index)
     return f"$({','.join(inside)})$" if len(inside) > 1 else f"${inside[0]}$"
 
 
@@ -277,7 +280,8 @@ class _Sets:
             if match is None or c.form.variables & {*problem.constants}:
                 self.cited.append(c)
                 continue
-            u, v, w = (self.mask(s) for s in match[1])
+            u, v = sorted(self.mask(s) for s in match[1][:2])  # the order of sets of names varies from run to run
+            w = self.mask(match[1].c)
             if u & v != w:
                 self.functions.append((w, u & v, c))
             if u & v not in (u, v):
@@ -533,7 +537,7 @@ def _orders(start: Form, atoms: Sequence[tuple[int, Fraction, _Atom]]) -> list[l
     rows = np.array([[float(f * m * a.form.get(s, 0)) for s in keys] for f, m, a in atoms])
     chosen = (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(float)
     values = np.array([float(start.get(s, 0)) for s in keys]) + chosen @ rows
-    size = (np.abs(values) > 1e-9).sum(axis=1) + 0.2 * np.abs(values).sum(axis=1)
+    size = (np.abs(values) > 1e-9).sum(axis=1) + 0.2 * np.abs(values).sum(axis=1).round(6)
     cost, best = np.full(1 << n, np.inf), [[] for _ in range(1 << n)]
     cost[0], best[0] = 0, [(0.0, ())]
     for s in range(1 << n):
