@@ -3,7 +3,8 @@
 ``{theorems}`` lists what the notebooks' :class:`rbcore.information.theorems.Theorem` claims stored: the
 statement and its assumptions, the certificate, a counterexample for each assumption that is needed, the random
 models, the twin. Each certificate and counterexample is verified once more while the page is built, in exact
-arithmetic.  ``{statements}`` is the list of all labelled statements, with or without a certificate.
+arithmetic.  ``{chains}`` counts the proofs that read from left to right, and ``{statements}`` is the list of all
+labelled statements, with or without a certificate.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class TheoremsDirective(SphinxDirective):
         record = Path(self.env.srcdir) / "falsified.json"
         self.env.note_dependency(str(record))
         long = falsified.read(record)
-        lines: list[str] = [in_chains(stored.values()), ""]
+        lines: list[str] = []
         chapter = ""
         for id, payload in stored.items():
             if claims[id].chapter != chapter:
@@ -65,6 +66,14 @@ class TheoremsDirective(SphinxDirective):
         for table in holder.findall(nodes.table):
             table["classes"] += ["rb-table", "rb-holds"]
         return holder.children
+
+
+class ChainsDirective(SphinxDirective):
+    """A sentence on how many of the theorems have a proof that reads from left to right."""
+
+    def run(self) -> list[nodes.Node]:
+        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        return [nodes.paragraph(text=in_chains(stored.values()))]
 
 
 class StatementsDirective(SphinxDirective):
@@ -118,12 +127,14 @@ def text_of(path: Path) -> str:
 
 
 def in_chains(payloads: Iterable[Mapping[str, Any]]) -> str:
-    """A sentence on how many of the theorems have a proof that reads from left to right."""
+    """How many of the theorems have such a proof for each of their relations, and how long it is at most."""
     proofs = [Certificate.from_json(json.dumps(payload["certificate"])).chains for payload in payloads]
     whole = sum(all(proof) for proof in proofs)
     links = [sum(len(chain.links) for some in proof for chain in some) for proof in proofs]
     most = max(links, default=0)
-    return f"{whole} of {len(proofs)} have a proof that reads from left to right, in {most} steps at most."
+    return (
+        f"{whole} of {len(proofs)} statements have a proof that goes from left to right, in {most} steps at most."
+    )
 
 
 def heading(source: Path, chapter: str) -> str:
@@ -217,5 +228,6 @@ def _percent(ratio: float) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("theorems", TheoremsDirective)
+    app.add_directive("chains", ChainsDirective)
     app.add_directive("statements", StatementsDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
