@@ -3,7 +3,8 @@
 ``{theorems}`` lists what the notebooks' :class:`rbcore.information.theorems.Theorem` claims stored: the
 statement and its assumptions, the certificate, a counterexample for each assumption that is needed, the random
 models, the twin. Each certificate and counterexample is verified once more while the page is built, in exact
-arithmetic.  ``{statements}`` is the list of all labelled statements, with or without a certificate.
+arithmetic.  ``{chains}`` counts the proofs that read from left to right, and ``{statements}`` is the list of all
+labelled statements, with or without a certificate.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ class TheoremsDirective(SphinxDirective):
         return holder.children
 
 
+class ChainsDirective(SphinxDirective):
+    """A sentence on how many of the theorems have a proof that reads from left to right."""
+
+    def run(self) -> list[nodes.Node]:
+        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        return [nodes.paragraph(text=in_chains(stored.values()))]
+
+
 class StatementsDirective(SphinxDirective):
     """Every labelled statement of the chapters: how it is proved, what it needs, how sharp it is, whose it is."""
 
@@ -117,6 +126,17 @@ def text_of(path: Path) -> str:
     return "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
 
 
+def in_chains(payloads: Iterable[Mapping[str, Any]]) -> str:
+    """How many of the theorems have such a proof for each of their relations, and how long it is at most."""
+    proofs = [Certificate.from_json(json.dumps(payload["certificate"])).chains for payload in payloads]
+    whole = sum(all(proof) for proof in proofs)
+    links = [sum(len(chain.links) for some in proof for chain in some) for proof in proofs]
+    most = max(links, default=0)
+    return (
+        f"{whole} of {len(proofs)} statements have a proof that goes from left to right, in {most} steps at most."
+    )
+
+
 def heading(source: Path, chapter: str) -> str:
     """The chapter's number and title, the title from its page."""
     title = re.search(r"(?m)^# (.*)$", text_of(source / "chapters" / f"{chapter}.ipynb"))
@@ -145,12 +165,16 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
     yield from _twins(payload)
     yield ""
     certificate = Certificate.from_json(json.dumps(payload["certificate"]))
-    steps = len(certificate.steps)
+    steps, chain = len(certificate.steps), certificate.chains_latex()
     if not steps:
         yield from ["The two sides are the same combination of joint entropies.", "````"]
         return
-    yield f"```{{admonition}} Certificate: {steps} step{'s' * (steps != 1)}"
-    yield from [":class: dropdown", "", "$$", certificate.latex(), "$$", "```", "````"]
+    title = f"ertificate: {steps} step{'s' * (steps != 1)}"
+    yield f"```{{admonition}} {'Proof, and c' if chain else 'C'}{title}"
+    yield from [":class: dropdown", ""]
+    if chain:
+        yield from ["$$", chain, "$$", "", "The certificate:", ""]
+    yield from ["$$", certificate.latex(), "$$", "```", "````"]
 
 
 def _assumptions(payload: Mapping[str, Any]) -> Iterator[str]:
@@ -204,5 +228,6 @@ def _percent(ratio: float) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("theorems", TheoremsDirective)
+    app.add_directive("chains", ChainsDirective)
     app.add_directive("statements", StatementsDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

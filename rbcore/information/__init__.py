@@ -9,9 +9,9 @@ From low to high: :mod:`~rbcore.information.notation`, linear :mod:`~rbcore.info
 :mod:`~rbcore.information.exact` arithmetic, the language (:mod:`~rbcore.information.expr`),
 :mod:`~rbcore.information.finite` distributions, statements with assumptions
 (:mod:`~rbcore.information.problem`), the linear program (:mod:`~rbcore.information.shannon`), random
-:mod:`~rbcore.information.models`, counterexamples (:mod:`~rbcore.information.refute`), certificates
-(:mod:`~rbcore.information.prover`), bounds that follow (:mod:`~rbcore.information.discover`),
-:mod:`~rbcore.information.falsify` and :mod:`~rbcore.information.theorems`.
+:mod:`~rbcore.information.models`, counterexamples (:mod:`~rbcore.information.refute`), proofs as
+:mod:`~rbcore.information.chains`, certificates (:mod:`~rbcore.information.prover`), bounds that follow
+(:mod:`~rbcore.information.discover`), :mod:`~rbcore.information.falsify` and :mod:`~rbcore.information.theorems`.
 Text is parsed by the first public function that takes it; from there on statements travel as objects.
 """
 

@@ -135,6 +135,16 @@ class Statement:
         return result
 
     @functools.cached_property
+    def relations(self) -> tuple[tuple[Side, str, Side], ...]:
+        """Of each constraint the left side, the relation and the right side, as written; a chain's ends in 0."""
+        signs = [token.text for token in self.tokens if token.text in _RELATIONS]
+        signs += [c.relation for c in self.constraints[len(signs) :]]
+        return tuple(
+            (c.smaller, sign, c.larger) if sign == "<=" else (c.larger, sign, c.smaller)
+            for c, sign in zip(self.constraints, signs, strict=True)
+        )
+
+    @functools.cached_property
     def nodes(self) -> tuple[frozenset[str], ...]:
         """The nodes of a Markov chain, in its order; of another statement, none."""
         ends = [i for i, token in enumerate(self.tokens) if token.text == "->"]

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from rbcore.information.forms import LinearForm, Quantity, Value, combine, is_co
 
 Text = str | Statement
 ALPHABET = "alphabet"  # why H(A) <= log|A|
+SHANNON = "Shannon"  # why a conditional entropy or information is at least 0
 
 
 class ProverError(ValueError):
@@ -157,6 +158,17 @@ class Problem:
         """By how much the assumptions hold, but at most 0, from the entropies of their sets; one per model."""
         slacks = [g.slack_of(entropies) for g in self.given]
         return functools.reduce(np.minimum, slacks, np.zeros_like(entropies[frozenset()]))
+
+
+class Step(NamedTuple):
+    """One summand of a proof: ``multiplier`` times the left-hand side of ``inequality``, ".. >= 0" or ".. = 0".
+
+    ``reason`` is "Shannon" or the text of an assumption (of a part of it, if it is a chain).
+    """
+
+    inequality: str
+    multiplier: Fraction
+    reason: str
 
 
 Question = Text | Problem  # what the public functions take

@@ -13,10 +13,12 @@ informations, all at least 0) and of the assumptions is true of every distributi
 Both are exact: the solver's floating-point answer is made rational and then compared as fractions.
 """
 
+import functools
 import itertools
 import json
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,25 +29,14 @@ from numpy.random import Generator
 from scipy import sparse
 from scipy.optimize import linprog
 
+from rbcore.information.chains import Chain, check_chains, derive
 from rbcore.information.expr import Constraint, Side, latex, parse
 from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
-from rbcore.information.problem import Answer, Problem, ProverError, Question, Text
+from rbcore.information.problem import SHANNON, Answer, Problem, ProverError, Question, Step, Text
 from rbcore.information.refute import Counterexample, Unprovable, find_counterexample
 from rbcore.information.shannon import Program, differences, is_equation, weights_of
 
-SHANNON = "Shannon"
 _SETS = 400  # of variables, that a short proof may speak of
-
-
-class Step(NamedTuple):
-    """One summand of a proof: ``multiplier`` times the left-hand side of ``inequality``, ".. >= 0" or ".. = 0".
-
-    ``reason`` is "Shannon" or the text of an assumption (of a part of it, if it is a chain).
-    """
-
-    inequality: str
-    multiplier: Fraction
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,11 @@ class Certificate(Answer):
     """A proof, made by :func:`prove`: ``proofs`` has, for each goal of the statement, the steps that sum to it."""
 
     proofs: tuple[tuple[Step, ...], ...]
+
+    @functools.cached_property
+    def chains(self) -> tuple[tuple[Chain, ...], ...]:
+        """The proof to read, for each relation of the statement: see :mod:`rbcore.information.chains`."""
+        return derive(self.problem, self.proofs)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -80,14 +76,36 @@ class Certificate(Answer):
         return sums == [goal.form for goal in self.problem.statement.goals]
 
     def __str__(self) -> str:
-        lines = [str(self.problem)]
-        for goal, steps in zip(self.problem.statement.goals, self.proofs, strict=True):
-            lines.append(f"  because {goal.text} is" + ("" if steps else " 0 identically"))
-            width = max((len(step.inequality) for step in steps), default=0)
-            for text, multiplier, reason in steps:
-                factor = "" if abs(multiplier) == 1 else str(abs(multiplier))
-                lines.append(f"    {'-' if multiplier < 0 else '+'} {factor:>3} {text:<{width}}  ({reason})")
+        """First the chains, then the sums that were verified; a relation without a chain has its sum alone."""
+        lines, end, sums = [str(self.problem)], "", []
+        width = max((chain.width for chain in itertools.chain(*self.chains)), default=0)
+        for chains, goals in self._relations():
+            for chain in chains:
+                lines += [f"    {line}" for line in chain.lines(chain.start != end, width)]
+                end = chain.links[-1].text
+            for goal, steps in goals:
+                if chains and steps:
+                    text = f"{goal.text} = {_summed(steps)}"
+                    sums += textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent="      ")
+                elif not chains:
+                    lines += _listed(goal, steps)
+        if sums:
+            lines += ["  in sum, with [what is assumed]:", *sums]
         return "\n".join(lines)
+
+    def _relations(self) -> Iterator[tuple[tuple[Chain, ...], list[tuple[Side, tuple[Step, ...]]]]]:
+        """For each relation of the statement its chains, and its goals with their steps."""
+        goals = iter(zip(self.problem.statement.goals, self.proofs, strict=True))
+        for chains, constraint in zip(self.chains, self.problem.statement.constraints, strict=True):
+            yield chains, list(itertools.islice(goals, 2 if constraint.relation == "=" else 1))
+
+    def chains_latex(self) -> str:
+        """The chains as an ``aligned`` block; empty if there are none."""
+        lines, end = [], ""
+        for chain in itertools.chain(*self.chains):
+            lines += chain.latex(chain.start != end)
+            end = chain.links[-1].text
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}" if lines else ""
 
     def latex(self) -> str:
         """The proof as an ``aligned`` block, each summand over what is known of it."""
@@ -107,17 +125,44 @@ class Certificate(Answer):
 
     def payload(self) -> dict[str, Any]:
         """All of it for JSON, multipliers as strings such as "1/2"."""
-        return super().payload() | {"proofs": [[[s, str(m), r] for s, m, r in steps] for steps in self.proofs]}
+        proofs = [[[s, str(m), r] for s, m, r in steps] for steps in self.proofs]
+        chains = [[chain.payload() for chain in some] for some in self.chains]
+        return super().payload() | {"proofs": proofs, "chains": chains}
 
     @classmethod
     def from_json(cls, text: str) -> "Certificate":
-        """Read its payload back.  Raises ProverError unless it verifies."""
+        """Read its payload back.  Raises ProverError unless it verifies, and its chains do if it has some."""
         data = json.loads(text)
         proofs = tuple(tuple(Step(s, Fraction(m), r) for s, m, r in steps) for steps in data["proofs"])
         certificate = cls(Problem.read(data["statement"], data["given"], data.get("copies", ())), proofs)
         if not certificate.verify():
             raise ProverError(f"this is no proof of {certificate.statement}")
+        if "chains" in data:
+            chains = tuple(tuple(Chain.read(chain) for chain in some) for some in data["chains"])
+            if not check_chains(certificate.problem, chains):
+                raise ProverError(f"this is no chain that proves {certificate.statement}")
+            certificate.__dict__["chains"] = chains
         return certificate
+
+
+def _summed(steps: Iterable[Step]) -> str:
+    """The steps as a sum in one line, what is assumed in brackets."""
+    text = ""
+    for inequality, multiplier, reason in steps:
+        form = inequality.rsplit(" ", 2)[0]
+        factor = "" if abs(multiplier) == 1 else f"{abs(multiplier)} "
+        text += f" {'-' if multiplier < 0 else '+'} {factor}{form if reason == SHANNON else f'[{form}]'}"
+    return text.removeprefix(" + ").strip()
+
+
+def _listed(goal: Side, steps: Sequence[Step]) -> list[str]:
+    """The steps in a line each, with their reasons."""
+    lines = [f"  because {goal.text} is" + ("" if steps else " 0 identically")]
+    width = max((len(step.inequality) for step in steps), default=0)
+    for text, multiplier, reason in steps:
+        factor = "" if abs(multiplier) == 1 else str(abs(multiplier))
+        lines.append(f"    {'-' if multiplier < 0 else '+'} {factor:>3} {text:<{width}}  ({reason})")
+    return lines
 
 
 def prove(
@@ -144,9 +189,11 @@ def prove(
     >>> print(prove("I(A;C) <= I(A;B)", ["A -> B -> C"]))
     I(A;C) <= I(A;B)
       given A -> B -> C
-      because I(A;B) - I(A;C) is
-        +     I(A;B|C) >= 0  (Shannon)
-        -     I(A;C|B) = 0   (A -> B -> C)
+        I(A;C)
+          <= I(A;C,B)   since I(A;B|C) >= 0
+           = I(A;B)     by A -> B -> C
+      in sum, with [what is assumed]:
+        I(A;B) - I(A;C) = I(A;B|C) - [I(A;C|B)]
     >>> prove("I(A;B|C) <= I(A;B)").refuted
     True
     """

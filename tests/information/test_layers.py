@@ -16,6 +16,7 @@ ORDER = [  # each module imports only those before it
     "finite",
     "problem",
     "shannon",
+    "chains",
     "models",
     "refute",
     "prover",

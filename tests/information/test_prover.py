@@ -519,9 +519,11 @@ def test_a_proof_reads_as_a_proof():
     assert str(proof).split("\n") == [
         "I(S;W) <= I(S;P)",
         "  given S -> P -> W",
-        "  because I(S;P) - I(S;W) is",
-        "    +     I(S;P|W) >= 0  (Shannon)",
-        "    -     I(S;W|P) = 0   (S -> P -> W)",
+        "    I(S;W)",
+        "      <= I(S;W,P)   since I(S;P|W) >= 0",
+        "       = I(S;P)     by S -> P -> W",
+        "  in sum, with [what is assumed]:",
+        "    I(S;P) - I(S;W) = I(S;P|W) - [I(S;W|P)]",
     ]
     assert proof.steps[1] == Step("I(S;W|P) = 0", Fraction(-1), "S -> P -> W")
     assert proof.latex() == (
@@ -531,7 +533,7 @@ def test_a_proof_reads_as_a_proof():
         f"&\\quad -\\underbrace{{{latex('I(S;W|P)')}}}_{{= 0}}\n"
         "\\end{aligned}"
     )
-    assert "0 identically" in str(prove("H(A,B) = H(A) + H(B|A)"))
+    assert "= H(A) + H(B|A)   identically" in str(prove("H(A,B) = H(A) + H(B|A)"))
     halves = prove("1/2 H(A,B) >= 1/2 H(A)").latex()
     assert r"\tfrac{1}{2}\,\underbrace{H(B \mid A)}_{\ge 0}" in halves
 
