@@ -6,6 +6,7 @@ A cell that a reader sees has at most 18 lines of at most 84 characters, a folde
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -34,6 +35,7 @@ class Body(NamedTuple):
     end: int
     code: str
     folded: bool
+    figure: bool = False
 
 
 def bodies(text: str) -> list[Body]:
@@ -42,8 +44,9 @@ def bodies(text: str) -> list[Body]:
     for match in CELL.finditer(text):
         start = match.start("inside") + OPTION_LINES.match(match["inside"]).end()
         code = text[start : match.end("inside")].rstrip()
-        folded = any(tag in text[match.start("inside") : start] for tag in HIDDEN)
-        found.append(Body(start, start + len(code), code, folded))
+        options = text[match.start("inside") : start]
+        folded = any(tag in options for tag in HIDDEN)
+        found.append(Body(start, start + len(code), code, folded, "figure:" in options))
     return found
 
 
@@ -73,6 +76,15 @@ def formatted(codes: Sequence[str]) -> list[str]:
         return [cell.source for cell in nbformat.read(path, as_version=4).cells]
 
 
+def shows_a_value(code: str) -> bool:
+    """Whether Jupyter may show the value of the cell's last line; what the core and the cell define only draws."""
+    last = ast.parse(code).body[-1]
+    if not isinstance(last, ast.Expr) or code.rstrip().endswith(";"):
+        return False
+    called = ast.unparse(last.value.func) if isinstance(last.value, ast.Call) else ""
+    return "." in called and not called.startswith("figures.")
+
+
 def problems(source: Path) -> list[str]:
     """What ruff finds in the notebook, each with the notebook's name, the line in its file, and the cell."""
     text = source.read_text(encoding="utf8")
@@ -98,6 +110,8 @@ def problems(source: Path) -> list[str]:
         if len(lines) > (FOLDED if cell.folded else SEEN):
             most = f"{FOLDED}, as it is folded" if cell.folded else f"{SEEN}, or {FOLDED} with the tag hide-input"
             said.append(f"{place}: {len(lines)} lines; at most {most}")
+        if cell.figure and not broken and shows_a_value(cell.code):
+            said.append(f"{place}: a figure's cell ends with a value, which is shown as a figure, too: add ';'")
         said += [f"{place}: {len(x)} characters: {x}" for x in lines if len(x) > WIDTH and not cell.folded]
     if not broken:
         for number, (cell, right) in enumerate(zip(cells, formatted([c.code for c in cells]), strict=True), 1):

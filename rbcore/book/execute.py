@@ -78,7 +78,8 @@ class Job:
         digest = hashlib.sha256()
         for number, cell in enumerate(_code_cells(self.source), 1):
             tags = sorted(cell.metadata.get("tags", []))
-            digest.update(f"{tags}\0{_syntax(cell.source, f'{self.source.name}, code cell {number}')}\0".encode())
+            what = _syntax(cell.source, f"{self.source.name}, code cell {number}")
+            digest.update(f"{tags}\0{what}{'shown' * _shows_a_value(cell.source)}\0".encode())
         for path in imported_modules(self.source, self.root):
             where = path.relative_to(self.root).as_posix()
             content = (
@@ -200,6 +201,15 @@ def _syntax(code: str, where: str) -> str:
             if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
                 node.body = node.body[1:]
     return ast.dump(tree) + "\n".join(magics)
+
+
+def _shows_a_value(code: str) -> bool:
+    """Whether Jupyter may show the value of a cell's last line, which a semicolon would hide."""
+    tree = _parse(_without_magics(code), "a cell")
+    if not tree.body or not isinstance(tree.body[-1], ast.Expr) or code.rstrip().endswith(";"):
+        return False
+    value = tree.body[-1].value
+    return not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name))
 
 
 _parsing = threading.Lock()  # Python 3.11 counts the depth of a tree for all threads together

@@ -213,6 +213,15 @@ def test_comments_and_docstrings_are_no_part_of_the_key(keyed: Path, code: str, 
     assert (Job(find("1", keyed), root=keyed).key == before) is same
 
 
+@pytest.mark.parametrize(("line", "hidden"), [("x.real", True), ("x.conjugate()", True), ("print(x)", False)])
+def test_a_semicolon_that_hides_a_value_changes_the_key(tmp_path: Path, line: str, hidden: bool) -> None:
+    keys = []
+    for end in ("", ";"):
+        chapter(tmp_path, "01-a", f"x = 1\n{line}{end}")
+        keys.append(Job(find("1", tmp_path), root=tmp_path).key)
+    assert (keys[0] != keys[1]) is hidden
+
+
 def test_the_key_changes_with_a_parameter_and_not_with_their_order(keyed: Path) -> None:
     source = find("1", keyed)
     keys = [Job(source, p, keyed).key for p in ({}, {"seed": 2}, {"seed": 2.0}, {"seed": 2, "flag": True})]
