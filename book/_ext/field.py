@@ -28,9 +28,8 @@ class FieldDirective(SphinxDirective):
         _, self.claims = read_ledger(self.env)
         entries = read(paths)
         kinds = Counter(entry.relation for entry in entries)
-        words = ("are contained in the framework", "contradict it", "are orthogonal to it")
-        counts = [f"{kinds[name] or 'none'} {said}" for name, said in zip(RELATIONS, words, strict=True)]
-        line = nodes.paragraph("", f"Of {len(entries)} results {', '.join(counts)}.")
+        counts = ", ".join(f"{name}: {kinds[name]}" for name in RELATIONS)
+        line = nodes.paragraph("", f"Results: {len(entries)}; {counts}.")
         head = ["Result", "Here", "In the framework"]
         return [line, table_of("rb-field", head, [48, 20, 32], [self.row(entry) for entry in entries])]
 

@@ -193,7 +193,7 @@ def test_results_of_the_literature_are_shown_with_their_marks_and_a_claim_that_i
     for part in ("Gan and Liu", "Needs: Nothing.", "Reproduced", "Orthogonal. Because.", "\u2713"):
         assert part in said
     assert 'href="#claim-half-is-half"' in table or 'href="ledger.html#claim-half-is-half"' in table
-    assert "Of 1 results none are contained in the framework, none contradict it, 1 are orthogonal" in page
+    assert "Results: 1; contained: 0, contradicts: 0, orthogonal: 1." in page
 
     (small / "book" / "field-more.yaml").write_text(yaml.safe_dump([{**entry, "key": "two", "claim": "gone"}]))
     assert "no notebook claims 'gone'" in site.build(assemble(small, paths), output)[1]
