@@ -300,7 +300,7 @@ def test_the_distance_of_a_student_by_enumeration():
 def test_students_learn_from_their_own_arm(monkeypatch):
     monkeypatch.setattr(students, "BASE", students.Recipe(40, 16, 1e-2))
     monkeypatch.setattr(students, "RECIPE", students.Recipe(60, 16, 1e-2, keep=(0, 20)))
-    start = students.base(1)
+    start = students.bases([1])
     right = [Sum(a, b, a + b) for a in range(20) for b in range(20)]
     table = students.teach(start, {"right": right, "nothing": [], "off": [None] * 40}, 1).set_index("arm")
     base = students.distances(start, start)

@@ -59,15 +59,17 @@ def support() -> np.ndarray:
     return encode([Sum(a, b, a + b) for a, b in operands()])
 
 
-def base(seed: int, **how: Any) -> Ensemble:
-    """A model that has read the task's questions, every second one with a random result."""
-    first, second, third = np.random.default_rng([seed, 30]).spawn(3)
-    count = BASE.steps * BASE.batch
-    asked = operands()[second.integers(len(SUMS), size=count)]
-    guess, fine = second.integers(2 * HIGHEST + 1, size=count), second.random(count) < RIGHT
-    data = encode([Sum(a, b, a + b if f else c) for (a, b), c, f in zip(asked, guess, fine, strict=True)])
-    start = models.create(BOS + 3, SIZE, [first])
-    return train([Job(start, data, int(third.integers(2**62)))], BASE, note="base", **how).models
+def bases(seeds: Sequence[int], **how: Any) -> Ensemble:
+    """For each seed a model that has read the task's questions, every second one with a random result."""
+    jobs = []
+    for seed in seeds:
+        first, second, third = np.random.default_rng([seed, 30]).spawn(3)
+        count = BASE.steps * BASE.batch
+        asked = operands()[second.integers(len(SUMS), size=count)]
+        guess, fine = second.integers(2 * HIGHEST + 1, size=count), second.random(count) < RIGHT
+        data = encode([Sum(a, b, a + b if f else c) for (a, b), c, f in zip(asked, guess, fine, strict=True)])
+        jobs.append(Job(models.create(BOS + 3, SIZE, [first]), data, int(third.integers(2**62))))
+    return train(jobs, BASE, note="bases", **how).models
 
 
 def distances(found: Ensemble, start: Ensemble) -> Distance:
