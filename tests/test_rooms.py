@@ -18,7 +18,7 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
     "information": {"checks", "figures"},
     "theory": {"information", "grid"},
     "gmm": {"files"},
-    "lm": {"grid", "files"},
+    "lm": {"files", "grid", "theory"},
     "estimate": {"checks", "files", "information", "theory"},
     "audit": {"checks", "files", "figures", "information", "estimate"},
     "book": {"checks", "files", "figures", "information"},

@@ -345,7 +345,7 @@ def test_a_file_where_the_report_should_go_is_refused(planted, tmp_path, capsys)
 def test_hostile_records_are_shown_and_not_run(tmp_path):
     rng = np.random.default_rng(0)
     bad = "<script>fetch('x')</script><img src=x onerror=alert(1)> {{7*7}} ${HOME} `id`"
-    real = [*notes(rng, 100).texts, *(f"{bad} {i} {w}" for i, w in enumerate(rng.permutation(100)))]
+    real = [*notes(rng, 100).texts, *(f"{bad} {text}" for text in notes(rng, 100).texts)]
     copies = [f"{text} again" for text in real[100:]]
     for name, texts in (("a", real), ("s", [*notes(rng, 200).texts, *copies])):
         pd.DataFrame({"text": texts}).to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
