@@ -37,3 +37,8 @@ def test_an_entry_says_what_is_needed_and_whose_it_is_and_names_claims_of_the_bo
     text = "".join(path.read_text(encoding="utf8") for path in notebooks())
     for claim in entry.get("checked", []):
         assert f"{{claim}}`{claim}`" in text
+
+
+def test_no_proof_is_folded_by_the_theme_whose_script_needs_a_title_that_proofs_lack():
+    for path in sorted((ROOT / "notebooks").glob("*.md")):
+        assert not re.search(r"\{prf:proof\}[^\n]*\n(:[^\n]*\n)*:class: dropdown", path.read_text()), path.name
