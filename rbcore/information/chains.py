@@ -27,7 +27,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from rbcore.information.expr import Constraint, ExpressionError, Side, latex, parse, parse_form
-from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
+from rbcore.information.forms import Form, LinearForm, Masks, Quantity, combine, write
 from rbcore.information.problem import ALPHABET, SHANNON, Problem, Step, vanishing
 from rbcore.information.shannon import differences, weights_of
 
@@ -263,7 +263,7 @@ class _Atom(NamedTuple):
     equal: bool
 
 
-class _Sets:
+class _Sets(Masks):
     """The problem over sets of bits: which quantities vanish, and why."""
 
     def __init__(self, problem: Problem):
@@ -289,18 +289,6 @@ class _Sets:
                 self.independent.append((u & ~v, v & ~u, u & v, tuple(steps)))
         self._add_chains()
         self._add_functions()
-
-    def mask(self, names: Iterable[str]) -> int:
-        """The set as the bits of an integer."""
-        return sum(self.bit[name] for name in names)
-
-    def masked(self, form: LinearForm) -> Form:
-        """The form over such sets."""
-        return {self.mask(s): k for s, k in form.coefficients.items()}
-
-    def unmasked(self, form: Form) -> LinearForm:
-        """The form over sets of names."""
-        return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
     def text(self, form: Form) -> str:
         """The form as text."""

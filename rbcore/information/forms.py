@@ -145,6 +145,25 @@ class Quantity(NamedTuple):
         return None
 
 
+class Masks:
+    """Sets of names as the bits of an integer, for a class that has the names in order and the bit of each."""
+
+    names: Sequence[str]
+    bit: dict[str, int]
+
+    def mask(self, names: Iterable[str]) -> int:
+        """The set as the bits of an integer."""
+        return sum(self.bit[name] for name in names)
+
+    def masked(self, form: LinearForm) -> Form:
+        """`form` over sets of bits."""
+        return {self.mask(s): k for s, k in form.coefficients.items()}
+
+    def unmasked(self, form: Form) -> LinearForm:
+        """`form` over sets of names."""
+        return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
+
+
 def write(form: LinearForm, order: Sequence[str] = ()) -> str:
     """The form as text: as a multiple of one Shannon quantity if it is one, with the variables in ``order``."""
     if any(map(is_constant, form.variables)) or (match := Quantity.match(form.coefficients)) is None:

@@ -36,7 +36,7 @@ from scipy.optimize import linprog
 
 from rbcore.information.exact import separate
 from rbcore.information.expr import Constraint, Side
-from rbcore.information.forms import Form, LinearForm, Quantity, combine, write
+from rbcore.information.forms import Form, LinearForm, Masks, Quantity, combine, write
 from rbcore.information.problem import Problem, ProverError, vanishing
 
 LIMIT = 12  # effective variables: at most 2^12 unknown entropies
@@ -62,7 +62,7 @@ class _Fact(NamedTuple):
         return self._replace(quantity=quantity, rest=self.rest + tuple(q for q in rest if q.form))
 
 
-class Program:
+class Program(Masks):
     """The linear program for the goals of one statement; sets of variables are bit masks."""
 
     def __init__(self, problem: Problem):
@@ -94,18 +94,6 @@ class Program:
         self._eliminate_entropies()
         self._start_solver()
         return self
-
-    def mask(self, names: Iterable[str]) -> int:
-        """The set of variables as the bits of an integer."""
-        return sum(self.bit[name] for name in names)
-
-    def masked(self, form: LinearForm) -> Form:
-        """`form` over sets of bits."""
-        return {self.mask(s): k for s, k in form.coefficients.items()}
-
-    def unmasked(self, form: Form) -> LinearForm:
-        """`form` over sets of names."""
-        return LinearForm({frozenset(n for n in self.names if self.bit[n] & s): k for s, k in form.items()})
 
     def _find_atoms(self) -> None:
         """The smallest member of the lattice that holds a variable: the intersection of the named sets with it."""
