@@ -57,6 +57,14 @@ def pinsker_crossing() -> float:
     return float(2 + lambertw(-2 * np.exp(-2)).real)
 
 
+def _coins(ratio: ArrayLike, excess: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`a = 1 / ratio`, `1 - a` (a half where that is zero) and the excess, of one shape."""
+    a, e = np.broadcast_arrays(1 / np.asarray(ratio, dtype=float), np.asarray(excess, dtype=float))
+    if not ((a > 0) & (a <= 1)).all() or not (e >= 0).all():
+        raise ValueError(f"a finite ratio >= 1 and an excess >= 0 are needed, got {ratio} and {excess}")
+    return a, np.where(a < 1, 1 - a, 0.5), e
+
+
 def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> np.ndarray:
     """What an excess of log loss on synthetic data may cost on the task: `r >= 0` with `d(a || a exp(-r)) = e`.
 
@@ -70,10 +78,7 @@ def log_loss_charge(ratio: ArrayLike, excess: ArrayLike, rounds: int = 100) -> n
     Raises:
         ValueError: for a ratio below one or infinite, or a negative excess.
     """
-    a, e = np.broadcast_arrays(1 / np.asarray(ratio, dtype=float), np.asarray(excess, dtype=float))
-    if not ((a > 0) & (a <= 1)).all() or not (e >= 0).all():
-        raise ValueError(f"a finite ratio >= 1 and an excess >= 0 are needed, got {ratio} and {excess}")
-    rest = np.where(a < 1, 1 - a, 0.5)  # the value for a = 1 is replaced in the end
+    a, rest, e = _coins(ratio, excess)  # the value for a = 1 is replaced in the end
     r = (e - rest * np.log(rest)) / a
     with np.errstate(invalid="ignore", divide="ignore"):
         for _ in range(rounds):
@@ -95,10 +100,7 @@ def log_loss_relief(ratio: ArrayLike, excess: ArrayLike, rounds: int = 60) -> np
     Raises:
         ValueError: for a ratio below one or infinite, or a negative excess.
     """
-    a, e = np.broadcast_arrays(1 / np.asarray(ratio, dtype=float), np.asarray(excess, dtype=float))
-    if not ((a > 0) & (a <= 1)).all() or not (e >= 0).all():
-        raise ValueError(f"a finite ratio >= 1 and an excess >= 0 are needed, got {ratio} and {excess}")
-    rest = np.where(a < 1, 1 - a, 0.5)  # where a = 1 the interval is a point
+    a, rest, e = _coins(ratio, excess)  # where a = 1 the interval is a point
     low, high = np.zeros(a.shape), -np.log(a)
     for _ in range(rounds):
         middle = (low + high) / 2
