@@ -10,6 +10,7 @@ by itself, and does so throughout.  A model that has read many sums knows how of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -145,6 +146,35 @@ def answer(
     return whole
 
 
+class Tried(NamedTuple):
+    """Tries at N problems until one is right.
+
+    tokens: the first right answers, one for each problem that was solved.  solved: which were, (N,).  spent: how
+    many answers were written at each, (N,).
+    """
+
+    tokens: np.ndarray
+    solved: np.ndarray
+    spent: np.ndarray
+
+
+def try_again(model: Ensemble, a: np.ndarray, b: np.ndarray, rng: Generator, tries: int) -> Tried:
+    """One model's answers to each problem, at most `tries` of them, until one is right."""
+    tokens = answer(model, np.repeat(a, tries), np.repeat(b, tries), rng)
+    fine = correct(tokens).reshape(len(a), tries)
+    solved, first = np.any(fine, axis=1), fine.argmax(axis=1)
+    chosen = tokens.reshape(len(a), tries, -1)[solved, first[solved]]
+    return Tried(chosen, solved, np.where(solved, first + 1, tries))
+
+
+def log_parts(
+    ensemble: Ensemble, tokens: np.ndarray, places: Sequence[int], temperature: float = 1.0
+) -> np.ndarray:
+    """The log-probability of what stands at some places of sums, given what stands before; (models, N), nats."""
+    logs = log_probs(ensemble, tokens, temperature=temperature)
+    return logs[:, :, [place - 1 for place in places]].sum(axis=2, dtype=float)
+
+
 def vote(
     model: Ensemble, a: np.ndarray, b: np.ndarray, rng: Generator, voters: int, temperature: float = 1.0
 ) -> np.ndarray:
@@ -208,8 +238,7 @@ def assess(ensemble: Ensemble, task: Problems, avoided: int) -> Skill:
     digits = logs[:, :, [place - 1 for place in ANSWER]].sum(axis=2)
     asked = logs[:, :, [place - 1 for place in OPERANDS]].sum(axis=2)
     right = np.exp(digits)
-    lazy = log_probs(single, encode(a, b, without_carry(a, b))).astype(float)
-    other = lazy[:, :, [place - 1 for place in ANSWER]].sum(axis=2)
+    other = log_parts(single, encode(a, b, without_carry(a, b)), ANSWER)
     entropy = -(law[law > 0] * np.log(law[law > 0])).sum()
 
     def over(weights: np.ndarray) -> np.ndarray:

@@ -123,15 +123,12 @@ def taught(world: World, seed: int, n: int = ASKED, recipe: Recipe = RECIPE, **h
         a, b = PRACTICE.draw(rng, TRIES * n)
         tokens = arithmetic.answer(teacher, a, b, rng)
         right = np.flatnonzero(arithmetic.correct(tokens))
-        again = arithmetic.answer(teacher, np.repeat(a[:n], TRIES), np.repeat(b[:n], TRIES), rng)
-        tried, fine = again.reshape(n, TRIES, -1), arithmetic.correct(again).reshape(n, TRIES)
-        solved = fine.any(axis=1)
-        first = fine.argmax(axis=1)
-        spent = np.where(solved, first + 1, TRIES).sum() / max(solved.sum(), 1)
+        again = arithmetic.try_again(teacher, a[:n], b[:n], rng, TRIES)
+        spent = again.spent.sum() / max(again.solved.sum(), 1)
         for kind, chosen, asked in (
             ("raw", tokens[:n], 1.0),
             ("verified", tokens[right[:n]], (right[min(n, len(right)) - 1] + 1) / min(n, len(right))),
-            ("again", tried[solved, first[solved]], spent),
+            ("again", again.tokens, spent),
         ):
             rows.append({"arm": f"{name} {kind}", "teacher": skill, "asked": asked})
             data.append(chosen)
@@ -154,11 +151,21 @@ def measure(seed: int, arms: Sequence[Arm] = ARMS, count: int = ROUNDS, **how: A
 
     More columns: `world`, its seed; `slips` and `forget`, of what its base has read.
     """
+    world = drawn(seed, **how)
+    parts = [rounds(world, arms, seed, count, **how), taught(world, seed, **how)]
+    return named(pd.concat(parts, ignore_index=True), world, seed)
+
+
+def drawn(seed: int, **how: Any) -> World:
+    """The world of this seed: how often people slip and forget to carry is drawn from it, too."""
     rng = np.random.default_rng([seed, 34])
     slips, forget = float(rng.choice([0.05, 0.1, 0.15])), float(rng.choice([0.3, 0.4, 0.6, 0.7]))
-    world = arithmetic.build(seed, Setup(slips, forget), **how)
-    parts = [rounds(world, arms, seed, count, **how), taught(world, seed, **how)]
-    return pd.concat(parts, ignore_index=True).assign(world=seed, slips=slips, forget=forget)
+    return arithmetic.build(seed, Setup(slips, forget), **how)
+
+
+def named(rows: pd.DataFrame, world: World, seed: int) -> pd.DataFrame:
+    """The rows with the columns that say of which world they are."""
+    return rows.assign(world=seed, slips=world.setup.slips, forget=world.setup.forget)
 
 
 def _row(arm: str, number: int, skills: arithmetic.Skill, which: int) -> dict[str, Any]:
@@ -170,10 +177,5 @@ def read(path: Path = RECORD) -> tuple[pd.DataFrame, dict[str, Any]]:
     return worlds.read(path)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure worlds and record them: :func:`rbcore.lm.worlds.main`."""
-    return worlds.main(measure, RECORD, "world", 16, 7000, argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(worlds.main(measure, RECORD, "world", 16, 7000))

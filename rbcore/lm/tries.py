@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from rbcore.lm import arithmetic, self_training, worlds
-from rbcore.lm.arithmetic import ANSWER, Setup, World
-from rbcore.lm.models import Ensemble, log_probs
+from rbcore.lm.arithmetic import ANSWER, World
+from rbcore.lm.models import Ensemble
 from rbcore.lm.training import Job, Recipe, train
 from rbcore.theory.coverage import failure, uncovered
 
@@ -31,8 +31,8 @@ MODELS = ("weak", "base", "strong")
 
 def chances(model: Ensemble, temperature: float = 1.0) -> np.ndarray:
     """The probability that one model's answer is right, for each of :func:`rbcore.lm.arithmetic.every`."""
-    logs = log_probs(model.single(), arithmetic.encode(*arithmetic.every()), temperature=temperature)[0]
-    return np.exp(logs[:, [place - 1 for place in ANSWER]].sum(axis=1, dtype=float))
+    problems = arithmetic.encode(*arithmetic.every())
+    return np.exp(arithmetic.log_parts(model.single(), problems, ANSWER, temperature)[0])
 
 
 def profile(found: np.ndarray, law: np.ndarray) -> dict[str, float]:
@@ -65,10 +65,7 @@ def study(world: World, seed: int, recipe: Recipe = self_training.RECIPE, **how:
             rows.append({"model": name, "temperature": temperature} | _row(found, law, hard))
     rng = np.random.default_rng([seed, 35])
     a, b = self_training.TASK.draw(rng, self_training.ASKED)
-    tokens = arithmetic.answer(world.base, np.repeat(a, LEVEL), np.repeat(b, LEVEL), rng)
-    fine = arithmetic.correct(tokens).reshape(len(a), LEVEL)
-    solved = fine.any(axis=1)
-    data = tokens.reshape(len(a), LEVEL, -1)[solved, fine.argmax(axis=1)[solved]]
+    data, solved, _ = arithmetic.try_again(world.base, a, b, rng, LEVEL)
     student = train([Job(world.base, data, 1000 * seed)], recipe, note="student of tries", **how).models
     posed = (base * LEVEL <= 1)[a[solved] * arithmetic.NUMBERS + b[solved]].mean()
     facts = {"solved": float(solved.mean()), "posed": float(posed)}
@@ -93,10 +90,8 @@ def ranks(table: pd.DataFrame, tries: Sequence[int] = TRIES) -> pd.DataFrame:
 
 def measure(seed: int, **how: Any) -> pd.DataFrame:
     """One world, that of :func:`rbcore.lm.self_training.measure`: the rows of :func:`study`, and its seed."""
-    rng = np.random.default_rng([seed, 34])
-    slips, forget = float(rng.choice([0.05, 0.1, 0.15])), float(rng.choice([0.3, 0.4, 0.6, 0.7]))
-    world = arithmetic.build(seed, Setup(slips, forget), **how)
-    return study(world, seed, **how).assign(world=seed, slips=slips, forget=forget)
+    world = self_training.drawn(seed, **how)
+    return self_training.named(study(world, seed, **how), world, seed)
 
 
 def _row(found: np.ndarray, law: np.ndarray, hard: np.ndarray) -> dict[str, float]:
@@ -109,10 +104,5 @@ def read(path: Path = RECORD) -> tuple[pd.DataFrame, dict[str, Any]]:
     return worlds.read(path)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure worlds and record them: :func:`rbcore.lm.worlds.main`."""
-    return worlds.main(measure, RECORD, "world", 16, 7000, argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(worlds.main(measure, RECORD, "world", 16, 7000))
