@@ -152,10 +152,10 @@ def off_task(data: Prepared, rng: Generator) -> Outcome:
 
     The threshold is an order statistic of fresh anchors, so the task's share beyond it has a beta law, exactly.
     """
-    own, scores, limits = data.own("SYNTH"), data.surprise["SYNTH"], threshold(data)
-    if limits is None or not own.any():
+    own, scores, found = data.own("SYNTH"), data.surprise["SYNTH"], threshold(data)
+    if found is None or not own.any():
         return _unchecked("off-task", TOO_FEW)
-    level, beyond, m = limits
+    level, beyond, m = found
     stray = own & (scores > level)
     of_task = float(stats.beta.ppf(HALF, beyond + 1, m - beyond))
     most = Estimate("share", beyond / m, (0.0, of_task), m, unit="share", level=HALF, sided="upper")
@@ -177,10 +177,10 @@ def narrow(data: Prepared, rng: Generator) -> Outcome:
 
     Both sides without what is beyond the threshold; Welch's interval for the difference of the two means.
     """
-    limits = threshold(data)
-    if limits is None:
+    found = threshold(data)
+    if found is None:
         return _unchecked("narrow", TOO_FEW)
-    level = limits[0]
+    level = found[0]
     calm = data.own("SYNTH") & (data.surprise["SYNTH"] <= level)
     scores, usual = data.surprise["SYNTH"][calm], data.fresh_surprise(level)
     if min(scores.size, usual.size) < 20:
@@ -249,8 +249,8 @@ def wrong_labels(data: Prepared, rng: Generator) -> Outcome:
     rows = some(np.flatnonzero(usable), MOST, rng)
     x, y = data.points["ANCHOR"][rows].astype(float), labels[rows]
     usual = _out_of_fold(model, model.predict, x, y, rng) != y
-    limits = threshold(data)
-    calm = data.surprise["SYNTH"] <= (limits[0] if limits else np.inf)
+    found = threshold(data)
+    calm = data.surprise["SYNTH"] <= (found[0] if found else np.inf)
     asked = data.own("SYNTH") & calm & np.isin(given, known)
     if asked.sum() < 20:
         return _unchecked("wrong-labels", "Fewer than 20 synthetic records are on the task and no copies.")
@@ -302,10 +302,10 @@ def curation(data: Prepared, rng: Generator) -> Outcome:
     """Has the curated data a larger share off the task than the raw answers have?"""
     if "RAW" not in data.records:
         return _unchecked("curation", "There are no RAW answers to compare with.")
-    limits = threshold(data)
-    if limits is None or not (data.own("RAW").any() and data.own("SYNTH").any()):
+    found = threshold(data)
+    if found is None or not (data.own("RAW").any() and data.own("SYNTH").any()):
         return _unchecked("curation", TOO_FEW)
-    level = limits[0]
+    level = found[0]
     removed, added = ~data.copied("RAW", "SYNTH"), ~data.copied("SYNTH", "RAW")
     before, after = (data.surprise[name][data.own(name)] > level for name in ("RAW", "SYNTH"))
     numbers = [

@@ -10,6 +10,7 @@ follows a letter or a digit without a space, as in code.
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import unicodedata
@@ -26,8 +27,17 @@ def _ranges(points: list[int]) -> str:
     return "".join(re.escape(chr(a)) + (f"-{re.escape(chr(b))}" if b > a else "") for a, b in parts)
 
 
-def _marks() -> list[int]:
-    return [i for i in range(sys.maxunicode + 1) if unicodedata.category(chr(i)) in ("Mn", "Mc", "Me")]
+@functools.cache
+def _special() -> re.Pattern[str]:
+    """The pattern for texts with marks, or letters that stand for themselves; made when the first one is seen."""
+    points = range(sys.maxunicode + 1)
+    mark = _ranges([i for i in points if unicodedata.category(chr(i)) in ("Mn", "Mc", "Me")])
+    letter = rf"[^\W\d{UNSPACED}]"
+    return re.compile(
+        rf"{letter}(?:[{mark}]|[^\W{UNSPACED}])*|{NUMBER}"
+        rf"|[^\W\d_][{mark}]*"  # a letter of a script without spaces, with its marks
+        rf"|{SIGNS}"
+    )
 
 
 # Blocks of scripts that are written without spaces: Thai, Lao, Tibetan, Myanmar, Khmer, New Tai Lue, Tai Tham,
@@ -38,8 +48,6 @@ UNSPACED = (
 )
 OPTIONAL = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
                       "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0711\u0730-\u074a]")  # fmt: skip
-_MARK = _ranges(_marks())
-_LETTER = rf"[^\W\d{UNSPACED}]"
 SIGNS = (
     r"[<>=!~]=+|[<>]+"  # comparisons
     r"|(?<![\w)])-(?=\d)|(?<=\d\s)-(?=\s\d)"  # a minus, not a hyphen or a dash
@@ -52,11 +60,6 @@ PLAIN = re.compile(rf"[^\W\d]\w*|{NUMBER}|{SIGNS}")
 SPECIAL = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u058f\u10a0-\u11ff\u1e00-\u206f\u20a0-\u20cf\u2100-\u2bff\uac00-\ud7a3]"
 )
-WORD = re.compile(
-    rf"{_LETTER}(?:[{_MARK}]|[^\W{UNSPACED}])*|{NUMBER}"
-    rf"|[^\W\d_][{_MARK}]*"  # a letter of a script without spaces, with its marks
-    rf"|{SIGNS}"
-)
 
 
 def words(text: str) -> list[str]:
@@ -64,5 +67,5 @@ def words(text: str) -> list[str]:
     if not text.isascii():
         text = OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
     text = text.lower()
-    pattern = PLAIN if text.isascii() or not SPECIAL.search(text) else WORD
+    pattern = PLAIN if text.isascii() or not SPECIAL.search(text) else _special()
     return pattern.findall(text) or list("".join(text.split()))
