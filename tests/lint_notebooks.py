@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import nbformat
 
+from rbcore.book import execute
+
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, SEEN, FOLDED = 84, 18, 30  # characters of a line; lines of a visible and of a folded cell
 HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell")
@@ -76,13 +78,9 @@ def formatted(codes: Sequence[str]) -> list[str]:
         return [cell.source for cell in nbformat.read(path, as_version=4).cells]
 
 
-def shows_a_value(code: str) -> bool:
-    """Whether Jupyter may show the value of the cell's last line; what the core and the cell define only draws."""
-    last = ast.parse(code).body[-1]
-    if not isinstance(last, ast.Expr) or code.rstrip().endswith(";"):
-        return False
-    called = ast.unparse(last.value.func) if isinstance(last.value, ast.Call) else ""
-    return "." in called and not called.startswith("figures.")
+def shows_more(code: str) -> bool:
+    """Whether Jupyter may show the value of the cell's last line; functions of `figures` only draw."""
+    return execute.shows_a_value(code) and not ast.unparse(ast.parse(code).body[-1]).startswith("figures.")
 
 
 def problems(source: Path) -> list[str]:
@@ -110,7 +108,7 @@ def problems(source: Path) -> list[str]:
         if len(lines) > (FOLDED if cell.folded else SEEN):
             most = f"{FOLDED}, as it is folded" if cell.folded else f"{SEEN}, or {FOLDED} with the tag hide-input"
             said.append(f"{place}: {len(lines)} lines; at most {most}")
-        if cell.figure and not broken and shows_a_value(cell.code):
+        if cell.figure and not broken and shows_more(cell.code):
             said.append(f"{place}: a figure's cell ends with a value, which is shown as a figure, too: add ';'")
         said += [f"{place}: {len(x)} characters: {x}" for x in lines if len(x) > WIDTH and not cell.folded]
     if not broken:

@@ -79,7 +79,7 @@ class Job:
         for number, cell in enumerate(_code_cells(self.source), 1):
             tags = sorted(cell.metadata.get("tags", []))
             what = _syntax(cell.source, f"{self.source.name}, code cell {number}")
-            digest.update(f"{tags}\0{what}{'shown' * _shows_a_value(cell.source)}\0".encode())
+            digest.update(f"{tags}\0{what}{'shown' * shows_a_value(cell.source)}\0".encode())
         for path in imported_modules(self.source, self.root):
             where = path.relative_to(self.root).as_posix()
             content = (
@@ -203,7 +203,8 @@ def _syntax(code: str, where: str) -> str:
     return ast.dump(tree) + "\n".join(magics)
 
 
-def _shows_a_value(code: str) -> bool:
+@functools.lru_cache(maxsize=1024)
+def shows_a_value(code: str) -> bool:
     """Whether Jupyter may show the value of a cell's last line, which a semicolon would hide."""
     tree = _parse(_without_magics(code), "a cell")
     if not tree.body or not isinstance(tree.body[-1], ast.Expr) or code.rstrip().endswith(";"):

@@ -182,4 +182,4 @@ def test_the_chapter_in_contributing_runs_agrees_and_keeps_the_rules(tmp_path: P
     [("ax.set(title='x')", True), ("ax.set(title='x');", False), ("figures.axis(ax)", False), ("y = 1", False)],
 )
 def test_a_figure_is_all_that_its_cell_shows(last: str, shown: bool) -> None:
-    assert lint_notebooks.shows_a_value(f"x = 1\n{last}\n") == shown
+    assert lint_notebooks.shows_more(f"x = 1\n{last}\n") == shown
