@@ -33,9 +33,16 @@ QUESTIONS = {id: Question(**row) for id, row in WORDS["questions"].items()}
 
 
 def finding(
-    id: str, verdict: Verdict, sentence: str, numbers: Sequence[str] = (), examples: Sequence[tuple[str, ...]] = ()
+    id: str,
+    verdict: Verdict,
+    sentence: str,
+    numbers: Sequence[str] = (),
+    examples: Sequence[tuple[str, ...]] = (),
+    detects: str = "",
+    p: float = 1.0,
 ) -> Finding:
     """The answer to a question; it has the question's advice, and examples, only when it is flagged."""
     asked, flagged = QUESTIONS[id], verdict == "flagged"
     advice, shown = (asked.advice, tuple(examples)) if flagged else ("", ())
-    return Finding(id, asked.title, verdict, sentence, advice, tuple(numbers), asked.chapter, asked.why, shown)
+    about = tuple(numbers), asked.chapter, asked.why
+    return Finding(id, asked.title, verdict, sentence, advice, *about, shown, detects, p)

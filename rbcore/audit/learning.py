@@ -16,7 +16,7 @@ from numpy.random import Generator
 from rbcore.audit import student
 from rbcore.audit.advice import finding
 from rbcore.audit.prepared import Prepared, some
-from rbcore.audit.questions import LEVEL
+from rbcore.audit.questions.verdict import LEVEL
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import Arm, Data, Kind, Step
 from rbcore.estimate.base import Estimate

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rbcore.estimate.base import Estimate
 
-Verdict = Literal["flagged", "clear", "not checked"]
+Verdict = Literal["flagged", "clear", "undecided", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Finding:
     Attributes:
         id: the defect's name, such as ``"near-duplicates"``.
         title: the question in a few words.
-        verdict: ``"flagged"``, ``"clear"``, or ``"not checked"`` when the data do not allow it.
+        verdict: ``"flagged"``; ``"clear"``, when what matters would have been found; ``"undecided"``; or ``"not
+            checked"`` when the inputs do not allow it.
         sentence: the answer in words, its numbers filled in.
         advice: what to change; empty unless flagged.
         numbers: ids of the numbers behind the sentence.
         chapter: the file name of the chapter that justifies it, without suffix; why: what that chapter shows.
         examples: pieces of the user's own records; each a tuple of texts that belong together.
+        detects: how large a difference this data would have shown, in words.
+        p: of the hypothesis that nothing is wrong; 1 where there is no test.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Finding:
     chapter: str
     why: str
     examples: tuple[tuple[str, ...], ...] = ()
+    detects: str = ""
+    p: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rbcore.audit import learning, measures, prepared, questions
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
-from rbcore.audit.questions import Outcome
+from rbcore.audit.questions.verdict import Named, Outcome
 from rbcore.audit.read import records as audit_read
 from rbcore.audit.read.records import Records
 from rbcore.audit.result import Finding, Number, Result
@@ -33,7 +33,7 @@ from rbcore.estimate.base import Estimate
 
 ALIKE = 0.8  # Jaccard similarity from which texts are near-copies
 DRAWN = 1500  # points of an input in the map, at most
-KEPT = (Copies, Estimate, Finding, Number, Outcome, Step)  # what stages keep besides arrays and JSON
+KEPT = (Copies, Estimate, Finding, Named, Number, Outcome, Step)  # what stages keep besides arrays and JSON
 ACROSS = "SYNTH|ANCHOR SYNTH|HELDOUT ANCHOR|HELDOUT RAW|ANCHOR RAW|HELDOUT RAW|SYNTH SYNTH|RAW".split()
 
 
@@ -182,7 +182,7 @@ def _map(data: Prepared, outcomes: Sequence[Outcome], rng: Generator) -> dict[st
         points[name] = np.column_stack([z, np.zeros((len(z), 2 - z.shape[1]))]).round(4).tolist()
         if name == "SYNTH":
             named = {one.finding.id: one.named for one in outcomes if one.named is not None}
-            marked = {id: np.flatnonzero(hits[rows]).tolist() for id, hits in named.items()}
+            marked = {id: np.flatnonzero(one.hits[rows]).tolist() for id, one in named.items()}
     return {"axes": ["first direction", "second direction"], "points": points, "marked": marked}
 
 
