@@ -1,8 +1,8 @@
 """What an answer of the audit is, and the tests behind it: flagged, clear, or undecided.
 
 Every question compares the synthetic records with what fresh records of the task show.  It is *flagged* when a
-difference is there at :data:`LEVEL`, and larger than the question's margin.  It is *clear* when a difference of the
-size that matters would have been flagged in :data:`POWER` of such data sets, and not half of it is seen.
+difference is there at :data:`LEVEL`, and larger than the question's margin.  It is *clear* when a difference of
+the size that matters would have been flagged in :data:`POWER` of such data sets, and not half of it is seen.
 Everything else is *undecided*.
 """
 
