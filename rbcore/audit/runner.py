@@ -19,10 +19,11 @@ from sklearn.decomposition import PCA
 
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
-from rbcore.audit import learning, measures, prepared, questions
+from rbcore.audit import features, learning, measures, prepared, questions
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
+from rbcore.audit.questions import omnibus
 from rbcore.audit.questions.verdict import Named, Outcome
 from rbcore.audit.read import records as audit_read
 from rbcore.audit.read.records import Records
@@ -120,7 +121,7 @@ def prepare(
     across = (pair.split("|") for pair in ACROSS)
     pairs = [(a, b) for a, b in (*zip(INPUTS, INPUTS, strict=True), *across) if {a, b} <= records.keys()]
     fitted, fresh = prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
-    before, seen = {}, {}
+    before, seen, known = {}, {}, []
     if like is not None:
         old = {name: one.texts for name, one in like.records.items()}
         known = [name for name, one in records.items() if one.texts and one.texts == old.get(name)]
@@ -151,14 +152,28 @@ def prepare(
     kept = stages.run("near-copies", near_copies)
     copies: dict[tuple[str, str], Copies] = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}
     new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
-    surprise = stages.run("surprise", lambda go: seen | prepared.surprise(new, points, fitted))
+    texts = {name: one.texts for name, one in new.items() if one.texts is not None}
+
+    def surprised(progress: Progress) -> dict[str, dict[str, np.ndarray]]:
+        made = {"surprise": seen | prepared.surprise(new, points, fitted), "foreseen": {}, "looks": {}}
+        if texts:
+            made["foreseen"] = features.foreseen(texts, fitted, fresh)
+            made["looks"] = {name: features.looks(one) for name, one in texts.items()}
+        if like is not None and seen:
+            for kind in ("foreseen", "looks"):
+                made[kind] = {name: getattr(like, kind)[name] for name in known} | made[kind]
+        return made
+
+    scored = stages.run("surprise", surprised)
     families = {name: prepared.families(copies[name, name]) for name in records}
-    return Prepared(records, points, families, copies, fitted, fresh, surprise)
+    about = scored["surprise"], scored["foreseen"], scored["looks"]
+    return Prepared(records, points, families, copies, fitted, fresh, *about)
 
 
 def check(data: Prepared, rng: Generator) -> list[Outcome]:
     """The answers to all questions of :mod:`rbcore.audit.questions`."""
-    return [ask(data, rng) for ask in questions.CHECKS]
+    outcomes = [ask(data, rng) for ask in questions.CHECKS]
+    return [*outcomes, omnibus.whole(outcomes)]
 
 
 def _rng(seed: int, stage: str) -> Generator:

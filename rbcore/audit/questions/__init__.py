@@ -5,10 +5,24 @@ A record that one question has named is left out of the next, so that each defec
 
 from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeats
 from rbcore.audit.questions.labels import label_shares, wrong_labels
-from rbcore.audit.questions.law import curation, missing, narrow, off_task
+from rbcore.audit.questions.law import curation, distance, extra, missing, narrow, off_task, order, stranger
 from rbcore.audit.questions.verdict import LEVEL, POWER, Outcome
 
 __all__ = ["CHECKS", "LEVEL", "POWER", "Outcome"]
 
-CHECKS = (repeats, anchor_copies, heldout_copies, off_task, narrow, missing, wrong_labels, label_shares, curation)
+CHECKS = (
+    repeats,
+    anchor_copies,
+    heldout_copies,
+    off_task,
+    extra,
+    stranger,
+    narrow,
+    order,
+    missing,
+    distance,
+    wrong_labels,
+    label_shares,
+    curation,
+)
 """In the order of the report."""
