@@ -94,7 +94,7 @@ def test_each_defect_is_found_and_named(defect):
 
 def test_clean_data_are_not_accused():
     table = trial.trials([None], range(3, 9))
-    assert table.shape == (6, 8) and not table.any(axis=None)
+    assert len(table) == 6 and table.shape[1] > 10 and not table.any(axis=None)
 
 
 @pytest.mark.slow
