@@ -46,6 +46,6 @@ def mauve(x: np.ndarray, y: np.ndarray, rng: Generator, starts: int = STARTS) ->
     for _ in range(starts):
         labels = KMeans(clusters, n_init=5, random_state=int(rng.integers(2**31))).fit_predict(points)
         counts = [np.bincount(part, minlength=clusters) for part in (labels[len(y) :], labels[: len(y)])]
-        scores.append(score(*counts))
+        scores.append(score(counts[0], counts[1]))
     ends = (min(scores), max(scores))
     return Estimate("mauve", float(np.mean(scores)), ends, min(len(x), len(y)), x.shape[1], level=1.0)

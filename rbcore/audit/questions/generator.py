@@ -1,4 +1,4 @@
-"""What the synthetic data and the log-probabilities tell about the generator: whom it saw, and what it cannot reach."""
+"""What the data and their log-probabilities tell about the generator: whom it saw, and what it cannot reach."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def membership(data: Prepared, rng: Generator) -> Outcome:
     numbers = [Number("membership", "probability that an anchor ranks before a held-out record", Estimate(
         "area", area, (low, high), min(n, m), unit="share", p_value=p))]  # fmt: skip
     sentence = (
-        f"Ranked by how close the synthetic records are, an anchor stands before a held-out record in {percent(area)} "
-        f"of the pairs [{100 * low:.1f}, {100 * high:.1f}]; half of them if nothing leaks."
+        f"Ranked by how close the synthetic records are, an anchor stands before a held-out record in "
+        f"{percent(area)} of the pairs [{100 * low:.1f}, {100 * high:.1f}]; half of them if nothing leaks."
     )
     seen = area - 0.5
     answer = Answer(decided(p < 1 - LEVEL and seen > MARGIN, seen, detects, MATTERS), p, detects)
@@ -96,9 +96,10 @@ def _area_limits(area: float, n: int, m: int) -> tuple[float, float]:
 def coverage(data: Prepared, rng: Generator) -> Outcome:
     """Are anchors out of the generator's reach?
 
-    By the log-probabilities that it gives to its own answers and to anchors.  A perfect generator gives its answers
-    `exp(-H)` in the geometric mean, with `H` their entropy, and anchors as much; the profile is the share of anchors
-    below `exp(-H) / N`, in the place of the coverage profile of Chen et al. (2025), whose law of the task nobody has.
+    By the log-probabilities that it gives to its own answers and to anchors.  A perfect generator gives its
+    answers `exp(-H)` in the geometric mean, with `H` their entropy, and anchors as much; the profile is the share
+    of anchors below `exp(-H) / N`, in the place of the coverage profile of Chen et al. (2025), which takes the law
+    of the task.
     """
     name = "RAW" if "RAW" in data.records and data.records["RAW"].logprobs is not None else "SYNTH"
     own, real = data.records[name].logprobs, data.records["ANCHOR"].logprobs
@@ -106,20 +107,16 @@ def coverage(data: Prepared, rng: Generator) -> Outcome:
         return unchecked("coverage", "It takes log-probabilities of anchors and of answers (LOGPROB).")
     usual = float(np.mean(own))
     out, stray = real < usual - np.log(RARE), own < usual - np.log(RARE)
+    what = "of what answers are given"
     numbers = [
-        share_number(
-            f"reach-{n}", f"anchors given less than 1/{n:,} of what answers are given", real < usual - np.log(n)
-        )
+        share_number(f"reach-{n}", f"anchors given less than 1/{n:,} {what}", real < usual - np.log(n))
         for n in (1, 10, RARE, RARE**2)
     ]
-    numbers.append(
-        share_number("reach-usual", f"answers given less than 1/{RARE} of what answers are given", stray)
-    )
+    numbers.append(share_number("reach-usual", f"answers given less than 1/{RARE} {what}", stray))
     sentence = (
-        f"The generator gives {percent(out)} of the anchors less than a {RARE}th of what it gives its answers in the "
-        f"mean; so it does to {percent(stray)} of its own answers."
+        f"The generator gives {percent(out)} of the anchors less than a {RARE}th of what it gives its answers in "
+        f"the mean; so it does to {percent(stray)} of its own answers."
     )
     answer = compare(out, stray, REACH, LOST)
-    return outcome(
-        "coverage", answer, sentence, numbers, examples(data, "ANCHOR", np.argsort(real)[: int(out.sum())])
-    )
+    rarest = examples(data, "ANCHOR", np.argsort(real)[: int(out.sum())])
+    return outcome("coverage", answer, sentence, numbers, rarest)
