@@ -31,7 +31,7 @@ def score(p: ArrayLike, q: ArrayLike, scale: float = SCALE) -> float:
     ends = [rel_entr(one, mixtures).sum(axis=1) for one in (q, p)]
     x = np.exp(-scale * np.concatenate([[0.0], ends[0], [np.inf]]))
     y = np.exp(-scale * np.concatenate([[np.inf], ends[1], [0.0]]))
-    areas = [np.trapezoid(b[order], a[order]) for a, b in ((x, y), (y, x)) for order in [np.argsort(a)]]
+    areas = [np.trapezoid(b[order], a[order]) for a, b in ((x, y), (y, x)) for order in [np.lexsort((-b, a))]]
     return float(np.mean(areas))
 
 

@@ -36,6 +36,7 @@ class Finding:
         examples: pieces of the user's own records; each a tuple of texts that belong together.
         detects: how large a difference this data would have shown, in words.
         p: of the hypothesis that nothing is wrong; 1 where there is no test.
+        fix: what following the advice changes for a small student, where that was measured.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Finding:
     examples: tuple[tuple[str, ...], ...] = ()
     detects: str = ""
     p: float = 1.0
+    fix: str = ""
 
 
 @dataclass(frozen=True)

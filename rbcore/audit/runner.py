@@ -89,7 +89,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     support, plane = stage("support", partial(measures.support, data))
     diversity = stage("diversity", partial(measures.diversity, data))
     information = stage("information", partial(_information, data, options.seed))
-    students, findings, series = stage("students", partial(learning.learn, data))
+    students, findings, series = stage("students", partial(learning.learn, data, outcomes))
     numbers = [number for one in outcomes for number in one.numbers]
     numbers = {one.id: one for one in (*numbers, *distances, *support, *diversity, *information, *students)}
     series = {
@@ -98,7 +98,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
         **learning.pictures(series, numbers),
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
-    findings = [*(one.finding for one in outcomes), *findings]
+    findings = [_priced(one, numbers) for one in (*(one.finding for one in outcomes), *findings)]
     return Result(
         [_about(one) for one in records.values()], settings, numbers, findings, series, dict(stages.seconds)
     )
@@ -185,6 +185,16 @@ def _information(data: Prepared, seed: int, rng: Generator) -> list[Number]:
     asked = {name: list(one.prompts) for name, one in data.records.items() if one.prompts is not None}
     prompts = {name: audit_embed.embed({name: texts}, rng)[name] for name, texts in asked.items()}
     return measures.information_gain(data) + measures.dependence(data, prompts, rng, seed)
+
+
+def _priced(one: Finding, numbers: Mapping[str, Number]) -> Finding:
+    """The finding with what its fix is worth to a small student, where that was measured."""
+    worth = numbers.get(f"fix-{one.id}")
+    if worth is None:
+        return one
+    change = worth.estimate
+    fix = f"{worth.meaning}: {change.value:+.3g} [{change.ci[0]:+.3g}, {change.ci[1]:+.3g}] nats per record"
+    return dataclasses.replace(one, fix=fix, numbers=(*one.numbers, worth.id))
 
 
 def _map(data: Prepared, outcomes: Sequence[Outcome], rng: Generator) -> dict[str, Any]:

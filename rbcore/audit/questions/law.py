@@ -167,7 +167,7 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
     found = _part(data, "ANCHOR", "SYNTH", rng)
     if found is None:
         return unchecked("missing", FEW)
-    (of_task, made), rows = found
+    (of_task, made), rows, _ = found
     numbers = [
         share_number("missing-task", "anchors in the part that the classifier proposed", of_task),
         share_number("missing-synth", "synthetic records in that part", made),
@@ -185,7 +185,7 @@ def extra(data: Prepared, rng: Generator) -> Outcome:
     found = _part(data, "SYNTH", "ANCHOR", rng)
     if found is None:
         return unchecked("extra", FEW)
-    (made, of_task), rows = found
+    (made, of_task), rows, named = found
     numbers = [
         share_number("extra-synth", "synthetic records in the part that the classifier proposed", made),
         share_number("extra-task", "anchors in that part", of_task),
@@ -196,32 +196,43 @@ def extra(data: Prepared, rng: Generator) -> Outcome:
     )
     answer = compare(made, of_task, max(MISSED, (RARER - 1) * of_task.mean()), MATTERS)
     hits = np.zeros(len(data.records["SYNTH"]), dtype=bool)
-    hits[rows[made]] = True
+    hits[named] = True
     return outcome("extra", answer, sentence, numbers, examples(data, "SYNTH", rows[made]), Named(hits))
 
 
 def _part(
     data: Prepared, inside: str, outside: str, rng: Generator
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray] | None:
-    """Which records of each input lie in a part that `inside` has and `outside` hardly; and the rows of `inside`.
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray] | None:
+    """A part that `inside` has and `outside` hardly.
 
-    A classifier, fitted on one half of both samples, proposes the part; only the other halves are returned, so a
-    statement about them holds whatever the classifier is.
+    A classifier, fitted on one half of both samples, proposes the part.  Returned are which of the *other* halves
+    lie in it, so that a statement about them holds whatever the classifier is; the rows of that half of `inside`;
+    and all rows of `inside` that lie in the part that the other half of the data proposes.
     """
     rows = {name: some(np.flatnonzero(data.own(name)), MOST, rng) for name in (inside, outside)}
     if min(map(len, rows.values())) < 100:
         return None
-    rows = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
-    (a, c), (b, d) = ([data.points[k][half].astype(float) for half in halves] for k, halves in rows.items())
-    points, is_inside = np.concatenate([a, b]), np.arange(len(a) + len(b)) < len(a)
+    halves = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
+    points = {name: [data.points[name][half].astype(float) for half in both] for name, both in halves.items()}
+    inner, outer = points[inside], points[outside]
+    first = _proposed(inner[0], outer[0], rng)
+    within, beyond = first(inner[1]), first(outer[1])
+    second = _proposed(inner[1], outer[1], rng)(inner[0])
+    named = np.concatenate([halves[inside][0][second], halves[inside][1][within]])
+    return (within, beyond), halves[inside][1], named
+
+
+def _proposed(inside: np.ndarray, outside: np.ndarray, rng: Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """A part with points of the first sample and hardly any of the second."""
+    points, is_inside = np.concatenate([inside, outside]), np.arange(len(inside) + len(outside)) < len(inside)
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
     scores = out_of_fold(model, model.decision_function, points, is_inside, rng)
     cuts = np.quantile(scores[is_inside], np.linspace(0.3, 0.97, 40))  # each leaves 3 to 70 % of `inside`
     above = [[int((part > t).sum()) for t in cuts] for part in (scores[is_inside], scores[~is_inside])]
-    least, most = limits(above[0], len(a), 0.95)[0], limits(above[1], len(b), 0.95)[1]
+    least, most = limits(above[0], len(inside), 0.95)[0], limits(above[1], len(outside), 0.95)[1]
     cut = cuts[int(np.argmax(least - RARER * most))]
     model.fit(points, is_inside)
-    return (model.decision_function(c) > cut, model.decision_function(d) > cut), rows[inside][1]
+    return lambda z: model.decision_function(z) > cut
 
 
 def distance(data: Prepared, rng: Generator) -> Outcome:
