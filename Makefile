@@ -73,7 +73,7 @@ run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=
 	@$(RUN) -m rbcore run -- "$$NB" "$$P"
 
 # The options that were named on the command line; make hands their values to the recipe's environment unquoted.
-AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT VECTOR LABEL PROMPT LOGPROB LOSSES EMBED SPLIT SUBSET LIMIT OUT SEED
+AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT FIELDS VECTOR LABEL PROMPT ROLE SIDE SKIP LOGPROB LOSSES EMBED SPLIT SUBSET LIMIT OUT SEED
 audit: export GIVEN := $(foreach name,$(AUDIT),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl [HELDOUT=h.jsonl RAW=r.jsonl ...]
 	@[[ -n "$${ANCHOR:-}" && -n "$${SYNTH:-}" ]] || \
