@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from rbcore.audit.embed import DEFAULT
 from rbcore.audit.read.records import MIN, InputError, Selection
 
 INPUTS = ("ANCHOR", "SYNTH", "RAW", "HELDOUT")
+DEFAULT = "tfidf"  # the embedding that needs no download
 
 
 @dataclass(frozen=True)

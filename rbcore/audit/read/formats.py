@@ -19,7 +19,6 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
-from rbcore.audit.read.arrow import DataSet, Parquet
 from rbcore.audit.read.columns import Selection
 from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
 
@@ -308,6 +307,8 @@ def opened(name: str, source: str | os.PathLike[str], selection: Selection) -> S
     Raises:
         InputError: when there is nothing that can be read.
     """
+    from rbcore.audit.read.arrow import DataSet, Parquet  # only here: Arrow takes long to load
+
     place, path = locate(name, source)
     if place in ("disk", "hub"):
         return DataSet(name, path, place == "disk", selection.split, selection.subset)
