@@ -113,9 +113,11 @@ def _audited(options: Options, clean: str | None) -> tuple[Result, Path]:
     from rbcore.audit.report import write
 
     result = runner.run(options)
+    path = write.write(result, options.out)
     if clean is not None:
         result = cleaning.clean(options, result, clean)
-    return result, write.write(result, options.out)
+        write.write(result, options.out)
+    return result, path
 
 
 def _check(options: Options, clean: str | None) -> None:

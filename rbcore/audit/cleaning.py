@@ -8,9 +8,11 @@ result.cleaned.before, result.cleaned.after
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from rbcore.audit import rows
 from rbcore.audit.options import Options
@@ -48,9 +50,8 @@ def clean(options: Options, result: Result, path: str, quiet: bool | None = None
     Raises:
         InputError: when the file cannot be written, or SYNTH is no longer as it was read.
     """
-    from rbcore.audit.read import rewrite  # ty: ignore[unresolved-import]
-
-    return _cleaned(options, result, path, rewrite, quiet)
+    reading: Any = importlib.import_module("rbcore.audit.read")
+    return _cleaned(options, result, path, reading.rewrite, quiet)
 
 
 def _cleaned(options: Options, result: Result, path: str, rewrite: Rewrite, quiet: bool | None) -> Result:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "flags.jsonl"  # beside the report
 LONG = 300  # characters of a record that are quoted
+NAMING = ("flagged", "undecided")  # verdicts whose rows are named
 REPEATS = "near-duplicates"  # of a family of these, one stays
 
 
@@ -31,12 +32,11 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
     too.
     """
     synth = records["SYNTH"]
-    asked = [one for one in outcomes if one.named is not None and one.finding.verdict in ("flagged", "undecided")]
-    dropped = _dropped(asked)
+    asked = [(one.finding, one.named) for one in outcomes if one.named and one.finding.verdict in NAMING]
+    dropped = _dropped([(finding.id, about) for finding, about in asked if finding.verdict == "flagged"])
     found = []
-    for place, one in enumerate(asked):
-        about, finding = one.named, one.finding
-        for i in np.flatnonzero(about.hits).tolist() if about is not None else ():
+    for place, (finding, about) in enumerate(asked):
+        for i in np.flatnonzero(about.hits).tolist():
             file, line = located(synth, i)
             score = None if about.scores is None or not np.isfinite(about.scores[i]) else float(about.scores[i])
             row = Row(
@@ -54,22 +54,21 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
     return tuple(row for _, row in sorted(found, key=lambda entry: entry[0]))
 
 
-def _dropped(asked: Sequence[Outcome]) -> set[int]:
+def _dropped(flagged: Sequence[tuple[str, Named]]) -> set[int]:
     """The indices that flagged questions name; but one record of each family of near-copies stays.
 
     The one that stays is the first that no other question names; the question itself names all but the first.
     """
-    flagged = [one for one in asked if one.named is not None and one.finding.verdict == "flagged"]
-    hits = {one.finding.id: set(np.flatnonzero(one.named.hits).tolist()) for one in flagged if one.named}
-    dropped: set[int] = set().union(*(rows for id, rows in hits.items() if id != REPEATS))
-    for one in flagged:
-        if one.finding.id == REPEATS and one.named is not None and one.named.of is not None:
-            for family in _families(one.named.of):
-                stays = next((i for i in family if i not in dropped), None)
-                dropped.update(i for i in family if i != stays)
-        elif one.finding.id == REPEATS:
-            dropped |= hits[REPEATS]
-    return dropped
+    left_out: set[int] = set()
+    for id, about in flagged:
+        if id != REPEATS:
+            left_out.update(np.flatnonzero(about.hits).tolist())
+    for id, about in flagged:
+        if id == REPEATS and about.of is not None:
+            for family in _families(about.of):
+                stays = next((i for i in family if i not in left_out), None)
+                left_out.update(i for i in family if i != stays)
+    return left_out
 
 
 def _families(of: np.ndarray) -> Iterable[list[int]]:
@@ -90,8 +89,8 @@ def _families(of: np.ndarray) -> Iterable[list[int]]:
     return [family for family in families.values() if len(family) > 1]
 
 
-def _resembled(records: Mapping[str, Records], about: Named | None, i: int) -> Resembled | None:
-    if about is None or about.of is None or about.other not in records or about.of[i] < 0:
+def _resembled(records: Mapping[str, Records], about: Named, i: int) -> Resembled | None:
+    if about.of is None or about.other not in records or about.of[i] < 0:
         return None
     other, j = records[about.other], int(about.of[i])
     return Resembled(about.other, *located(other, j), quoted(other, j))

@@ -60,13 +60,15 @@ def judged(result: Result) -> Judged:
     left = len(unasked) - len(short)
     missing = f"{_many(left, 'question')} could not be asked, for want of an input or a field." if left else ""
     distance, gap = apart(result), ""
-    together = any(one.id == "whole" and one.verdict == "flagged" for one in findings)
+    unnamed = [one.id for one in findings if one.id in UNNAMED and one.verdict == "flagged"]
     if distance:
         gap = (
             "A program that was trained to tell synthetic records from real ones succeeds: some kind of record "
             f"has a share among the synthetic ones that differs by {distance}, at least."
         )
-    elif together:
+    elif "distance" in unnamed:
+        gap = "A program that was trained to tell synthetic records from real ones does better than chance."
+    elif unnamed:
         gap = "Too many answers lean to one side: all together they would rarely be so for records of the task."
     if any(one.id not in UNNAMED for one in flagged):
         first = urgent(result)[0]
@@ -101,9 +103,9 @@ def apart(result: Result) -> str:
 def urgent(result: Result) -> list[Finding]:
     """The flagged findings, the most severe first.
 
-    First what makes scores worthless, last what is a consequence.  In between by what a small student gains when it
-    is mended, where that was tried and is sure; then by the share of the records that a defect is about, which is
-    all of them for one that names no row and no share.
+    First what makes scores worthless, last what is a consequence.  In between by what a small student gains when
+    it is mended, where that was tried and is sure; then by the share of the records that a defect is about, which
+    is all of them for one that names no row and no share.
     """
 
     def rank(one: Finding) -> tuple[int, float, float]:
