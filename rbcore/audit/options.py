@@ -13,6 +13,7 @@ INPUTS = ("ANCHOR", "SYNTH", "RAW", "HELDOUT")
 APART = ("text", "vector", "label", "prompt", "fields", "role", "side")
 """The options that may be given for each input apart: ``TEXT="ANCHOR:question SYNTH:output"``."""
 _INPUT = re.compile(rf"(?:^|\s+)({'|'.join(INPUTS)}):")
+DEFAULT = "tfidf"  # the embedding that needs no download
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sklearn.decomposition import PCA
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
 from rbcore.audit import features, learning, measures, prepared, questions
+from rbcore.audit import rows as audit_rows
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
@@ -99,9 +100,9 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
     findings = [_priced(one, numbers) for one in (*(one.finding for one in outcomes), *findings)]
-    return Result(
-        [_about(one) for one in records.values()], settings, numbers, findings, series, dict(stages.seconds)
-    )
+    inputs = [_about(one) for one in records.values()]
+    found = audit_rows.named(records, outcomes)
+    return Result(inputs, settings, numbers, findings, series, dict(stages.seconds), found)
 
 
 def prepare(

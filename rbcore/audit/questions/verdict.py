@@ -31,7 +31,8 @@ SHOWN = 5  # examples in a finding
 TOO_FEW = "Too few records are left after the copies."
 
 
-class Named(NamedTuple):
+@dataclass(frozen=True)
+class Named:
     """Synthetic records that an answer names.
 
     Attributes:
