@@ -228,5 +228,6 @@ def _code() -> str:
     """What the stages' results depend on besides inputs and options: the modules of this package that they use."""
     core = Path(__file__).parents[1]
     used = [path for room in ("audit", "estimate") for path in sorted((core / room).rglob("*.py"))]
-    used += [core / "audit" / "words.yaml", core / "estimate" / "calibration.json"]
+    used += [core / "audit" / name for name in ("words.yaml", "phrases.yaml")]
+    used += [core / "estimate" / "calibration.json"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in used)).hexdigest()

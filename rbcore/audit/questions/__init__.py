@@ -4,6 +4,7 @@ A record that one question has named is left out of the next, so that each defec
 """
 
 from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeats
+from rbcore.audit.questions.form import boilerplate, endings, language, length, openings, script
 from rbcore.audit.questions.generator import coverage, membership
 from rbcore.audit.questions.labels import label_shares, wrong_labels
 from rbcore.audit.questions.law import curation, distance, extra, missing, narrow, off_task, order, stranger
@@ -21,6 +22,12 @@ CHECKS = (
     narrow,
     order,
     missing,
+    length,
+    endings,
+    script,
+    language,
+    boilerplate,
+    openings,
     distance,
     wrong_labels,
     label_shares,
