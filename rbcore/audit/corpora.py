@@ -14,13 +14,12 @@ from __future__ import annotations
 import ast
 import functools
 import gzip
-import os
 import re
 import subprocess
 import sysconfig
 import textwrap
 import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from platform import python_version
@@ -29,9 +28,6 @@ import numpy as np
 
 LEAST, MOST = 30, 700  # characters of a text
 SIZE = 2500  # texts of a corpus, at most
-SKIPPED = set(
-    "site-packages dist-packages test tests idle_test __pycache__ lib2to3 distutils pydoc_data encodings".split()
-)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -66,7 +62,7 @@ class _Source:
     script: str
     packages: tuple[str, ...]
     licence: str
-    read: Callable[[Sequence[Path]], Iterator[str]]
+    read: Callable[[Sequence[Path]], Iterable[str]]
 
 
 def names() -> list[str]:
@@ -175,16 +171,22 @@ def _run(command: Sequence[str], place: Path) -> None:
 # --- how each origin is read ---------------------------------------------------------------------------------
 
 
-def _modules(roots: Sequence[Path]) -> Iterator[tuple[str, ast.Module]]:
-    """The modules of the standard library: source, and what it parses to."""
-    for base, folders, files in os.walk(roots[0]):
-        folders[:] = sorted(set(folders) - SKIPPED)
-        for file in sorted(file for file in files if file.endswith(".py")):
-            try:
-                text = (Path(base) / file).read_text(encoding="utf8")
-                yield text, ast.parse(text)
-            except (SyntaxError, UnicodeDecodeError, OSError):
-                continue
+@functools.cache
+def _library(root: Path) -> tuple[list[str], list[str]]:
+    """Functions and docstrings of the modules of the standard library that are no packages."""
+    functions, docstrings = [], []
+    for path in sorted(root.glob("*.py")):
+        try:
+            text = path.read_text(encoding="utf8")
+            module = ast.parse(text)
+        except (SyntaxError, UnicodeDecodeError, OSError):
+            continue
+        lines = text.splitlines()
+        for one in _defined(module.body):
+            docstrings.append(ast.get_docstring(one) or "")
+            if isinstance(one, ast.FunctionDef) and one.end_lineno is not None:
+                functions.append(textwrap.dedent("\n".join(lines[one.lineno - 1 : one.end_lineno])))
+    return functions, docstrings
 
 
 def _defined(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
@@ -195,21 +197,7 @@ def _defined(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDe
             yield from _defined(one.body)
 
 
-def _functions(roots: Sequence[Path]) -> Iterator[str]:
-    for text, module in _modules(roots):
-        lines = text.splitlines()
-        for one in _defined(module.body):
-            if isinstance(one, ast.FunctionDef) and one.end_lineno is not None:
-                yield textwrap.dedent("\n".join(lines[one.lineno - 1 : one.end_lineno]))
-
-
-def _docstrings(roots: Sequence[Path]) -> Iterator[str]:
-    for _, module in _modules(roots):
-        for one in _defined(module.body):
-            yield ast.get_docstring(one) or ""
-
-
-def _cookies(*places: str) -> Callable[[Sequence[Path]], Iterator[str]]:
+def _cookies(*places: str) -> Callable[[Sequence[Path]], Iterable[str]]:
     """A reader of fortune files, by their patterns below the games' folder: texts between lines of '%'."""
 
     def read(roots: Sequence[Path]) -> Iterator[str]:
@@ -261,8 +249,12 @@ def _plain(line: str) -> str:
 
 PSF, GPL2, GPL2_LATER, GPL3_LATER = "PSF-2.0", "GPL-2", "GPL-2+", "GPL-3+"
 _SOURCES = {
-    "code": _Source("functions of Python's standard library", "code", "Latin", (), PSF, _functions),
-    "docstrings": _Source("docstrings of Python's standard library", "en", "Latin", (), PSF, _docstrings),
+    "code": _Source(
+        "functions of Python's standard library", "code", "Latin", (), PSF, lambda roots: _library(roots[0])[0]
+    ),
+    "docstrings": _Source(
+        "docstrings of Python's standard library", "en", "Latin", (), PSF, lambda roots: _library(roots[0])[1]
+    ),
     "dictionary": _Source(
         "definitions of computing (FOLDOC)", "en", "Latin", ("dict-foldoc",), "GFDL-1.1+", _dictionary
     ),

@@ -29,6 +29,7 @@ from rbcore.estimate.ngram import Ngram
 
 PIECE = re.compile(rf"(?:[{UNSPACED}]|[^\s{UNSPACED}]+)\s*|\s+")
 SENTENCE = re.compile(r"(?<=[.!?;:。！？；])\s*|\n\s*")
+RUN_ON = re.compile(rf"(?<=[^\s{UNSPACED}])\0(?=[^\W{UNSPACED}])")  # between two pieces that belong apart
 ORDER = 3  # pieces of text that the generator looks at, the new one included
 TRIED = 8  # generated texts for each that is kept, at most
 
@@ -200,7 +201,7 @@ def words_shuffled(text: str, rng: Generator) -> str:
     """All words of the text in a random order; the white space stays where it was."""
     parts = pieces(text)
     bare, gaps = [p.rstrip() for p in parts], [p[len(p.rstrip()) :] for p in parts]
-    return "".join(bare[i] + gap for i, gap in zip(rng.permutation(len(bare)), gaps, strict=True)).strip()
+    return _concatenated([bare[i] + gap for i, gap in zip(rng.permutation(len(bare)), gaps, strict=True)])
 
 
 def cut(text: str, share: float) -> str:
@@ -212,6 +213,11 @@ def cut(text: str, share: float) -> str:
 def _unspaced(text: str) -> bool:
     parts = pieces(text)
     return sum(p == p.rstrip() for p in parts) > len(parts) / 2
+
+
+def _concatenated(parts: Sequence[str]) -> str:
+    """The pieces as a text; two words of a script with spaces get one where none is."""
+    return RUN_ON.sub(" ", "\0".join(part for part in parts if part)).replace("\0", "").strip()
 
 
 def _joined(*texts: str) -> str:
@@ -252,7 +258,7 @@ class Sampler:
             if not new:
                 break
             parts.append(new)
-        return "".join(parts).strip()
+        return _concatenated(parts)
 
 
 # --- the defects -------------------------------------------------------------------------------------------------

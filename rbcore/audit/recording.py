@@ -105,6 +105,7 @@ def gather(tasks: Sequence[Task], folder: str, jobs: int = 2, quiet: bool | None
     with tqdm(total=sum(task.audits for task in tasks), desc="audits", disable=quiet, smoothing=0.05) as bar:
         bar.update(sum(task.audits for task in tasks if task in done))
         with open(journal, "a", encoding="utf8") as file:
+            file.write("\n")  # after a line that was cut short
             calls = (delayed(_numbered)(task, folder) for task in open_)
             for task, rows in Parallel(n_jobs=jobs, return_as="generator_unordered")(calls):
                 done[task] = rows
@@ -158,7 +159,7 @@ def summary(done: Mapping[Task, Sequence[Mapping[str, Any]]], folder: str) -> di
         frame = (
             frame.sort_values("defect", key=lambda names: names.map(order.index), kind="stable") if some else frame
         )
-        kept = frame.drop(columns="seed").set_index("defect").astype(bool) if some else frame
+        kept = frame.drop(columns="seed").set_index("defect").eq(1) if some else frame
         tables[name] = counts(kept).to_dict("index") if some else {}
     groups: dict[tuple[str, str, float], list[Mapping[str, Any]]] = {}
     for row in rows:

@@ -93,7 +93,7 @@ def trials(
                 progress()
     keys = [(defect or CONTROL, seed) for defect in planted for seed in seeds]
     index = pd.MultiIndex.from_tuples(keys, names=["defect", "seed"])
-    return pd.DataFrame([rows[key] for key in keys], index=index)
+    return pd.DataFrame([rows[key] for key in keys], index=index).eq(True)  # not checked is not flagged
 
 
 def counts(table: pd.DataFrame) -> pd.DataFrame:
