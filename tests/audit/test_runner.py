@@ -144,19 +144,6 @@ def test_two_tables_agree_up_to_chance():
         trial.agreement(fresh, many.rename({"leakage": "other"}))
 
 
-@pytest.mark.slow
-def test_the_record_is_written_read_and_complete(tmp_path):
-    path = tmp_path / "record.json"
-    arguments = ["--trials", "1", "--clean", "2", "--seed", "5", "--out", str(path), "--record"]
-    assert trial.main(arguments) == 0
-    made, full, half = trial.recorded(path)
-    assert full.sets.to_dict() == {"none": 2} | dict.fromkeys(DEFECTS, 1) and made["seed"] == 5
-    assert trial.main(["--trials", "0", *arguments[4:]]) == 2
-    shown = trial.recorded()
-    assert [list(x.index) for x in shown[1:]] == [["none", *DEFECTS], list(trial.HALVED)]
-    assert all(list(x.columns) == list(full.columns) for x in shown[1:]) and shown[0].keys() == made.keys()
-
-
 def test_the_same_seed_finds_the_same():
     assert trial.findings("leakage", 4, **SMALL) == trial.findings("leakage", 4, **SMALL)
 
