@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from rbcore.estimate.base import share
 
@@ -74,6 +75,33 @@ def table(record: Record) -> pd.DataFrame:
             mean, low, high = (np.nan if x is None else x for x in cell[key])
             row |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         rows.append(row | {"removed": cell["removed"]})
+    return pd.DataFrame(rows)
+
+
+def pooled(record: Record) -> pd.DataFrame:
+    """A row for each defect and strength, over all corpora that have it.
+
+    Columns: `level`, 0 to 2, of the strength; `corpora`; `sets`, `named`, `found` with `low` and `high` (every
+    data set counts alike); and `harm`, `flattered`, `repair` with `_low` and `_high`: the mean over corpora with a
+    t-interval over them, or, of one corpus, its own over worlds.
+    """
+    rows = []
+    for key, cells in table(record).groupby(["defect", "strength"], sort=False):
+        defect, strength = str(key[0]), float(key[1])
+        counts = [cell for cell in record["cells"] if (cell["defect"], cell["strength"]) == (defect, strength)]
+        named, sets = (sum(cell[kind] for cell in counts) for kind in ("named", "sets"))
+        row: dict[str, Any] = {"defect": defect, "strength": strength, "corpora": len(cells), "sets": sets}
+        row |= {"level": list(record["defects"][defect]["strengths"]).index(strength), "named": named}
+        row |= _share(named, sets)
+        for kind in ("harm", "flattered", "repair"):
+            ends = [kind, f"{kind}_low", f"{kind}_high"]
+            known = cells[ends].dropna(subset=[kind]).to_numpy(dtype=float)
+            if len(known) > 1:
+                mean, spread = known[:, 0].mean(), known[:, 0].std(ddof=1) / np.sqrt(len(known))
+                half = float(stats.t.ppf((1 + LEVEL) / 2, len(known) - 1)) * spread
+                known = np.array([[mean, mean - half, mean + half]])
+            row |= dict(zip(ends, known[0] if len(known) else [np.nan] * 3, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
