@@ -86,8 +86,9 @@ def pooled(record: Record) -> pd.DataFrame:
     t-interval over them, or, of one corpus, its own over worlds.
     """
     rows = []
-    for key, cells in table(record).groupby(["defect", "strength"], sort=False):
-        defect, strength = str(key[0]), float(key[1])
+    whole = table(record)
+    for defect, strength in dict.fromkeys((cell["defect"], cell["strength"]) for cell in record["cells"]):
+        cells = whole[(whole["defect"] == defect) & (whole["strength"] == strength)]
         counts = [cell for cell in record["cells"] if (cell["defect"], cell["strength"]) == (defect, strength)]
         named, sets = (sum(cell[kind] for cell in counts) for kind in ("named", "sets"))
         row: dict[str, Any] = {"defect": defect, "strength": strength, "corpora": len(cells), "sets": sets}
