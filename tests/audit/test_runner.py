@@ -94,7 +94,7 @@ def test_each_defect_is_found_and_named(defect):
 
 def test_clean_data_are_not_accused():
     table = trial.trials([None], range(3, 9))
-    assert table.shape == (6, 14) and not table.any(axis=None)
+    assert table.shape == (6, 16) and not table.any(axis=None)
 
 
 @pytest.mark.slow
@@ -238,9 +238,9 @@ def finished(planted, tmp_path_factory) -> tuple[Options, audit.Result]:
 def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     options, result = finished
     assert [one.id for one in result.findings] == [
-        "near-duplicates", "anchor-copies", "held-out-copies", "off-task", "narrow", "missing", "length",
-        "endings", "script", "language", "boilerplate", "openings", "wrong-labels", "label-shares", "curation",
-        "students", "ggmi",
+        "near-duplicates", "anchor-copies", "held-out-copies", "anchor-passages", "contamination", "off-task",
+        "narrow", "missing", "length", "endings", "script", "language", "boilerplate", "openings", "wrong-labels",
+        "label-shares", "curation", "students", "ggmi",
     ]  # fmt: skip
     assert {"near-duplicates", "anchor-copies", "wrong-labels"} <= set(result.flagged)
     for finding in result.findings:

@@ -3,6 +3,7 @@
 A record that one question has named is left out of the next, so that each defect is named once.
 """
 
+from rbcore.audit.questions.contamination import contamination, passages
 from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeats
 from rbcore.audit.questions.form import boilerplate, endings, language, length, openings, script
 from rbcore.audit.questions.labels import label_shares, wrong_labels
@@ -15,6 +16,8 @@ CHECKS = (
     repeats,
     anchor_copies,
     heldout_copies,
+    passages,
+    contamination,
     off_task,
     narrow,
     missing,
