@@ -240,7 +240,7 @@ def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     assert [one.id for one in result.findings] == [
         "near-duplicates", "anchor-copies", "held-out-copies", "anchor-passages", "contamination", "off-task",
         "narrow", "missing", "length", "endings", "script", "language", "boilerplate", "openings", "wrong-labels",
-        "label-shares", "curation", "students", "ggmi",
+        "label-shares", "curation", "pairs-alike", "longer-chosen", "contradicted", "students", "ggmi",
     ]  # fmt: skip
     assert {"near-duplicates", "anchor-copies", "wrong-labels"} <= set(result.flagged)
     for finding in result.findings:

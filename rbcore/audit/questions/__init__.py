@@ -8,6 +8,7 @@ from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeat
 from rbcore.audit.questions.form import boilerplate, endings, language, length, openings, script
 from rbcore.audit.questions.labels import label_shares, wrong_labels
 from rbcore.audit.questions.law import curation, missing, narrow, off_task
+from rbcore.audit.questions.preferences import alike, contradicted, longer
 from rbcore.audit.questions.verdict import LEVEL, POWER, Outcome
 
 __all__ = ["CHECKS", "LEVEL", "POWER", "Outcome"]
@@ -30,5 +31,8 @@ CHECKS = (
     wrong_labels,
     label_shares,
     curation,
+    alike,
+    longer,
+    contradicted,
 )
 """In the order of the report."""
