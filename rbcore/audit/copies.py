@@ -4,7 +4,8 @@
     between(synthetic, anchors).of      # of each synthetic text an anchor that it nearly copies, or -1
 
 A text is the set of its pairs of neighbouring words, with a mark before the first word and one after the last.
-What a word is, :mod:`rbcore.audit.segment` says, for every script.  Two texts are near-copies when the Jaccard
+What a word is, :mod:`rbcore.audit.segment` says, for every script; pairs within a template do not count
+(:mod:`rbcore.audit.passages`).  Two texts are near-copies when the Jaccard
 similarity of their sets reaches a threshold.  At 0.8, one changed word is tolerated from 17 words on and one
 appended word from 12 words on; shorter texts must agree word for word.
 
@@ -54,11 +55,13 @@ class Words(NamedTuple):
         numbers: of the words, one text after another.
         sizes: (n,) how many words each text has.
         vocabulary: the word that each number stands for.
+        apart: (words,) which of them belong to a template and are not compared; None for none.
     """
 
     numbers: np.ndarray
     sizes: np.ndarray
     vocabulary: list[str]
+    apart: np.ndarray | None = None
 
 
 Records = Sequence[str] | Words | np.ndarray
@@ -166,20 +169,24 @@ class _Sets(NamedTuple):
         number.default_factory = lambda: len(number) + 1  # 0 is the mark before and after a text
         parts = [one if isinstance(one, Words) else split(one) for one in collections]
         ends = [int(n) for n in np.cumsum([one.sizes.size for one in parts])]
-        keys = []
+        keys, kept = [], []
         for one in parts:
             flat = np.zeros(1 + one.numbers.size + one.sizes.size, dtype=np.int64)
             filled = np.ones(flat.size, dtype=bool)
             filled[0] = filled[np.cumsum(one.sizes + 1)] = False
             flat[filled] = np.array([0, *(number[word] for word in one.vocabulary)])[one.numbers + 1]
             keys.append(flat[:-1] << 32 | flat[1:])
+            kept.append(_compared(one, filled))
         size = np.concatenate([one.sizes + 1 for one in parts])
         if not size.size:
             return cls(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)), ends
         code, kinds = pd.factorize(np.concatenate(keys))
         del keys
         count = np.int64(len(kinds))
-        both = np.sort(np.repeat(np.arange(size.size), size) * count + code)
+        both = np.repeat(np.arange(size.size), size) * count + code
+        if any(one.apart is not None for one in parts):
+            both = both[np.concatenate(kept)]
+        both.sort()
         both = both[np.diff(both, prepend=-1) > 0]
         row, code = np.divmod(both, count)
         rank = np.empty(count, dtype=np.int64)
@@ -218,6 +225,16 @@ class _Sets(NamedTuple):
             masks = np.where(mine, np.uint64(1) << (hashed & np.uint64(63)), np.uint64(0))
             signatures[:, j] = np.bitwise_xor.reduceat(masks, self.start[:-1])
         return signatures
+
+
+def _compared(texts: Words, filled: np.ndarray) -> np.ndarray:
+    """Which pairs of neighbouring words do not lie within a template; `filled`: which neighbours are words."""
+    if texts.apart is None:
+        return np.ones(filled.size - 1, dtype=bool)
+    word = np.zeros(filled.size, dtype=bool)
+    word[filled] = texts.apart
+    apart = word | ~filled  # a mark before or after a template belongs to it
+    return ~(apart[:-1] & apart[1:] & (word[:-1] | word[1:]))
 
 
 def _ceil(x: np.ndarray) -> np.ndarray:

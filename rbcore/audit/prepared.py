@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from rbcore.audit.copies import Copies
+from rbcore.audit.copies import Copies, Words
+from rbcore.audit.copies import split as in_words
 from rbcore.audit.read.records import Records
 from rbcore.audit.segment import spaced
 from rbcore.estimate.ngram import Ngram
@@ -55,6 +57,16 @@ class Prepared:
         scaled = np.clip((np.column_stack(more) - usual.mean(axis=0)) / scale, -5, 5)
         points = self.points[name] / max(float(self.points["ANCHOR"].std()), 1e-9)
         return np.column_stack([points, scaled])
+
+    @cached_property
+    def _words(self) -> dict[str, Words]:
+        return {}
+
+    def words(self, name: str) -> Words:
+        """The words of the texts of an input, which are split once."""
+        if name not in self._words:
+            self._words[name] = in_words(self.records[name].texts or ())
+        return self._words[name]
 
     def copied(self, name: str, other: str) -> np.ndarray:
         """Which records of `name` nearly copy a record of `other`."""

@@ -19,7 +19,7 @@ from sklearn.decomposition import PCA
 
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
-from rbcore.audit import features, learning, measures, prepared, questions
+from rbcore.audit import features, learning, measures, passages, prepared, questions
 from rbcore.audit import rows as audit_rows
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
@@ -100,7 +100,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
     findings = [_priced(one, numbers) for one in (*(one.finding for one in outcomes), *findings)]
-    inputs = [_about(one) for one in records.values()]
+    inputs = [_about(one) for one in data.records.values()]
     found = audit_rows.named(records, outcomes)
     return Result(inputs, settings, numbers, findings, series, dict(stages.seconds), found)
 
@@ -133,9 +133,10 @@ def prepare(
         "embed", lambda go: dict(audit_embed.embed(contents, _rng(seed, "embed"), encoder, progress=go))
     )
 
-    def near_copies(progress: Progress) -> dict[str, Copies]:
+    def near_copies(progress: Progress) -> dict[str, Any]:
         split = {k: v if isinstance(v, np.ndarray) else audit_copies.split(v) for k, v in contents.items()}
-        copied = {}
+        common = {k: [] if isinstance(v, np.ndarray) else passages.templates(v) for k, v in split.items()}
+        copied: dict[str, Any] = {"common": {k: [" ".join(one) for one in v] for k, v in common.items()}}
         for i, (name, other) in enumerate(pairs):
 
             def go(done: int, total: int, i: int = i) -> None:
@@ -143,15 +144,18 @@ def prepare(
 
             if (name, other) in before:
                 copies = before[name, other]
-            elif name == other:
-                copies = audit_copies.within(split[name], threshold=ALIKE, progress=go)
             else:
-                copies = audit_copies.between(split[name], split[other], threshold=ALIKE, progress=go)
+                x, y = _without(split[name], split[other], {*common[name], *common[other]})
+                if name == other:
+                    copies = audit_copies.within(x, threshold=ALIKE, progress=go)
+                else:
+                    copies = audit_copies.between(x, y, threshold=ALIKE, progress=go)
             copied[f"{name}|{other}"] = copies
         return copied
 
     kept = stages.run("near-copies", near_copies)
     copies: dict[tuple[str, str], Copies] = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}
+    records = {name: _noted(one, kept["common"][name]) for name, one in records.items()}
     new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
     texts = {name: one.texts for name, one in new.items() if one.texts is not None}
 
@@ -169,6 +173,26 @@ def prepare(
     families = {name: prepared.families(copies[name, name]) for name in records}
     about = scored["surprise"], scored["foreseen"], scored["looks"]
     return Prepared(records, points, families, copies, fitted, fresh, *about)
+
+
+def _without(x: Any, y: Any, common: set[tuple[str, ...]]) -> tuple[Any, Any]:
+    """Two inputs in words, with the passages of either that many records have in common set apart."""
+    if not common:
+        return x, y
+    shared = sorted(common)
+    first = passages.set_apart(x, shared)
+    return first, first if x is y else passages.set_apart(y, shared)
+
+
+def _noted(one: Records, common: Sequence[str]) -> Records:
+    """The records with a note on the passages that many of them have in common."""
+    if not common:
+        return one
+    longest = max(common, key=len)
+    shown = longest if len(longest) <= 60 else f"{longest[:60].rstrip()}..."
+    many = "a passage" if len(common) == 1 else f"{len(common)} passages"
+    note = f"{many} that many records share, such as '{shown}', did not count when near-copies were sought"
+    return dataclasses.replace(one, notes=(*one.notes, note))
 
 
 def check(data: Prepared, rng: Generator) -> list[Outcome]:

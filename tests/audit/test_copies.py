@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from rbcore.audit import copies as audit_copies
-from rbcore.audit.copies import between, within
+from rbcore.audit import passages
+from rbcore.audit.copies import between, split, within
 
 TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=12).map(" ".join), max_size=14)
 
@@ -240,3 +241,80 @@ def test_bad_arguments_are_refused():
     for wrong in ("a text", [1, 2]):
         with pytest.raises(ValueError, match="sequence of texts"):
             within(wrong)
+
+
+# --- templates ------------------------------------------------------------------------------------------------
+
+
+def chats(rng, n, prompt, turn):
+    """A system prompt of so many words before unrelated turns."""
+    system = " ".join(f"rule{i}" for i in range(prompt))
+    return [f"{system} {' '.join(f't{j}' for j in rng.integers(3000, size=turn))}" for _ in range(n)]
+
+
+@pytest.mark.parametrize("turn", [10, 40])
+def test_a_shared_system_prompt_makes_no_near_copies(turn):
+    rng = np.random.default_rng(turn)
+    texts = chats(rng, 300, 360, turn)
+    assert (within(texts).of >= 0).mean() > 0.9
+    found = passages.templates(split(texts))
+    assert [len(one) for one in found] == [360]
+    apart = passages.set_apart(split(texts), found)
+    assert (within(apart).of == -1).all()
+    again = passages.set_apart(split([*texts, f"{texts[5]} more"]), found)
+    assert within(again).of[300] == (5 if turn == 40 else -1)  # at 40 words one more is tolerated
+    others = passages.set_apart(split([text.removeprefix("rule0 ") for text in texts]), found)
+    assert others.apart is None  # half a template is none
+
+
+def test_several_templates_and_their_slots():
+    rng = np.random.default_rng(3)
+    parts = [[f"p{k}w{i}" for i in range(30)] for k in range(3)]
+    texts = []
+    for i in range(200):
+        own = [f"t{j}" for j in rng.integers(3000, size=15)]
+        texts.append(" ".join([*parts[i % 2], *own[:4], *parts[2], *own[4:]]))
+    found = passages.templates(split(texts))
+    assert sorted(found) == sorted(map(tuple, parts))
+    assert (within(passages.set_apart(split(texts), found)).of == -1).all()
+
+
+def test_what_is_compared_are_the_pairs_of_words_beyond_the_template():
+    rng = np.random.default_rng(4)
+    texts = chats(rng, 60, 25, 30)
+    texts += [edited(rng, text, 2, ["new"]) for text in texts[:30] if text]
+    found = passages.templates(split(texts))
+    apart = passages.set_apart(split(texts), found)
+    marked = apart.apart.reshape(-1, 55) if (apart.sizes == 55).all() else None
+    assert marked is not None and (marked.sum(axis=1) % 25 == 0).all()
+    sets = []
+    for text, row in zip(texts, marked, strict=True):
+        said = [None, *text.split(), None]
+        inside = [row[0], *row, row[-1]]
+        pairs = zip(said[:-1], said[1:], inside[:-1], inside[1:], strict=True)
+        sets.append({(a, b) for a, b, left, right in pairs if not (left and right)})
+    alike = np.array([[len(a & b) / len(a | b) for b in sets] for a in sets])
+    check(within(apart), np.where(np.tri(len(texts), k=-1, dtype=bool), alike, -1), 0.8)
+
+
+@given(st.integers(20, 200), st.floats(0.02, 0.06), st.integers(0, 5))
+@settings(max_examples=25, deadline=None)
+def test_near_copies_of_few_records_have_no_template(length, edits, seed):
+    """The same text over and over, with a word changed here and there, is a crowd of near-copies and stays one."""
+    rng = np.random.default_rng(seed)
+    seeds = [" ".join(f"s{k}w{i}" for i in range(length)) for k in range(3)]
+    texts = [
+        edited(rng, seeds[k % 3], max(1, int(edits * length)), [f"n{i}" for i in range(500)]) for k in range(150)
+    ]
+    words = split(texts)
+    found = passages.templates(words)
+    plain, apart = within(words), within(passages.set_apart(words, found))
+    np.testing.assert_array_equal(plain.of >= 0, apart.of >= 0)
+
+
+def test_copies_word_for_word_are_copies_whatever_they_share():
+    texts = [
+        "the same old text that everybody tells again and again until nobody listens to it any more " * 3
+    ] * 50
+    words = split(texts)
+    assert (within(passages.set_apart(words, passages.templates(words))).of[1:] >= 0).all()

@@ -3,11 +3,13 @@
 A record that one question has named is left out of the next, so that each defect is named once.
 """
 
+from rbcore.audit.questions.contamination import contamination, passages
 from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeats
 from rbcore.audit.questions.form import boilerplate, endings, language, length, openings, script
 from rbcore.audit.questions.generator import coverage, membership
 from rbcore.audit.questions.labels import label_shares, wrong_labels
 from rbcore.audit.questions.law import curation, distance, extra, missing, narrow, off_task, order, stranger
+from rbcore.audit.questions.preferences import alike, contradicted, longer
 from rbcore.audit.questions.verdict import LEVEL, POWER, Outcome
 
 __all__ = ["CHECKS", "LEVEL", "POWER", "Outcome"]
@@ -16,6 +18,8 @@ CHECKS = (
     repeats,
     anchor_copies,
     heldout_copies,
+    passages,
+    contamination,
     off_task,
     extra,
     stranger,
@@ -34,5 +38,8 @@ CHECKS = (
     curation,
     membership,
     coverage,
+    alike,
+    longer,
+    contradicted,
 )
 """In the order of the report."""
