@@ -12,7 +12,7 @@ from rbcore.audit import rows
 from rbcore.audit.result import Finding, Result, Row
 
 APART = 0.05  # a lower limit of total variation from which data are not said to be fine
-ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "narrow", "missing")
+ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "extra", "narrow", "missing", "distance")
 """Questions that every input allows: unchecked ones lack records, not inputs."""
 VOID = ("held-out-copies", "contamination")
 """Questions whose defect makes every score of a student worthless: first of all."""
