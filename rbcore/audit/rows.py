@@ -37,12 +37,12 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
     found = []
     for place, (finding, about) in enumerate(asked):
         for i in np.flatnonzero(about.hits).tolist():
-            file, line = located(synth, i)
+            file, line = synth.places[i]
             score = None if about.scores is None or not np.isfinite(about.scores[i]) else float(about.scores[i])
             row = Row(
                 file,
                 line,
-                position(synth, i),
+                int(synth.positions[i]),
                 finding.id,
                 finding.verdict,
                 score,
@@ -93,19 +93,7 @@ def _resembled(records: Mapping[str, Records], about: Named, i: int) -> Resemble
     if about.of is None or about.other not in records or about.of[i] < 0:
         return None
     other, j = records[about.other], int(about.of[i])
-    return Resembled(about.other, *located(other, j), quoted(other, j))
-
-
-def located(one: Records, i: int) -> tuple[str, int]:
-    """The file of a record, and its line or row, from 1; the source and the place in it where no file is known."""
-    places: Sequence[tuple[str, int]] = getattr(one, "places", ())
-    return (str(places[i][0]), int(places[i][1])) if len(places) else (str(one.source), i + 1)
-
-
-def position(one: Records, i: int) -> int:
-    """The place of a record among all rows of its source, from 0."""
-    positions: Sequence[int] = getattr(one, "positions", ())
-    return int(positions[i]) if positions is not None and len(positions) else i
+    return Resembled(about.other, *other.places[j], quoted(other, j))
 
 
 def quoted(one: Records, i: int) -> str:

@@ -31,14 +31,6 @@ def one_thread():
         yield
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed(Records):
-    """Records whose reader tells where each one stands."""
-
-    places: tuple[tuple[str, int], ...] = ()
-    positions: np.ndarray | None = None
-
-
 def records(name: str, n: int) -> Records:
     return Records(name, f"{name.lower()}.jsonl", n, tuple(f"{name} {i}" for i in range(n)))
 
@@ -82,7 +74,7 @@ def test_a_row_says_where_it_stands_and_what_it_resembles():
 def test_the_places_of_a_reader_are_used_where_it_knows_them():
     texts = tuple(f"s {i}" for i in range(3))
     places = (("b.jsonl", 7), ("a.jsonl", 9), ("a.jsonl", 2))
-    synth = Placed("SYNTH", "folder", 9, texts, places=places, positions=np.array([4, 6, 8]))
+    synth = Records("SYNTH", "folder", 9, texts, places=places, positions=np.array([4, 6, 8]))
     found = rows.named({"SYNTH": synth}, [named("off-task", "flagged", 3, range(3))])
     assert [(one.file, one.line, one.position) for one in found] == [
         ("a.jsonl", 2, 8), ("a.jsonl", 9, 6), ("b.jsonl", 7, 4)
@@ -234,13 +226,12 @@ def test_cleaned_data_that_cannot_be_audited_are_kept_and_it_is_said(synth, monk
 
 
 @pytest.mark.slow
-def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path, monkeypatch):
+def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path):
     made = audit_planted.plant("leakage", np.random.default_rng(3), anchors=200, synthetic=300, heldout=100)
     paths = made.write(tmp_path)
     options = Options(paths["anchor"], paths["synth"], label="label", out=str(tmp_path / "out"))
     result = runner.run(options, quiet=True, keep=False)
     assert "anchor-copies" in result.flagged
-    monkeypatch.setattr("rbcore.audit.read.rewrite", rewrite, raising=False)
     after = cleaning.clean(options, result, str(tmp_path / "clean.jsonl"), quiet=True).cleaned
     assert after is not None and "anchor-copies" not in after.after
     assert after.removed == len({one.position for one in result.rows if one.verdict == "flagged"}) >= 10
