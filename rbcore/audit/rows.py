@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rbcore.audit.result import Resembled, Row
+from rbcore.audit.result import Finding, Resembled, Row
 
 if TYPE_CHECKING:
     from rbcore.audit.questions.verdict import Named, Outcome
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 FILE = "flags.jsonl"  # beside the report
 LONG = 300  # characters of a record that are quoted
-NAMING = ("flagged", "undecided")  # verdicts whose rows are named
+EVIDENCE = 0.05  # p-value below which an undecided question's rows are worth a look
 REPEATS = "near-duplicates"  # of a family of these, one stays
 
 
 def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
     """A row for each synthetic record and question that names it, sorted by file, line and question.
 
-    Questions that are flagged, and those that are undecided; what a clear question names is what real records have
+    Questions that are flagged, and undecided ones with some evidence; what others name is what real records have
     too.
     """
     synth = records["SYNTH"]
-    asked = [(one.finding, one.named) for one in outcomes if one.named and one.finding.verdict in NAMING]
+    asked = [(one.finding, one.named) for one in outcomes if one.named and _worth_naming(one.finding)]
     dropped = _dropped([(finding.id, about) for finding, about in asked if finding.verdict == "flagged"])
     found = []
     for place, (finding, about) in enumerate(asked):
@@ -52,6 +52,10 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
             )
             found.append(((file, line, place), row))
     return tuple(row for _, row in sorted(found, key=lambda entry: entry[0]))
+
+
+def _worth_naming(one: Finding) -> bool:
+    return one.verdict == "flagged" or (one.verdict == "undecided" and one.p < EVIDENCE)
 
 
 def _dropped(flagged: Sequence[tuple[str, Named]]) -> set[int]:

@@ -583,6 +583,11 @@ def test_the_page_says_what_cleaning_changed():
         assert "no row is to blame for them: Is the synthetic data too predictable?" in one
         assert "Flagged only now" not in one
     assert "syntheticrecordsthatnearlyrepeat10.2%0.0%" in text.replace(" ", "")
+    assert "learns less" not in text
+    worse = Number("fix-near-duplicates", "change", Estimate("mean-difference", 2.0, (1.0, 3.0), 9, unit="nats"))
+    hurt = dataclasses.replace(result, numbers={**result.numbers, worse.id: worse})
+    assert "read some before you leave them out: Do synthetic records repeat" in " ".join(summary(hurt).split())
+    assert "which this makes <b>worse</b>: change, 2.0" in page_of(hurt)
     kept = audit_report.payload(result)["cleaned"]
     assert kept["removed"] == 123 and kept["shares"][0]["after"] == 0
     nothing = dataclasses.replace(cleaned, path="", note="Only 3 of 20 rows would be left, too few to go on with.")

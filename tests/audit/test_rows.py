@@ -39,7 +39,12 @@ def named(
     id: str, verdict: Any, n: int, hits: Collection[int], other: str = "", of: Any = None, scores: Any = None
 ) -> Outcome:
     which = np.isin(np.arange(n), list(hits))
-    return Outcome(finding(id, verdict, "So it is."), (), Named(which, scores, other, of))
+    p = {"flagged": 1e-4, "undecided": 0.01, "clear": 1e-4}.get(verdict, 0.2)
+    return Outcome(
+        finding(id, verdict.removesuffix(" without evidence"), "So it is.", p=p),
+        (),
+        Named(which, scores, other, of),
+    )
 
 
 # Which rows
@@ -52,6 +57,7 @@ def test_a_row_says_where_it_stands_and_what_it_resembles():
         named("anchor-copies", "flagged", 4, [1, 3], "ANCHOR", of),
         named("off-task", "undecided", 4, [2], scores=np.array([0, 1, 2.5, 3])),
         named("wrong-labels", "clear", 4, [0]),
+        named("endings", "undecided without evidence", 4, [0]),
         Outcome(finding("narrow", "flagged", "No row.")),
     ]
     found = rows.named({"ANCHOR": anchor, "SYNTH": synth}, outcomes)

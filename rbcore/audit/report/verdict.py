@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from rbcore.audit import rows
 from rbcore.audit.result import Finding, Result, Row
+from rbcore.estimate.base import Estimate
 
 APART = 0.05  # a lower limit of total variation from which data are not said to be fine
 ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "extra", "narrow", "missing", "distance")
@@ -111,10 +112,16 @@ def urgent(result: Result) -> list[Finding]:
     def rank(one: Finding) -> tuple[int, float, float]:
         place = 0 if one.id in VOID else 2 if one.id in LAST else 1
         tried = result.numbers.get(f"fix-{one.id}")
-        sure = tried is not None and tried.estimate.trusted and tried.estimate.ci[1] < 0
-        return place, tried.estimate.value if tried is not None and sure else 0.0, -_size(result, one)
+        gain = tried.estimate.value if tried is not None and effect(tried.estimate) == "better" else 0.0
+        return place, gain, -_size(result, one)
 
     return sorted((one for one in shown(result) if one.verdict == "flagged"), key=rank)
+
+
+def effect(fix: Estimate) -> str:
+    """What the change of a student's loss says of a fix: ``better``, ``worse``, or ``neither surely``."""
+    low, high = fix.ci
+    return "neither surely" if not fix.trusted or low <= 0 <= high else "better" if high < 0 else "worse"
 
 
 def named(result: Result, id: str) -> list[Row]:

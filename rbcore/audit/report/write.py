@@ -34,7 +34,7 @@ from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures, numbers
 from rbcore.audit.report.numbers import finite
 from rbcore.audit.report.text import EXAMPLE, LABEL, esc, visible
-from rbcore.audit.report.verdict import LAST, given, judged, named, shown, urgent
+from rbcore.audit.report.verdict import LAST, effect, given, judged, named, shown, urgent
 from rbcore.audit.result import Finding, Result
 from rbcore.files import replace_files
 
@@ -127,6 +127,13 @@ def changed(result: Result) -> list[str]:
             "Flagged only now": [id for id in one.after if id not in one.before],
         }
         said += [f"{begin}: {_titles(result, ids)}" for begin, ids in parts.items() if ids]
+    tried = {id: result.numbers[f"fix-{id}"].estimate for id in one.before if f"fix-{id}" in result.numbers}
+    worse = [id for id, fix in tried.items() if id not in one.remaining and effect(fix) == "worse"]
+    if one.removed and worse:
+        said.append(
+            "A small student learns less without the rows of these, so read some before you leave them out: "
+            + _titles(result, worse)
+        )
     remaining = [id for id in one.remaining if id not in LAST]
     if remaining:
         said.append(
@@ -216,7 +223,7 @@ def _template() -> jinja2.Template:
     used = ("UNKNOWN", "interval", "p_value", "show", "written")
     known: dict[str, Any] = {name: getattr(numbers, name) for name in used}
     known |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    known |= {"said": _said, "signs": SIGNS, "short": rows.short, "flags": rows.FILE}
+    known |= {"said": _said, "signs": SIGNS, "short": rows.short, "flags": rows.FILE, "effect": effect}
     environment.globals.update(known)
     return environment.get_template("report.html.j2")
 
