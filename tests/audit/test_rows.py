@@ -231,6 +231,23 @@ def test_cleaned_data_that_cannot_be_audited_are_kept_and_it_is_said(synth, monk
     assert made is not None and made.removed == 1 and "SYNTH: all the same" in made.note and made.report == ""
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".csv"])
+def test_the_reader_writes_the_files_of_a_folder_as_one(suffix, tmp_path):
+    pd = pytest.importorskip("pandas")
+    (tmp_path / "synth").mkdir()
+    for part in range(2):
+        texts = pd.DataFrame({"text": [f"record {part} {i}" for i in range(30)], "label": "x"})
+        texts.to_parquet(tmp_path / "synth" / f"{part}.parquet")
+    path = str(tmp_path / f"clean{suffix}")
+    options = Options("anchor.jsonl", str(tmp_path / "synth"))
+    assert cleaning.rewrite(options, "SYNTH", {0, 31}, path) == 58
+    reader = {".jsonl": lambda at: pd.read_json(at, lines=True), ".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    found = reader[suffix](path)
+    assert list(found.columns) == ["text", "label"] and found.text.tolist() == [
+        f"record {part} {i}" for part in range(2) for i in range(30) if 30 * part + i not in (0, 31)
+    ]
+
+
 @pytest.mark.slow
 def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path):
     made = audit_planted.plant("leakage", np.random.default_rng(3), anchors=200, synthetic=300, heldout=100)

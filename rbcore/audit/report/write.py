@@ -34,7 +34,7 @@ from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures, numbers
 from rbcore.audit.report.numbers import finite
 from rbcore.audit.report.text import EXAMPLE, LABEL, esc, visible
-from rbcore.audit.report.verdict import LAST, effect, given, judged, named, shown, urgent
+from rbcore.audit.report.verdict import COPIES, LAST, effect, given, judged, named, shown, urgent
 from rbcore.audit.result import Finding, Result
 from rbcore.files import replace_files
 
@@ -83,7 +83,8 @@ def summary(result: Result) -> str:
     lines: list[str] = [verdict.headline]
 
     def wrapped(text: str, begin: str = "", wide: int = 0) -> list[str]:
-        return textwrap.wrap(text, 96, initial_indent=f"{begin:{wide}}", subsequent_indent=" " * wide)
+        whole = {"break_long_words": False, "break_on_hyphens": False}  # a path can be copied
+        return textwrap.wrap(text, 96, initial_indent=f"{begin:{wide}}", subsequent_indent=" " * wide, **whole)
 
     lines += wrapped(" ".join(visible(one, 600) for one in verdict.sentences))
     flagged = urgent(result)
@@ -128,7 +129,7 @@ def changed(result: Result) -> list[str]:
         }
         said += [f"{begin}: {_titles(result, ids)}" for begin, ids in parts.items() if ids]
     tried = {id: result.numbers[f"fix-{id}"].estimate for id in one.before if f"fix-{id}" in result.numbers}
-    worse = [id for id, fix in tried.items() if id not in one.remaining and effect(fix) == "worse"]
+    worse = [id for id, fix in tried.items() if id not in (*one.remaining, *COPIES) and effect(fix) == "worse"]
     if one.removed and worse:
         said.append(
             "A small student learns less without the rows of these, so read some before you leave them out: "
@@ -223,7 +224,14 @@ def _template() -> jinja2.Template:
     used = ("UNKNOWN", "interval", "p_value", "show", "written")
     known: dict[str, Any] = {name: getattr(numbers, name) for name in used}
     known |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    known |= {"said": _said, "signs": SIGNS, "short": rows.short, "flags": rows.FILE, "effect": effect}
+    known |= {
+        "said": _said,
+        "signs": SIGNS,
+        "short": rows.short,
+        "flags": rows.FILE,
+        "effect": effect,
+        "copies": COPIES,
+    }
     environment.globals.update(known)
     return environment.get_template("report.html.j2")
 
