@@ -651,6 +651,7 @@ NUMBERS = [
     (Estimate("m", math.nan, (-math.inf, math.inf), 9), "unknown", ""),
     (Estimate("m", 2.5, (1.0, math.inf), 9, unit="bits"), "2.50 bits", "from 1.00 bits"),
     (Estimate("m", 2.5, (1.0, 4.0), 9, warning="tied"), "not trusted", "1.0 to 4.0"),
+    (Estimate("m", 2.5, (1.0, 4.0), 9, level=1.0), "2.5", "1.0 to 4.0 (range)"),
 ]  # fmt: skip
 
 

@@ -83,8 +83,9 @@ def summary(result: Result) -> str:
     lines: list[str] = [verdict.headline]
 
     def wrapped(text: str, begin: str = "", wide: int = 0) -> list[str]:
-        whole = {"break_long_words": False, "break_on_hyphens": False}  # a path can be copied
-        return textwrap.wrap(text, 96, initial_indent=f"{begin:{wide}}", subsequent_indent=" " * wide, **whole)
+        layout = textwrap.TextWrapper(96, f"{begin:{wide}}", " " * wide)
+        layout.break_long_words = layout.break_on_hyphens = False  # a path can be copied
+        return layout.wrap(text)
 
     lines += wrapped(" ".join(visible(one, 600) for one in verdict.sentences))
     flagged = urgent(result)
