@@ -482,6 +482,9 @@ def apart(limit: float, warning: str = "") -> Number:
 CLEAR = dict.fromkeys(("near-duplicates", "anchor-copies", "off-task", "narrow", "missing"), "clear")
 
 
+MORE = CLEAR | dict.fromkeys(("extra", "distance", "students"), "clear")
+
+
 @pytest.mark.parametrize(
     ("verdicts", "numbers", "answer", "says"),
     [
@@ -490,6 +493,15 @@ CLEAR = dict.fromkeys(("near-duplicates", "anchor-copies", "off-task", "narrow",
         (CLEAR, [apart(0.174)], "unsure", "differs by 17 %, at least"),
         (CLEAR, [apart(0.174, "biased")], "use", "That is no certificate"),
         (CLEAR | {"missing": "undecided"}, [], "unsure", "1 question could not be decided"),
+        (MORE | {"endings": "undecided"}, [], "use", "could not be decided, because so few records"),
+        (MORE | {"endings": "undecided"}, [], "use", "Open: Are answers cut off?"),
+        (MORE | {"endings": "undecided"}, [apart(0.06)], "unsure", "Open: Are answers cut off?"),
+        (
+            MORE | dict.fromkeys(("endings", "length", "language"), "undecided"),
+            [],
+            "unsure",
+            "3 questions could not",
+        ),
         (CLEAR | {"missing": "not checked"}, [], "unsure", "1 question could not be decided"),
         (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked, for want of an input"),
         (CLEAR | {"whole": "flagged"}, [], "unsure", "Too many answers lean to one side"),
@@ -516,7 +528,8 @@ def test_no_verdict_hides_what_is_open(verdicts, limit):
     found, said = judged(result), " ".join(judged(result).sentences)
     open_ = {id for id, verdict in verdicts.items() if verdict in ("flagged", "undecided") and id != "ggmi"}
     if found.answer == "use":
-        assert not any(verdicts[id] == "flagged" for id in open_) and open_ <= {"whole"}
+        assert not any(verdicts[id] == "flagged" for id in open_) and not open_ & set(CLEAR)
+        assert ("open question" in found.headline) == ("could not be decided" in said) == bool(open_ - {"whole"})
         assert limit <= 0.05 and "certificate" in said
     if any(verdict == "flagged" and id not in ("distance", "whole", "ggmi") for id, verdict in verdicts.items()):
         assert found.answer == "mend"

@@ -67,7 +67,7 @@ def written(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """The interval in words; with its level unless that is 95 %; a range at 100 %; empty when it does not exist."""
+    """The interval in words; its level unless that is 95 %; a range at 100 %; empty when it does not exist."""
     value, low, high, unit = _scaled(estimate)
     usual = math.isclose(estimate.level, 0.95)
     level = (
