@@ -24,8 +24,8 @@ if typing.TYPE_CHECKING:
 FINE, FAILED, REFUSED, FLAGGED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses: nothing flagged, no memory or no disk, bad input, something flagged, interrupted."""
 GROUPS = {
-    "inputs": "anchor synth raw heldout split subset limit",
-    "fields of the records": "text vector label prompt logprob losses",
+    "inputs": "anchor synth raw heldout split subset limit skip",
+    "fields of the records": "text fields role side vector label prompt logprob losses",
     "output": "out clean no_fail",
 }
 OTHERS = "how it is done"

@@ -8,18 +8,17 @@ result.cleaned.before, result.cleaned.after
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 from rbcore.audit import rows
 from rbcore.audit.options import Options
-from rbcore.audit.read.records import MIN, InputError
+from rbcore.audit.read import rewrite
+from rbcore.audit.read.source import MIN, InputError
+from rbcore.audit.read.writing import WRITTEN
 from rbcore.audit.result import Change, Cleaned, Result
 
-KINDS = (".jsonl", ".jsonl.gz", ".parquet", ".csv")
 FOLDER = "cleaned"  # of the second report, in that of the first
 Rewrite = Callable[[Options, str, Collection[int], str], int]
 """As :func:`rbcore.audit.read.rewrite`: writes an input's rows but those at some positions, says how many."""
@@ -28,8 +27,8 @@ Rewrite = Callable[[Options, str, Collection[int], str], int]
 def check(options: Options, path: str) -> None:
     """Raise InputError for a file that cleaned data cannot go to."""
     where = Path(path)
-    if not path.lower().endswith(KINDS):
-        raise InputError(f"CLEAN={path}: name a file that ends in {', '.join(KINDS)}")
+    if not path.lower().endswith(WRITTEN):
+        raise InputError(f"CLEAN={path}: name a file that ends in {', '.join(WRITTEN)}")
     if not where.parent.is_dir():
         raise InputError(f"CLEAN={path}: there is no folder {where.parent}; make it first")
     if where.is_dir():
@@ -50,8 +49,7 @@ def clean(options: Options, result: Result, path: str, quiet: bool | None = None
     Raises:
         InputError: when the file cannot be written, or SYNTH is no longer as it was read.
     """
-    reading: Any = importlib.import_module("rbcore.audit.read")
-    return _cleaned(options, result, path, reading.rewrite, quiet)
+    return _cleaned(options, result, path, rewrite, quiet)
 
 
 def _cleaned(options: Options, result: Result, path: str, rewrite: Rewrite, quiet: bool | None) -> Result:

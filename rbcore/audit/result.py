@@ -70,7 +70,7 @@ class Row:
 
     Attributes:
         file, line: where it stands; the line or row counts from 1.  position: among all rows of SYNTH, from 0.
-        question: the id of the finding.  verdict: ``"flagged"`` or ``"undecided"``.
+        question: the id of the finding.  verdict: ``"flagged"``, or ``"undecided"`` with some evidence.
         score: larger is worse; None where all are alike.
         excerpt: its beginning.
         drop: whether cleaning leaves it out.

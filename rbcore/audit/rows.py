@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rbcore.audit.result import Resembled, Row
+from rbcore.audit.result import Finding, Resembled, Row
 
 if TYPE_CHECKING:
     from rbcore.audit.questions.verdict import Named, Outcome
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 FILE = "flags.jsonl"  # beside the report
 LONG = 300  # characters of a record that are quoted
-NAMING = ("flagged", "undecided")  # verdicts whose rows are named
+EVIDENCE = 0.05  # p-value below which an undecided question's rows are worth a look
 REPEATS = "near-duplicates"  # of a family of these, one stays
 
 
 def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
     """A row for each synthetic record and question that names it, sorted by file, line and question.
 
-    Questions that are flagged, and those that are undecided; what a clear question names is what real records have
+    Questions that are flagged, and undecided ones with some evidence; what others name is what real records have
     too.
     """
     synth = records["SYNTH"]
-    asked = [(one.finding, one.named) for one in outcomes if one.named and one.finding.verdict in NAMING]
+    asked = [(one.finding, one.named) for one in outcomes if one.named and _worth_naming(one.finding)]
     dropped = _dropped([(finding.id, about) for finding, about in asked if finding.verdict == "flagged"])
     found = []
     for place, (finding, about) in enumerate(asked):
         for i in np.flatnonzero(about.hits).tolist():
-            file, line = located(synth, i)
+            file, line = synth.places[i]
             score = None if about.scores is None or not np.isfinite(about.scores[i]) else float(about.scores[i])
             row = Row(
                 file,
                 line,
-                position(synth, i),
+                int(synth.positions[i]),
                 finding.id,
                 finding.verdict,
                 score,
@@ -52,6 +52,10 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
             )
             found.append(((file, line, place), row))
     return tuple(row for _, row in sorted(found, key=lambda entry: entry[0]))
+
+
+def _worth_naming(one: Finding) -> bool:
+    return one.verdict == "flagged" or (one.verdict == "undecided" and one.p < EVIDENCE)
 
 
 def _dropped(flagged: Sequence[tuple[str, Named]]) -> set[int]:
@@ -93,19 +97,7 @@ def _resembled(records: Mapping[str, Records], about: Named, i: int) -> Resemble
     if about.of is None or about.other not in records or about.of[i] < 0:
         return None
     other, j = records[about.other], int(about.of[i])
-    return Resembled(about.other, *located(other, j), quoted(other, j))
-
-
-def located(one: Records, i: int) -> tuple[str, int]:
-    """The file of a record, and its line or row, from 1; the source and the place in it where no file is known."""
-    places: Sequence[tuple[str, int]] = getattr(one, "places", ())
-    return (str(places[i][0]), int(places[i][1])) if len(places) else (str(one.source), i + 1)
-
-
-def position(one: Records, i: int) -> int:
-    """The place of a record among all rows of its source, from 0."""
-    positions: Sequence[int] = getattr(one, "positions", ())
-    return int(positions[i]) if positions is not None and len(positions) else i
+    return Resembled(about.other, *other.places[j], quoted(other, j))
 
 
 def quoted(one: Records, i: int) -> str:

@@ -13,6 +13,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,13 @@ def empty(options: Options, *flagged: str) -> Result:
 def arguments(paths: dict[str, str], out: Path, **others: str) -> list[str]:
     options = {**paths, "out": str(out), **others}
     return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+def complaints(payload: dict[str, Any]) -> list[str]:
+    """Where a report differs from its schema."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(Path(write.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+    return [error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors(payload)]
 
 
 # What is loaded
@@ -122,7 +130,7 @@ def test_the_wheel_gives_the_command():
 
 
 def test_make_knows_every_option():
-    made = re.search(r"(?m)^AUDIT := (.+)$", (ROOT / "Makefile").read_text().replace("\\\n", ""))
+    made = re.search(r"(?m)^AUDIT := (.+)$", (ROOT / "Makefile").read_text().replace("\\\n", " "))
     assert made is not None
     assert set(made[1].lower().split()) == {one.name for one in dataclasses.fields(Options)} | {"clean"}
 
@@ -224,6 +232,27 @@ def test_the_command_writes_a_report_and_says_so(planted, tmp_path, capsys):
     assert "FLAGGED" in said and str(tmp_path / "out" / "report.html") in said
     stored = json.loads((tmp_path / "out" / "report.json").read_text())
     assert said.startswith(stored["verdict"]["headline"])
+    assert complaints(stored) == []
+    flags = [json.loads(line) for line in (tmp_path / "out" / "flags.jsonl").read_text().splitlines()]
+    assert len({one["position"] for one in flags}) == stored["rows"]["rows"] > 0
+    texts = [json.loads(line)["text"] for line in Path(planted["synth"]).read_text().splitlines()]
+    assert all(texts[one["line"] - 1].startswith(one["excerpt"].rstrip("\u2026")) for one in flags)
+
+
+@pytest.mark.slow
+def test_an_audit_of_vectors_cleans_a_table_and_follows_the_schema(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    real, made = rng.normal(size=(150, 3)), rng.normal(size=(200, 3))
+    made[:50] = real[:50]
+    paths = {name: str(tmp_path / f"{name}.csv") for name in ("anchor", "synth", "clean")}
+    for name, x in (("anchor", real), ("synth", made)):
+        np.savetxt(paths[name], x, delimiter=",", header="a,b,c", comments="")
+    assert __main__.main(arguments(paths, tmp_path / "out")) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"50 rows were left out, 150 were written to {paths['clean']}" in said
+    assert np.allclose(np.loadtxt(paths["clean"], delimiter=",", skiprows=1), made[50:])
+    for folder in (tmp_path / "out", tmp_path / "out" / "cleaned"):
+        assert complaints(json.loads((folder / "report.json").read_text())) == []
 
 
 @pytest.mark.slow

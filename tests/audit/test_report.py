@@ -448,7 +448,7 @@ def test_the_summary_has_the_verdict_and_the_advice():
     assert " ".join(said.split()).startswith(" ".join((verdict.headline, *verdict.sentences)))
     assert "2 FLAGGED Are labels wrong?" in " ".join(said.split()) and "-> Check the examples." in said
     assert "122 rows, the first is synthetic.jsonl:40" in said
-    assert "not checked Does curation" in said and "3.1" not in said
+    assert "not checked Does curation" in " ".join(said.split()) and "3.1" not in said
     assert max(map(len, said.splitlines())) <= 100
     for jargon in ("nats", "TV", "total variation", "Jaccard", "GGMI", "MMD", "p ="):
         assert jargon not in said
@@ -482,6 +482,9 @@ def apart(limit: float, warning: str = "") -> Number:
 CLEAR = dict.fromkeys(("near-duplicates", "anchor-copies", "off-task", "narrow", "missing"), "clear")
 
 
+MORE = CLEAR | dict.fromkeys(("extra", "distance", "students"), "clear")
+
+
 @pytest.mark.parametrize(
     ("verdicts", "numbers", "answer", "says"),
     [
@@ -490,6 +493,15 @@ CLEAR = dict.fromkeys(("near-duplicates", "anchor-copies", "off-task", "narrow",
         (CLEAR, [apart(0.174)], "unsure", "differs by 17 %, at least"),
         (CLEAR, [apart(0.174, "biased")], "use", "That is no certificate"),
         (CLEAR | {"missing": "undecided"}, [], "unsure", "1 question could not be decided"),
+        (MORE | {"endings": "undecided"}, [], "use", "could not be decided, because so few records"),
+        (MORE | {"endings": "undecided"}, [], "use", "Open: Are answers cut off?"),
+        (MORE | {"endings": "undecided"}, [apart(0.06)], "unsure", "Open: Are answers cut off?"),
+        (
+            MORE | dict.fromkeys(("endings", "length", "language"), "undecided"),
+            [],
+            "unsure",
+            "3 questions could not",
+        ),
         (CLEAR | {"missing": "not checked"}, [], "unsure", "1 question could not be decided"),
         (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked, for want of an input"),
         (CLEAR | {"whole": "flagged"}, [], "unsure", "Too many answers lean to one side"),
@@ -516,7 +528,8 @@ def test_no_verdict_hides_what_is_open(verdicts, limit):
     found, said = judged(result), " ".join(judged(result).sentences)
     open_ = {id for id, verdict in verdicts.items() if verdict in ("flagged", "undecided") and id != "ggmi"}
     if found.answer == "use":
-        assert not any(verdicts[id] == "flagged" for id in open_) and open_ <= {"whole"}
+        assert not any(verdicts[id] == "flagged" for id in open_) and not open_ & set(CLEAR)
+        assert ("open question" in found.headline) == ("could not be decided" in said) == bool(open_ - {"whole"})
         assert limit <= 0.05 and "certificate" in said
     if any(verdict == "flagged" and id not in ("distance", "whole", "ggmi") for id, verdict in verdicts.items()):
         assert found.answer == "mend"
@@ -556,7 +569,7 @@ def test_terms_are_explained_once_where_they_first_stand(report):
     for words in WORDS["terms"].values():
         assert re.sub(r"(?s)<svg.*?</svg>", "", report).count(html.escape(words)) <= 1
     article = re.findall(r"(?s)<article>.*?</article>", report)[1]
-    assert "contradicts 16.8 %" in article
+    assert "contradicts 16.8" in article
     first = Parsed(article).text
     assert "classifier: a small model that is trained to tell" in " ".join(first.split())
 
@@ -578,12 +591,16 @@ def test_the_page_says_what_cleaning_changed():
     for one in (text, " ".join(summary(result).split())):
         assert "123 rows were left out, 1,077 were written to c.jsonl." in one
         assert "5 rows were not looked at" in one
-        assert (
-            "Flagged before: Do synthetic records repeat one another? Is the synthetic data too predictable?"
-            in one
-        )
-        assert "leaving rows out does not mend it: Is the synthetic data too predictable?" in one
+        assert "No longer flagged: Do synthetic records repeat one another?" in one
+        assert "Flagged before and after: Is the synthetic data too predictable?" in one
+        assert "no row is to blame for them: Is the synthetic data too predictable?" in one
+        assert "Flagged only now" not in one
     assert "syntheticrecordsthatnearlyrepeat10.2%0.0%" in text.replace(" ", "")
+    assert "learns less" not in text
+    worse = Number("fix-near-duplicates", "change", Estimate("mean-difference", 2.0, (1.0, 3.0), 9, unit="nats"))
+    hurt = dataclasses.replace(result, numbers={**result.numbers, worse.id: worse})
+    assert "read some before you leave them out: Do synthetic records repeat" in " ".join(summary(hurt).split())
+    assert "which this makes <b>worse</b>: change, 2.0" in page_of(hurt)
     kept = audit_report.payload(result)["cleaned"]
     assert kept["removed"] == 123 and kept["shares"][0]["after"] == 0
     nothing = dataclasses.replace(cleaned, path="", note="Only 3 of 20 rows would be left, too few to go on with.")
@@ -647,6 +664,7 @@ NUMBERS = [
     (Estimate("m", math.nan, (-math.inf, math.inf), 9), "unknown", ""),
     (Estimate("m", 2.5, (1.0, math.inf), 9, unit="bits"), "2.50 bits", "from 1.00 bits"),
     (Estimate("m", 2.5, (1.0, 4.0), 9, warning="tied"), "not trusted", "1.0 to 4.0"),
+    (Estimate("m", 2.5, (1.0, 4.0), 9, level=1.0), "2.5", "1.0 to 4.0 (range)"),
 ]  # fmt: skip
 
 

@@ -31,14 +31,6 @@ def one_thread():
         yield
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed(Records):
-    """Records whose reader tells where each one stands."""
-
-    places: tuple[tuple[str, int], ...] = ()
-    positions: np.ndarray | None = None
-
-
 def records(name: str, n: int) -> Records:
     return Records(name, f"{name.lower()}.jsonl", n, tuple(f"{name} {i}" for i in range(n)))
 
@@ -47,7 +39,12 @@ def named(
     id: str, verdict: Any, n: int, hits: Collection[int], other: str = "", of: Any = None, scores: Any = None
 ) -> Outcome:
     which = np.isin(np.arange(n), list(hits))
-    return Outcome(finding(id, verdict, "So it is."), (), Named(which, scores, other, of))
+    p = {"flagged": 1e-4, "undecided": 0.01, "clear": 1e-4}.get(verdict, 0.2)
+    return Outcome(
+        finding(id, verdict.removesuffix(" without evidence"), "So it is.", p=p),
+        (),
+        Named(which, scores, other, of),
+    )
 
 
 # Which rows
@@ -60,6 +57,7 @@ def test_a_row_says_where_it_stands_and_what_it_resembles():
         named("anchor-copies", "flagged", 4, [1, 3], "ANCHOR", of),
         named("off-task", "undecided", 4, [2], scores=np.array([0, 1, 2.5, 3])),
         named("wrong-labels", "clear", 4, [0]),
+        named("endings", "undecided without evidence", 4, [0]),
         Outcome(finding("narrow", "flagged", "No row.")),
     ]
     found = rows.named({"ANCHOR": anchor, "SYNTH": synth}, outcomes)
@@ -82,7 +80,7 @@ def test_a_row_says_where_it_stands_and_what_it_resembles():
 def test_the_places_of_a_reader_are_used_where_it_knows_them():
     texts = tuple(f"s {i}" for i in range(3))
     places = (("b.jsonl", 7), ("a.jsonl", 9), ("a.jsonl", 2))
-    synth = Placed("SYNTH", "folder", 9, texts, places=places, positions=np.array([4, 6, 8]))
+    synth = Records("SYNTH", "folder", 9, texts, places=places, positions=np.array([4, 6, 8]))
     found = rows.named({"SYNTH": synth}, [named("off-task", "flagged", 3, range(3))])
     assert [(one.file, one.line, one.position) for one in found] == [
         ("a.jsonl", 2, 8), ("a.jsonl", 9, 6), ("b.jsonl", 7, 4)
@@ -233,14 +231,30 @@ def test_cleaned_data_that_cannot_be_audited_are_kept_and_it_is_said(synth, monk
     assert made is not None and made.removed == 1 and "SYNTH: all the same" in made.note and made.report == ""
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".csv"])
+def test_the_reader_writes_the_files_of_a_folder_as_one(suffix, tmp_path):
+    pd = pytest.importorskip("pandas")
+    (tmp_path / "synth").mkdir()
+    for part in range(2):
+        texts = pd.DataFrame({"text": [f"record {part} {i}" for i in range(30)], "label": "x"})
+        texts.to_parquet(tmp_path / "synth" / f"{part}.parquet")
+    path = str(tmp_path / f"clean{suffix}")
+    options = Options("anchor.jsonl", str(tmp_path / "synth"))
+    assert cleaning.rewrite(options, "SYNTH", {0, 31}, path) == 58
+    reader = {".jsonl": lambda at: pd.read_json(at, lines=True), ".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    found = reader[suffix](path)
+    assert list(found.columns) == ["text", "label"] and found.text.tolist() == [
+        f"record {part} {i}" for part in range(2) for i in range(30) if 30 * part + i not in (0, 31)
+    ]
+
+
 @pytest.mark.slow
-def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path, monkeypatch):
+def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path):
     made = audit_planted.plant("leakage", np.random.default_rng(3), anchors=200, synthetic=300, heldout=100)
     paths = made.write(tmp_path)
     options = Options(paths["anchor"], paths["synth"], label="label", out=str(tmp_path / "out"))
     result = runner.run(options, quiet=True, keep=False)
     assert "anchor-copies" in result.flagged
-    monkeypatch.setattr("rbcore.audit.read.rewrite", rewrite, raising=False)
     after = cleaning.clean(options, result, str(tmp_path / "clean.jsonl"), quiet=True).cleaned
     assert after is not None and "anchor-copies" not in after.after
     assert after.removed == len({one.position for one in result.rows if one.verdict == "flagged"}) >= 10

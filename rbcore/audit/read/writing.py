@@ -122,8 +122,9 @@ def _parquet(source: Source, rows: Iterator[Row], file: BinaryIO) -> int:
     import pyarrow.parquet as pq
 
     try:
-        if source.everything():
-            schema, n = source.schema(), 0  # ty: ignore[missing-attribute]  # a source with columns has one
+        described = getattr(source, "schema", None)  # files of a folder may each have their own
+        if described is not None and source.everything():
+            schema, n = described(), 0
             with pq.ParquetWriter(file, schema) as writer:
                 while part := list(islice(rows, AT_ONCE)):
                     writer.write_table(pa.Table.from_pylist([_listed(row) for row in part], schema))

@@ -10,12 +10,17 @@ from typing import Literal, NamedTuple
 
 from rbcore.audit import rows
 from rbcore.audit.result import Finding, Result, Row
+from rbcore.estimate.base import Estimate
 
 APART = 0.05  # a lower limit of total variation from which data are not said to be fine
-ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "narrow", "missing")
-"""Questions that every input allows: unchecked ones lack records, not inputs."""
+FEW = 0.25  # of the questions: where more are open, nothing is said for the data
+NAMED = 3  # open questions that are named in the verdict
+ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "extra", "narrow", "missing", "distance")
+"""Questions that every input allows, so unchecked ones lack records; where one is open, no data are fine."""
 VOID = ("held-out-copies", "contamination")
 """Questions whose defect makes every score of a student worthless: first of all."""
+COPIES = ("anchor-copies", *VOID)
+"""Questions whose rows are real records: what a student learns of them, the real ones teach as well."""
 LAST = ("students", "distance", "whole", "ggmi")
 """Questions that tell consequences, not causes: mended by mending the others."""
 UNNAMED = ("distance", "whole")
@@ -53,10 +58,13 @@ def judged(result: Result) -> Judged:
     asked, open_ = len(flagged) + len(undecided) + len(clear), len(undecided) + len(short)
     few = ""
     if open_:
+        titles = " ".join(one.title for one in [*short, *undecided]) if open_ <= NAMED else ""
         few = (
-            f"{_many(open_, 'question')} could not be decided: with so few records, a defect that matters "
-            "could have been missed. More records would decide; the table says what each would have found."
+            f"{_many(open_, 'question')} could not be decided, because so few records could hide a defect that "
+            "matters; more records would help."
+            + (f" Open: {titles}" if titles else " The table says what each would have found.")
         )
+    too_open = bool(short) or any(one.id in ALWAYS for one in undecided) or open_ > FEW * max(asked, 1)
     left = len(unasked) - len(short)
     missing = f"{_many(left, 'question')} could not be asked, for want of an input or a field." if left else ""
     distance, gap = apart(result), ""
@@ -79,7 +87,7 @@ def judged(result: Result) -> Judged:
             f"Begin with this one: {first.title}" if len(flagged) > 1 else "",
         ]
         return Judged("mend", "Mend it first.", tuple(filter(None, lines)))
-    if open_ or gap:
+    if too_open or gap:
         begin = f"None of {_many(asked, 'question')} names a defect, which is not yet a reason to use these data."
         if gap:
             gap += " No question says in what: look at records of both kinds side by side before you use the data."
@@ -89,7 +97,8 @@ def judged(result: Result) -> Judged:
         "defect that matters."
     )
     limit = "That is no certificate: defects that are smaller or rarer than the table says pass, and so does "
-    return Judged("use", "Use it.", tuple(filter(None, (begin, limit + "what was not asked.", missing))))
+    headline = f"Use it, with {_many(open_, 'open question')}." if open_ else "Use it."
+    return Judged("use", headline, tuple(filter(None, (begin, few, limit + "what was not asked.", missing))))
 
 
 def apart(result: Result) -> str:
@@ -111,10 +120,16 @@ def urgent(result: Result) -> list[Finding]:
     def rank(one: Finding) -> tuple[int, float, float]:
         place = 0 if one.id in VOID else 2 if one.id in LAST else 1
         tried = result.numbers.get(f"fix-{one.id}")
-        sure = tried is not None and tried.estimate.trusted and tried.estimate.ci[1] < 0
-        return place, tried.estimate.value if tried is not None and sure else 0.0, -_size(result, one)
+        gain = tried.estimate.value if tried is not None and effect(tried.estimate) == "better" else 0.0
+        return place, gain, -_size(result, one)
 
     return sorted((one for one in shown(result) if one.verdict == "flagged"), key=rank)
+
+
+def effect(fix: Estimate) -> str:
+    """What the change of a student's loss says of a fix: ``better``, ``worse``, or ``neither surely``."""
+    low, high = fix.ci
+    return "neither surely" if not fix.trusted or low <= 0 <= high else "better" if high < 0 else "worse"
 
 
 def named(result: Result, id: str) -> list[Row]:

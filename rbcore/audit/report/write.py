@@ -18,7 +18,7 @@ import re
 import shlex
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures, numbers
 from rbcore.audit.report.numbers import finite
 from rbcore.audit.report.text import EXAMPLE, LABEL, esc, visible
-from rbcore.audit.report.verdict import given, judged, named, shown, urgent
+from rbcore.audit.report.verdict import COPIES, LAST, effect, given, judged, named, shown, urgent
 from rbcore.audit.result import Finding, Result
 from rbcore.files import replace_files
 
@@ -83,23 +83,27 @@ def summary(result: Result) -> str:
     lines: list[str] = [verdict.headline]
 
     def wrapped(text: str, begin: str = "", wide: int = 0) -> list[str]:
-        return textwrap.wrap(text, 96, initial_indent=f"{begin:{wide}}", subsequent_indent=" " * wide)
+        layout = textwrap.TextWrapper(96, f"{begin:{wide}}", " " * wide)
+        layout.break_long_words = layout.break_on_hyphens = False  # a path can be copied
+        return layout.wrap(text)
 
     lines += wrapped(" ".join(visible(one, 600) for one in verdict.sentences))
-    for place, one in enumerate(urgent(result), 1):
-        lines += ["", *wrapped(f"FLAGGED  {visible(one.title, LABEL)}", f"  {place}", 5)]
+    flagged = urgent(result)
+    for place, one in enumerate(flagged[:FIRST], 1):
+        lines += ["", *wrapped(f"{visible(one.title, LABEL)}", f"  {place}  FLAGGED", 16)]
         found = named(result, one.id)
         if found:
             where = visible(rows.short(found[0].file, found[0].line), LABEL)
-            lines += wrapped(f"{len(found):,} rows, the first is {where}", "", 14)
+            lines += wrapped(f"{len(found):,} rows, the first is {where}", "", 16)
         if one.advice:
-            lines += wrapped(f"-> {visible(one.advice, 600)}", "", 14)
-    for name in ("undecided", "clear", "not checked"):
-        if groups[name]:
-            titles = " ".join(visible(one.title, LABEL) for one in groups[name])
-            lines += ["", *wrapped(titles, f"  {name}", 14)]
+            lines += wrapped(f"-> {visible(one.advice, 600)}", "", 16)
+    others = {"also FLAGGED": flagged[FIRST:]} | {name: groups[name] for name in list(SIGNS)[1:]}
+    for name, findings in others.items():
+        if findings:
+            titles = " ".join(visible(one.title, LABEL) for one in findings)
+            lines += ["", *wrapped(titles, f"  {name}", 16)]
     if result.cleaned is not None:
-        lines += ["", *wrapped(" ".join(visible(one, 600) for one in changed(result)), "  cleaned", 14)]
+        lines += ["", *wrapped(" ".join(visible(one, 600) for one in changed(result)), "  cleaned", 16)]
     return "\n".join(lines)
 
 
@@ -119,18 +123,30 @@ def changed(result: Result) -> list[str]:
     if one.note:
         said.append(one.note)
     else:
-        titles = {finding.id: finding.title for finding in result.findings}
-        before, after = ([titles.get(id, id) for id in ids] for ids in (one.before, one.after))
+        parts = {
+            "No longer flagged": [id for id in one.before if id not in one.after],
+            "Flagged before and after": [id for id in one.before if id in one.after],
+            "Flagged only now": [id for id in one.after if id not in one.before],
+        }
+        said += [f"{begin}: {_titles(result, ids)}" for begin, ids in parts.items() if ids]
+    tried = {id: result.numbers[f"fix-{id}"].estimate for id in one.before if f"fix-{id}" in result.numbers}
+    worse = [id for id, fix in tried.items() if id not in (*one.remaining, *COPIES) and effect(fix) == "worse"]
+    if one.removed and worse:
         said.append(
-            f"Flagged before: {' '.join(before) or 'nothing.'} Flagged after: {' '.join(after) or 'nothing.'}"
+            "A small student learns less without the rows of these, so read some before you leave them out: "
+            + _titles(result, worse)
         )
-    if one.remaining:
-        titles = {finding.id: finding.title for finding in result.findings}
+    remaining = [id for id in one.remaining if id not in LAST]
+    if remaining:
         said.append(
-            f"No row is to blame for this, so leaving rows out does not mend it: "
-            f"{' '.join(titles.get(id, id) for id in one.remaining)}"
+            "These cannot be cleaned away, because no row is to blame for them: " + _titles(result, remaining)
         )
     return said
+
+
+def _titles(result: Result, ids: Iterable[str]) -> str:
+    titles = {finding.id: finding.title for finding in result.findings}
+    return " ".join(titles.get(id, id) for id in ids)
 
 
 def html(result: Result) -> str:
@@ -205,10 +221,18 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["cut"] = esc
+    environment.filters["tied"] = lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%")
     used = ("UNKNOWN", "interval", "p_value", "show", "written")
     known: dict[str, Any] = {name: getattr(numbers, name) for name in used}
     known |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    known |= {"said": _said, "signs": SIGNS, "short": rows.short, "flags": rows.FILE}
+    known |= {
+        "said": _said,
+        "signs": SIGNS,
+        "short": rows.short,
+        "flags": rows.FILE,
+        "effect": effect,
+        "copies": COPIES,
+    }
     environment.globals.update(known)
     return environment.get_template("report.html.j2")
 
