@@ -9,10 +9,11 @@ from rbcore.audit.questions.form import boilerplate, endings, language, length, 
 from rbcore.audit.questions.generator import coverage, membership
 from rbcore.audit.questions.labels import label_shares, wrong_labels
 from rbcore.audit.questions.law import curation, distance, extra, missing, narrow, off_task, order, stranger
+from rbcore.audit.questions.omnibus import OVERALL
 from rbcore.audit.questions.preferences import alike, contradicted, longer
 from rbcore.audit.questions.verdict import LEVEL, POWER, Outcome
 
-__all__ = ["CHECKS", "LEVEL", "POWER", "Outcome"]
+__all__ = ["CHECKS", "LEVEL", "OVERALL", "POWER", "Outcome"]
 
 CHECKS = (
     repeats,
