@@ -712,6 +712,13 @@ def test_chosen_and_rejected_of_one_file_are_compared(tmp_path):
         together(anchor, synth)
 
 
+def test_a_conversation_beside_plain_texts_is_said(tmp_path):
+    talks = got(put(tmp_path / "a.jsonl", [{"messages": talk(i)} for i in range(30)]))
+    plain = Records("ANCHOR", "made", 30, tuple(TEXTS[:30]))
+    [note] = together(plain, talks)
+    assert note.startswith("SYNTH holds conversations and ANCHOR plain texts: compare like with like")
+
+
 def test_options_and_paths_need_no_large_library(tmp_path):
     path = put(tmp_path / "a.jsonl", [{"text": text} for text in TEXTS])
     code = (
