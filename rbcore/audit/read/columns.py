@@ -316,11 +316,14 @@ class Columns:
         value = self._value(row, column, needed)
         if value is None or value == []:
             return []
-        before, what = self.kinds[column], kind(value)
+        before = self.kinds[column]
+        if before == "text" and isinstance(value, str):
+            return [Turn(role, self._checked(value, column))]
+        if before == "chat" and isinstance(value, list | dict):
+            return self._conversation(value, column)
+        what = kind(value)
         if before == "number" or not self.source.typed:
             what = "text" if what == "number" else what
-        elif before == "text" and isinstance(value, str):
-            what = "text"
         if what == "number" and role == "assistant":
             what = "text"
         if before == "chat" and what == "text":
@@ -338,7 +341,7 @@ class Columns:
         if len(text) > LONGEST:
             raise self.source.too_long(self.source.place)
         try:
-            text.encode()
+            text.isascii() or text.encode()
         except UnicodeEncodeError as error:
             half = f"\\u{ord(text[error.start]):04x}"
             problem = f"holds {half}, half of a character: write both halves, or leave it out"

@@ -68,7 +68,17 @@ class JsonArray(Source):
     unit = "record"
 
     def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any] | BadRow]:
-        """The objects, all of their fields; an array that is cut off ends with a bad row."""
+        """The objects, all of their fields; an array that is cut off ends with a bad row.
+
+        Raises:
+            InputError: for an array whose records cannot be told apart.
+        """
+        try:
+            yield from self._rows()
+        except _Unmatched as error:
+            raise self._broken() from error
+
+    def _rows(self) -> Generator[dict[str, Any] | BadRow]:
         objects, self.number, buffer, at = Objects(self), 0, "", 0
         pieces, begun, ended = self._pieces(), False, False
         while True:
@@ -109,15 +119,18 @@ class JsonArray(Source):
                     return
                 buffer, at = buffer[at:] + piece, 0
                 if len(buffer) > 64 * LONGEST:
-                    raise self.error("a record that is never closed: the file is damaged there", self.place)
+                    raise self._broken()
                 end = _end(buffer, at)
             at = end
 
     def _cut(self, rest: str) -> BadRow:
         """What is said of an array without its end; InputError when it is broken in its middle."""
         if rest.rstrip().endswith("]") or len(rest) > LONGEST:
-            raise self.error("not valid JSON: brackets or quotes do not match from there on", self.place)
+            raise self._broken()
         return self.bad("the array is not closed: the file was cut off")
+
+    def _broken(self) -> InputError:
+        return self.error("not valid JSON: brackets or quotes do not match from there on", self.place)
 
     def _plain(self, buffer: str, at: int, end: int) -> BadRow | None:
         """What is wrong when the bytes of a record are not UTF-8."""
@@ -208,15 +221,26 @@ def shape(start: bytes, whole: bool) -> str:
     return "object" if whole and not rest.strip() and lists_of(value) else "lines"
 
 
+class _Unmatched(ValueError):
+    """A bracket is closed by another one."""
+
+
 def _end(buffer: str, at: int) -> int | None:
-    """Where the value that begins at `at` ends, by its brackets; None when it does not end in the buffer."""
+    """Where the value that begins at `at` ends, by its brackets; None when it does not end in the buffer.
+
+    Raises:
+        _Unmatched: when a bracket is closed by another one.
+    """
     if buffer[at] not in "[{":
         found = re.compile(r"[,\]\n]").search(buffer, at + 1)
         return found.start() if found else None
-    depth = 0
+    opened = []
     for one in _BOUNDS.finditer(buffer, at):
-        depth += (one[0] in "[{") - (one[0] in "]}")
-        if depth == 0 and one[0] in "]}":
+        if one[0] in "[{":
+            opened.append("]" if one[0] == "[" else "}")
+        elif one[0] in "]}" and opened.pop() != one[0]:
+            raise _Unmatched
+        if not opened:
             return one.end()
     return None
 

@@ -156,6 +156,11 @@ def together(
     for one in inputs[1:]:
         _check_alike(anchor, one)
     notes = []
+    for one in inputs[1:]:
+        if bool(one.parts) != bool(anchor.parts):
+            talks, plain = (one, anchor) if one.parts else (anchor, one)
+            what = "compare like with like, for instance by ROLE=assistant or FIELDS for one of the two"
+            notes.append(f"{talks.name} holds conversations and {plain.name} plain texts: {what}")
     for i, one in enumerate(inputs):
         for other in inputs[:i]:
             if _same(one, other) and one is raw and other is synth:

@@ -174,7 +174,7 @@ def _most(counts: Counter[Kind], typed: bool) -> Kind:
     """What most values are that are not null; the first of those that are as many."""
     found = {what: n for what, n in counts.items() if what != "null"}
     if not typed and len(found) > 1:
-        return "text"
+        return "chat" if 2 * found.get("chat", 0) > sum(found.values()) else "text"
     return max(found, key=lambda what: found[what], default="null")
 
 
@@ -239,4 +239,4 @@ def kind_of_cell(cell: str | None) -> Kind:
             return found if found in ("numbers", "chat") else "text"
         except (ValueError, RecursionError):
             pass
-    return "text"
+    return kind(cell)
