@@ -62,10 +62,21 @@ SPECIAL = re.compile(
 )
 
 
+# Plain texts of ASCII letters, punctuation without a meaning, and digits within words are split without a pattern.
+LETTERS, DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", b"0123456789"
+EASY = LETTERS + DIGITS + b" \t\n\r\v\f.,:;?!'\"`-"
+LOWER = bytes(c if chr(c).isalnum() or c == 95 else 32 for c in bytes(range(128)).lower()) + bytes(128)
+KINDS = bytes(97 if c in LETTERS else 48 if c in DIGITS else 33 if c == 33 else 32 for c in range(256))
+
+
 def words(text: str) -> list[str]:
     """The words of a text; of one that has none, its signs."""
     if not text.isascii():
         text = OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
+    elif not (plain := text.encode()).translate(None, EASY):
+        kinds = b" " + plain.translate(KINDS)
+        if not (b" 0" in kinds or b"!0" in kinds or b"0!" in kinds):  # no number, no factorial
+            return plain.translate(LOWER).decode().split() or list("".join(text.split()))
     text = text.lower()
     pattern = PLAIN if text.isascii() or not SPECIAL.search(text) else _special()
     return pattern.findall(text) or list("".join(text.split()))
