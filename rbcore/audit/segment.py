@@ -66,7 +66,8 @@ SPECIAL = re.compile(
 LETTERS, DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", b"0123456789"
 EASY = LETTERS + DIGITS + b" \t\n\r\v\f.,:;?!'\"`-"
 LOWER = bytes(c if chr(c).isalnum() or c == 95 else 32 for c in bytes(range(128)).lower()) + bytes(128)
-KINDS = bytes(97 if c in LETTERS else 48 if c in DIGITS else 33 if c == 33 else 32 for c in range(256))
+KINDS = bytes(97 if c in LETTERS else 48 if c in DIGITS else 32 for c in range(256))
+FACTORIAL = re.compile(r"\d!")
 
 
 def words(text: str) -> list[str]:
@@ -74,8 +75,8 @@ def words(text: str) -> list[str]:
     if not text.isascii():
         text = OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
     elif not (plain := text.encode()).translate(None, EASY):
-        kinds = b" " + plain.translate(KINDS)
-        if not (b" 0" in kinds or b"!0" in kinds or b"0!" in kinds):  # no number, no factorial
+        numbers = b" 0" in b" " + plain.translate(KINDS) or (b"!" in plain and FACTORIAL.search(text))
+        if not numbers:
             return plain.translate(LOWER).decode().split() or list("".join(text.split()))
     text = text.lower()
     pattern = PLAIN if text.isascii() or not SPECIAL.search(text) else _special()
