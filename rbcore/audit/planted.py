@@ -134,6 +134,12 @@ def notes(
     return Notes([text for text, _ in made], labels, [logprob for _, logprob in made])
 
 
+def elsewhere(rng: Generator, n: int, sentences: int = 3) -> tuple[str, ...]:
+    """`n` notes that are about an office and its computers, no subject of :data:`SUBJECTS`."""
+    stray = _Words(ELSEWHERE, 1.0, rng)
+    return tuple(stray.text(sentences)[0] for _ in range(n))
+
+
 def entropy(temperature: float = 1.0, sentences: int = 3) -> float:
     """The entropy of a note given its label, exactly, in nats: the mean over the subjects.
 

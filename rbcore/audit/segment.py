@@ -69,6 +69,13 @@ LOWER = bytes(c if chr(c).isalnum() or c == 95 else 32 for c in bytes(range(128)
 KINDS = bytes(97 if c in LETTERS else 48 if c in DIGITS else 32 for c in range(256))
 FACTORIAL = re.compile(r"\d!")
 
+LETTER = re.compile(rf"(?<=[{UNSPACED}])(?=[{UNSPACED}\w])|(?<=\w)(?=[{UNSPACED}])")
+
+
+def spaced(text: str) -> str:
+    """The text with a space around each letter of the scripts that put none between words."""
+    return text if text.isascii() else LETTER.sub(" ", text)
+
 
 def words(text: str) -> list[str]:
     """The words of a text; of one that has none, its signs."""

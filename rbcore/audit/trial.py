@@ -1,10 +1,12 @@
 """How often the audit finds what was planted, names it, and accuses clean data.
 
     found = trials([None, "leakage"], range(20))       # a row for each audit
-    python -m rbcore.audit.trial --record              # all defects, a hundred times each, for the chapter
+    python -m rbcore.audit.trial --record              # all defects in all corpora, many times, for the chapter
 
-The chapter audits some data sets of each kind whenever it runs.  `audit_trials.json` records many more, on other
-seeds, with the date and the versions that they were made with; :func:`agreement` compares the two.
+The chapter audits some data sets of planted notes whenever it runs.  `trials.json` records many more, on other
+seeds, with the date and the versions that they were made with; :func:`agreement` compares the two.  The record
+also holds every defect of :mod:`rbcore.audit.defects`, at three strengths, in real texts of several languages;
+:mod:`rbcore.audit.recording` makes it, and :mod:`rbcore.audit.evidence` makes tables of it.
 """
 
 from __future__ import annotations
@@ -25,19 +27,19 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from rbcore.audit import runner
+from rbcore.audit import cells, corpora, evidence, runner
 from rbcore.audit.planted import DEFECTS, STRENGTHS, Planted, clean, spoil
 from rbcore.audit.prepared import Prepared
 from rbcore.audit.result import Finding
 from rbcore.checks import Check
 from rbcore.estimate.base import share
-from rbcore.files import replace_file
 
 CONTROL = "none"
 PATH = Path(__file__).with_name("trials.json")
-SEED, TRIALS, CLEAN = 100_000, 100, 300  # of the record: its first seed, data sets of each defect, clean ones
+SEED = 100_000  # the first one of the record
+WORLDS, CONTROLS = 12, 110  # of each corpus
+TRIALS, CLEAN = 60, 200  # planted notes: data sets of each defect, and clean ones
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
 HALVED = {
     name: (1 + x) / 2 if name == "low temperature" else x / 2
@@ -67,7 +69,7 @@ def _audited(
 
 
 def trials(
-    defects: Sequence[str | None],
+    planted: Sequence[str | None],
     seeds: Sequence[int],
     strengths: Mapping[str, float] | None = None,
     progress: Callable[[], object] = lambda: None,
@@ -83,15 +85,15 @@ def trials(
     with threadpool_limits(1):  # the matrices are small: more threads take more processor time, and no less
         for seed in seeds:
             world, like = _world(seed), None
-            for defect in defects:
+            for defect in planted:
                 answers, data = _audited(world, defect, seed, (strengths or {}).get(defect or ""), like)
                 like = like or data
                 flags = {one.id: one.verdict == "flagged" for one in answers if one.verdict != "not checked"}
                 rows[defect or CONTROL, seed] = flags
                 progress()
-    keys = [(defect or CONTROL, seed) for defect in defects for seed in seeds]
+    keys = [(defect or CONTROL, seed) for defect in planted for seed in seeds]
     index = pd.MultiIndex.from_tuples(keys, names=["defect", "seed"])
-    return pd.DataFrame([rows[key] for key in keys], index=index)
+    return pd.DataFrame([rows[key] for key in keys], index=index).eq(True)  # not checked is not flagged
 
 
 def counts(table: pd.DataFrame) -> pd.DataFrame:
@@ -151,61 +153,61 @@ def agreement(fresh: pd.DataFrame, recorded: pd.DataFrame, level: float = 0.001)
 
 
 def recorded(path: Path = PATH) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """What the record was made with, and its tables of :func:`counts`: at full strength, and at half of it."""
+    """What the record was made with, and its tables of :func:`counts` of notes, at full and at half strength."""
     kept = json.loads(path.read_text(encoding="utf8"))
     full, half = (pd.DataFrame.from_dict(kept[name], orient="index") for name in ("full", "half"))
     return kept["made"], full, half
 
 
-def make(seed: int, trials_: int, clean_: int) -> dict[str, Any]:
-    """The record anew: every defect at both strengths, and clean data, on seeds from `seed` on."""
-    begin = time.process_time()
-    seeds, more = range(seed, seed + trials_), range(seed + trials_, seed + max(trials_, clean_))
-    total = trials_ * (1 + len(DEFECTS) + len(HALVED)) + len(more)
-    with tqdm(total=total, desc="audits", disable=None) as bar:
-        full = trials([None, *DEFECTS], seeds, None, bar.update)
-        full = pd.concat([full, trials([None], more, None, bar.update)])
-        half = trials(list(HALVED), seeds, HALVED, bar.update)
-    made = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "seed": seed,
-        "seconds": round(time.process_time() - begin),
-        **{name: importlib.metadata.version(name) for name in LIBRARIES},
-    }
-    return {"made": made, "full": counts(full).to_dict("index"), "half": counts(half).to_dict("index")}
-
-
-def write(kept: Mapping[str, Any], path: Path) -> None:
-    """The record as JSON, a line for each kind of data; whole or not at all."""
-    parts = [f' "made": {json.dumps(kept["made"])}']
-    for name in ("full", "half"):
-        rows = ",\n".join(f"  {json.dumps(defect)}: {json.dumps(row)}" for defect, row in kept[name].items())
-        parts.append(f' "{name}": {{\n{rows}\n }}')
-    replace_file(path, "{\n" + ",\n".join(parts) + "\n}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit planted data many times, and print in how many data sets what was flagged; with --record, keep it."""
+    """Audit texts with known defects many times: what is found, what is missed, what clean data are accused of."""
     parser = argparse.ArgumentParser(prog="python -m rbcore.audit.trial", description=main.__doc__)
     parser.add_argument("--record", action="store_true", help="write the record that chapter 11 shows")
-    parser.add_argument("--trials", type=int, default=TRIALS, help="data sets of each defect")
-    parser.add_argument("--clean", type=int, default=CLEAN, help="clean data sets, at least as many")
+    parser.add_argument("--folder", default="runs/corpora", help="of the corpora, and of what is done so far")
+    parser.add_argument("--corpora", default=",".join(cells.TRIED), help="which, joined by commas (default: all)")
+    parser.add_argument(
+        "--worlds", type=int, default=WORLDS, help="random splits with all defects, of each corpus"
+    )
+    parser.add_argument("--controls", type=int, default=CONTROLS, help="clean data sets of each corpus, at least")
+    parser.add_argument("--notes", type=int, default=TRIALS, help="data sets of planted notes for each defect")
+    parser.add_argument("--clean", type=int, default=CLEAN, help="clean data sets of planted notes, at least")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=PATH)
     options = parser.parse_args(arguments)
-    if options.trials < 1 or options.seed < 0:
-        print("--trials is at least 1, and --seed not negative", file=sys.stderr)
+    from rbcore.audit import recording  # which audits by this module
+
+    chosen = [name.strip() for name in options.corpora.split(",") if name.strip()]
+    unknown = sorted(set(chosen) - set(cells.TRIED))
+    if unknown or options.worlds < 0 or options.seed < 0 or options.jobs < 1:
+        known = f"--corpora: some of {', '.join(cells.TRIED)}"
+        print(f"{known}; --worlds and --seed not negative, --jobs at least 1", file=sys.stderr)
         return 2
+    begin = time.monotonic()
     try:
-        kept = make(options.seed, options.trials, options.clean)
+        corpora.fetch(options.folder, cells.sources(chosen))
+        tasks = recording.plan(
+            chosen, options.worlds, options.controls, options.notes, options.clean, options.seed
+        )
+        done = recording.gather(tasks, options.folder, options.jobs)
+    except corpora.CorpusError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("interrupted; nothing was recorded", file=sys.stderr)
+        print(f"interrupted; what is done is kept in {options.folder}: the same command goes on", file=sys.stderr)
         return 130
-    for name in ("full", "half"):
-        print(f"{name} strength\n{pd.DataFrame.from_dict(kept[name], orient='index').to_string()}")
+    made = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "seed": options.seed,
+        "seconds": round(time.monotonic() - begin),
+        "jobs": options.jobs,
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+    kept = {"made": made, **recording.summary(done, options.folder)}
+    print(recording.report(evidence.counted(kept)))
     if options.record:
-        write(kept, options.out)
+        recording.write(kept, options.out)
         print(f"recorded in {options.out}")
     return 0
 

@@ -6,12 +6,14 @@ A record that one question has named is left out of the next, so that each defec
 from rbcore.audit.questions.contamination import contamination, passages
 from rbcore.audit.questions.copying import anchor_copies, heldout_copies, repeats
 from rbcore.audit.questions.form import boilerplate, endings, language, length, openings, script
+from rbcore.audit.questions.generator import coverage, membership
 from rbcore.audit.questions.labels import label_shares, wrong_labels
-from rbcore.audit.questions.law import curation, missing, narrow, off_task
+from rbcore.audit.questions.law import curation, distance, extra, missing, narrow, off_task, order, stranger
+from rbcore.audit.questions.omnibus import OVERALL
 from rbcore.audit.questions.preferences import alike, contradicted, longer
 from rbcore.audit.questions.verdict import LEVEL, POWER, Outcome
 
-__all__ = ["CHECKS", "LEVEL", "POWER", "Outcome"]
+__all__ = ["CHECKS", "LEVEL", "OVERALL", "POWER", "Outcome"]
 
 CHECKS = (
     repeats,
@@ -20,7 +22,10 @@ CHECKS = (
     passages,
     contamination,
     off_task,
+    extra,
+    stranger,
     narrow,
+    order,
     missing,
     length,
     endings,
@@ -28,9 +33,12 @@ CHECKS = (
     language,
     boilerplate,
     openings,
+    distance,
     wrong_labels,
     label_shares,
     curation,
+    membership,
+    coverage,
     alike,
     longer,
     contradicted,

@@ -67,10 +67,16 @@ def written(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """The interval in words; with its level unless that is 95 %.  Empty when it does not exist."""
+    """The interval in words; its level unless that is 95 %; a range at 100 %; empty when it does not exist."""
     value, low, high, unit = _scaled(estimate)
     usual = math.isclose(estimate.level, 0.95)
-    level = "" if usual else f" (at\N{NO-BREAK SPACE}{100 * estimate.level:.4g}\N{NO-BREAK SPACE}%)"
+    level = (
+        ""
+        if usual
+        else " (range)"
+        if estimate.level == 1
+        else f" (at\N{NO-BREAK SPACE}{100 * estimate.level:.4g}\N{NO-BREAK SPACE}%)"
+    )
     if estimate.sided != "two":
         return "" if written(estimate) == UNKNOWN else f"one-sided{level}"
     if math.isfinite(low) and math.isfinite(high):
