@@ -1,15 +1,16 @@
-"""Parts of the audit and their peers: near-copies against datasketch, the n-gram student against dictionaries.
+"""Parts of the audit and their peers: near-copies against datasketch and rensa, the n-gram student and loops.
 
 python tests/bench_audit.py [texts of each side]
 
 Near-copies: texts of 40 words against as many others, of which one in twenty is a near-copy.  datasketch
 sketches each text (MinHash, 21 bands of 6 rows: a pair of similarity 0.8 is missed with probability 0.2 %), and
-what its index returns is compared exactly, as ours is.  The words are drawn from a Zipf law; then all texts share
-a template (about two thirds of their words), with far fewer texts, because many of their pairs are candidates of
-such a banding.  Third, the n-gram student against the same model by dictionaries of counts.
+what its index returns is compared exactly, as ours is; rensa does the same in compiled code.  The words are drawn
+from a Zipf law; then all texts share a template (about two thirds of their words), with far fewer texts, because
+many of their pairs are candidates of such a banding.  Third, the n-gram student against the same model by
+dictionaries of counts.
 
 Each contestant runs in a process of its own, on one thread; times are processor times without imports.  The exit
-status is 1 if contestants that miss nothing disagree, or datasketch misses more than one near-copy in a hundred.
+status is 1 if contestants that miss nothing disagree, or a peer misses more than one near-copy in a hundred.
 """
 
 import importlib.util
@@ -67,7 +68,7 @@ def ours(kind: str, n: int) -> dict[str, object]:
     return {"seconds": time.process_time() - start, "hits": np.flatnonzero(found.of >= 0).tolist()}
 
 
-def peer(kind: str, n: int) -> dict[str, object]:
+def datasketch(kind: str, n: int) -> dict[str, object]:
     """Near-copies by datasketch, compared exactly."""
     from datasketch import MinHash, MinHashLSH
 
@@ -91,6 +92,30 @@ def peer(kind: str, n: int) -> dict[str, object]:
             if len(mine & theirs) >= THRESHOLD * len(mine | theirs):
                 hits.append(i)
                 break
+    return {"seconds": time.process_time() - start, "hits": hits}
+
+
+def rensa(kind: str, n: int) -> dict[str, object]:
+    """Near-copies by rensa, compared exactly."""
+    from rensa import RMinHash, RMinHashLSH
+
+    def shingles(text: str) -> list[str]:
+        words = ["", *text.split(), ""]
+        return [f"{a} {b}" for a, b in zip(words[:-1], words[1:], strict=True)]
+
+    records, others = sides(kind, n)
+    start = time.process_time()
+    theirs = [shingles(text) for text in others]
+    index = RMinHashLSH(threshold=THRESHOLD, num_perm=BANDS * ROWS, num_bands=BANDS)
+    index.insert_many(RMinHash.from_token_sets(theirs, num_perm=BANDS * ROWS, seed=1), 0)
+    mine = [shingles(text) for text in records]
+    found = index.query_all(RMinHash.from_token_sets(mine, num_perm=BANDS * ROWS, seed=1))
+    hits = []
+    for i, candidates in enumerate(found):
+        if candidates:
+            own = set(mine[i])
+            if any(len(own & (other := set(theirs[j]))) >= THRESHOLD * len(own | other) for j in candidates):
+                hits.append(i)
     return {"seconds": time.process_time() - start, "hits": hits}
 
 
@@ -144,7 +169,7 @@ def loops(kind: str, n: int) -> dict[str, object]:
     return {"seconds": seconds, "fit": middle - start, "losses": losses[:2000]}
 
 
-CONTESTANTS = {"ours": ours, "peer": peer, "ngram": ngram, "loops": loops}
+CONTESTANTS = {"ours": ours, "datasketch": datasketch, "rensa": rensa, "ngram": ngram, "loops": loops}
 
 
 def contestant(name: str, kind: str = "", n: int = 0) -> dict[str, object]:
@@ -158,23 +183,27 @@ def contestant(name: str, kind: str = "", n: int = 0) -> dict[str, object]:
 def main(texts: int) -> int:
     """Print the tables; the exit status."""
     agree = True
-    has_peer = importlib.util.find_spec("datasketch") is not None
-    if not has_peer:
-        print("datasketch is not installed (pip install '.[test]'): its columns are empty")
-    table = "{:<12}{:>10}{:>14}{:>14}{:>12}{:>12}{:>12}"
-    print("near-copies among texts of about 40 words (processor time, peak memory)")
-    print(table.format("words", "texts", "datasketch s", "rbcore s", "MB", "rbcore MB", "missed"))
+    peers = [name for name in ("datasketch", "rensa") if importlib.util.find_spec(name) is not None]
+    for name in {"datasketch", "rensa"} - set(peers):
+        print(f"{name} is not installed (pip install {name}): it has no rows")
+    table = "{:<12}{:>10}  {:<12}{:>10}{:>10}{:>10}{:>10}"
+    print("near-copies among texts of about 40 words (processor time over that of rbcore, peak memory)")
+    print(table.format("words", "texts", "", "s", "ratio", "MB", "missed"))
     for kind, n in (("zipf", texts), ("template", TEMPLATED), ("template", texts)):
         mine = contestant("ours", kind, n)
         planted = np.arange(0, n, 20)
         agree &= bool(np.isin(planted, mine["hits"]).all())
-        row = ["", f"{mine['seconds']:.1f}", "", f"{mine['peak']:.0f}", ""]
-        if has_peer and not (kind == "template" and n > TEMPLATED):
-            theirs = contestant("peer", kind, n)
+        print(table.format(kind, f"{n:,}", "rbcore", f"{mine['seconds']:.1f}", "1.0", f"{mine['peak']:.0f}", "0"))
+        for name in peers if not (kind == "template" and n > TEMPLATED) else []:
+            theirs = contestant(name, kind, n)
             extra, missed = set(theirs["hits"]) - set(mine["hits"]), set(mine["hits"]) - set(theirs["hits"])
             agree &= not extra and len(missed) <= 0.01 * len(mine["hits"])
-            row[0], row[2], row[4] = f"{theirs['seconds']:.1f}", f"{theirs['peak']:.0f}", str(len(missed))
-        print(table.format(kind, f"{n:,}", *row))
+            ratio = theirs["seconds"] / mine["seconds"]
+            print(
+                table.format(
+                    "", "", name, f"{theirs['seconds']:.1f}", f"{ratio:.2f}", f"{theirs['peak']:.0f}", len(missed)
+                )
+            )
     slow, fast = contestant("loops"), contestant("ngram")
     off = float(np.max(np.abs(np.array(slow["losses"]) / np.array(fast["losses"]) - 1)))
     agree &= off < 1e-9

@@ -149,8 +149,8 @@ def split(texts: Sequence[str]) -> Words:
     number: defaultdict[str, int] = defaultdict()
     number.default_factory = lambda: len(number)
     flat, sizes = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.int64)]
-    for first in range(0, len(texts), 10_000):
-        in_words = [words(text) for text in texts[first : first + 10_000]]
+    for first in range(0, len(texts), 100):  # few enough for the processor's cache
+        in_words = [words(text) for text in texts[first : first + 100]]
         flat.append(np.array([number[word] for one in in_words for word in one], dtype=np.int32))
         sizes.append(np.array([len(one) for one in in_words], dtype=np.int64))
     return Words(np.concatenate(flat), np.concatenate(sizes), list(number))
@@ -176,7 +176,7 @@ class _Sets(NamedTuple):
             filled[0] = filled[np.cumsum(one.sizes + 1)] = False
             flat[filled] = np.array([0, *(number[word] for word in one.vocabulary)])[one.numbers + 1]
             keys.append(flat[:-1] << 32 | flat[1:])
-            kept.append(_compared(one, filled))
+            kept.append(filled)
         size = np.concatenate([one.sizes + 1 for one in parts])
         if not size.size:
             return cls(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)), ends
@@ -185,11 +185,11 @@ class _Sets(NamedTuple):
         count = np.int64(len(kinds))
         both = np.repeat(np.arange(size.size), size) * count + code
         if any(one.apart is not None for one in parts):
-            both = both[np.concatenate(kept)]
+            both = both[np.concatenate([_compared(*one) for one in zip(parts, kept, strict=True)])]
         both.sort()
-        both = both[np.diff(both, prepend=-1) > 0]
+        both = both[np.append(True, both[1:] > both[:-1])]
         row, code = np.divmod(both, count)
-        rank = np.empty(count, dtype=np.int64)
+        rank = np.empty(count, dtype=np.int32)
         rank[np.argsort(np.bincount(code, minlength=count), kind="stable")] = np.arange(count)
         both = np.sort(row * count + rank[code])
         start = np.searchsorted(both, np.arange(size.size + 1) * count)

@@ -62,6 +62,13 @@ SPECIAL = re.compile(
 )
 
 
+# Plain texts of ASCII letters, punctuation without a meaning, and digits within words are split without a pattern.
+LETTERS, DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", b"0123456789"
+EASY = LETTERS + DIGITS + b" \t\n\r\v\f.,:;?!'\"`-"
+LOWER = bytes(c if chr(c).isalnum() or c == 95 else 32 for c in bytes(range(128)).lower()) + bytes(128)
+KINDS = bytes(97 if c in LETTERS else 48 if c in DIGITS else 32 for c in range(256))
+FACTORIAL = re.compile(r"\d!")
+
 LETTER = re.compile(rf"(?<=[{UNSPACED}])(?=[{UNSPACED}\w])|(?<=\w)(?=[{UNSPACED}])")
 
 
@@ -74,6 +81,10 @@ def words(text: str) -> list[str]:
     """The words of a text; of one that has none, its signs."""
     if not text.isascii():
         text = OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
+    elif not (plain := text.encode()).translate(None, EASY):
+        numbers = b" 0" in b" " + plain.translate(KINDS) or (b"!" in plain and FACTORIAL.search(text))
+        if not numbers:
+            return plain.translate(LOWER).decode().split() or list("".join(text.split()))
     text = text.lower()
     pattern = PLAIN if text.isascii() or not SPECIAL.search(text) else _special()
     return pattern.findall(text) or list("".join(text.split()))

@@ -127,7 +127,7 @@ def _language(text: str) -> str:
     if letters < LETTERS // 3 or (letters < LETTERS and script(text) in ("LATIN", "CYRILLIC", "ARABIC", "GREEK")):
         return ""
     code, probability = _identifier().classify(text)
-    return str(code) if probability >= SURE else ""
+    return str(code) if probability >= SURE and code != "zxx" else ""  # zxx: no language
 
 
 def called(kind: str) -> str:

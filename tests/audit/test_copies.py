@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from rbcore import audit
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import passages
 from rbcore.audit.copies import between, split, within
+from rbcore.audit.read.records import Records
 
 TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=12).map(" ".join), max_size=14)
 
@@ -318,3 +320,18 @@ def test_copies_word_for_word_are_copies_whatever_they_share():
     ] * 50
     words = split(texts)
     assert (within(passages.set_apart(words, passages.templates(words))).of[1:] >= 0).all()
+
+
+def test_an_audit_of_chats_with_one_system_prompt_finds_the_copies_only_and_says_what_it_left_out():
+    rng = np.random.default_rng(8)
+    anchors, synth = chats(rng, 80, 60, 25), chats(rng, 80, 60, 25)
+    synth[:10] = [f"{text} more" for text in anchors[:10]]
+    records = {k: Records(k, "test", 80, tuple(v)) for k, v in (("ANCHOR", anchors), ("SYNTH", synth))}
+    data = audit.prepare(records, 0)
+    assert np.flatnonzero(data.copied("SYNTH", "ANCHOR")).tolist() == list(range(10))
+    assert not data.repeated("SYNTH").any() and not data.repeated("ANCHOR").any()
+    for one in data.records.values():
+        assert [
+            note for note in one.notes if note.startswith("a passage that many records share, such as 'rule0 ")
+        ]
+    assert not any(one.notes for one in records.values())

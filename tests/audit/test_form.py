@@ -125,6 +125,19 @@ def test_records_in_another_script_are_found_and_named(script):
         assert (named & changed).sum() >= 0.9 * max(named.sum(), 40)
 
 
+def test_many_languages_of_few_records_each_are_named():
+    rng, foreign = np.random.default_rng(6), [one for one in SENTENCES if one != "LATIN"]
+
+    def change(i, text):
+        units = SENTENCES[foreign[i % len(foreign)]][0].split()
+        return f"{' '.join(rng.permutation(units))} {i}." if i % 4 == 0 else text
+
+    found, changed = spoiled(change)
+    assert "script" in found or "language" in found
+    named = np.logical_or.reduce([found[id].named.hits for id in {"script", "language"} & found.keys()])
+    assert named[changed].mean() > 0.8 and not named[~changed].any()
+
+
 # --- phrases ---------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +175,13 @@ def test_answers_that_are_cut_are_found_and_named():
     found, _ = spoiled(lambda i, text: cut(text, 0.4) if i % 2 else text)
     assert "endings" in found
     assert "shorter" in found["length"].finding.sentence if "length" in found else True
+
+
+def test_single_answers_are_not_named_for_an_ending_that_is_usual():
+    found, _ = spoiled(
+        lambda i, text: text.rstrip(").]}:;") + " and then", lambda: [t.rstrip(".") for t in docstrings()]
+    )
+    assert "endings" in found and found["endings"].named is None and found["endings"].finding.examples
 
 
 def test_answers_that_are_too_long_are_found():

@@ -74,6 +74,14 @@ def test_pairs_of_which_the_longer_answer_is_chosen_are_found():
         assert (found["longer-chosen"][2].sentence.split()[1] > "50") == (way == 1)
 
 
+def test_anchors_that_are_pairs_say_how_often_the_longer_answer_wins():
+    rng = np.random.default_rng(2)
+    short, long = answers(rng, 250, 10, 20), answers(rng, 250, 25, 40)
+    task = (answers(rng, 250, 25, 40), answers(rng, 250, 10, 20))
+    assert not flagged(asked(rng, long, short, task=task))
+    assert flagged(asked(rng, short, long, task=task)) == {"longer-chosen"}
+
+
 def test_contradictions_are_found_and_rankings_are_none():
     rng = np.random.default_rng(3)
     chosen, rejected = answers(rng, 200), answers(rng, 200)
@@ -105,7 +113,7 @@ def test_beyond_is_a_test_and_a_margin(n, share, allowed, margin):
     hits = np.arange(n) < round(share * n)
     found = beyond(hits, allowed, allowed + 0.2, margin)
     p = stats.binomtest(int(hits.sum()), n, allowed, alternative="greater").pvalue
-    assert np.isclose(found.p, p, rtol=1e-9)
+    assert found.p == 1
     assert (found.verdict == "flagged") == (p < 1 - LEVEL and hits.mean() > allowed + margin)
     if np.isfinite(found.detects):
         assert found.detects > allowed + margin

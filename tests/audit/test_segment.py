@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbcore.audit.copies import between
-from rbcore.audit.segment import words
+from rbcore.audit.segment import PLAIN, words
 
 # A sentence of some length in each script, written for this test.
 SENTENCES = {
@@ -146,3 +146,9 @@ def test_any_text_has_words_and_a_space_around_it_changes_none(text):
     found = words(text)
     assert all(found) and words(f" {text} ") == found
     assert words(" ".join(found)) is not None
+
+
+@given(st.text(alphabet="aB9 .,:;?!'\"`-_(<\n\tZ\x1c\0", max_size=12))
+@settings(max_examples=500)
+def test_plain_texts_have_the_words_of_the_pattern(text):
+    assert words(text) == (PLAIN.findall(text.lower()) or list("".join(text.split())))

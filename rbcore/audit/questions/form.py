@@ -42,8 +42,12 @@ VECTORS = "The records are vectors."
 LONGER = 0.1  # a distance between two laws of lengths that is worth a word
 MATTERS_LENGTH = 0.25  # a distance that a clear answer would have found
 CUT, MATTERS_CUT = 0.03, 0.2  # excess of answers that end in mid-sentence
+OFTEN = 0.2  # share of the task's answers that end so, beyond which no single answer is named for it
 FOREIGN, MATTERS_FOREIGN = 0.03, 0.2  # difference of a script's or a language's share
-RARE = 0.02  # a language of less than this share is lumped with others
+RARE, RARER = (
+    0.02,
+    4,
+)  # a language of a smaller share is lumped with others; so much rarer in the task, it is named
 PHRASES, MATTERS_PHRASES = 0.01, 0.1  # excess of assistants' phrases
 OPENED, MATTERS_OPENED = 0.05, 0.2  # excess of an opening or a closing
 PROPOSED = 3  # openings and closings that are proposed together
@@ -123,7 +127,10 @@ def length(data: Prepared, rng: Generator) -> Outcome:
 
 
 def endings(data: Prepared, rng: Generator) -> Outcome:
-    """Do more synthetic answers end in mid-sentence than answers of the task do?"""
+    """Do more synthetic answers end in mid-sentence than answers of the task do?
+
+    Where many of the task's do, as titles and code do, a single record that does is none to be named.
+    """
     sides = _sides(data, "endings", rng)
     if isinstance(sides, Outcome):
         return sides
@@ -137,8 +144,8 @@ def endings(data: Prepared, rng: Generator) -> Outcome:
         f"{percent(synth)} of the synthetic {sides.called} end without the end of a sentence, "
         f"{percent(task)} of the task's do."
     )
-    named = Named(cut & data.own("SYNTH"))
-    shown = tuple((_tail(sides.texts["SYNTH"][i]),) for i in _drawn(named.hits, rng))
+    named = Named(cut & data.own("SYNTH")) if task.mean() <= OFTEN else None
+    shown = tuple((_tail(sides.texts["SYNTH"][i]),) for i in _drawn(cut & data.own("SYNTH"), rng))
     return outcome("endings", compare(synth, task, CUT, MATTERS_CUT), sentence, numbers, shown, named)
 
 
@@ -191,9 +198,9 @@ def _kinds(data: Prepared, rng: Generator, id: str, kind: Callable[[Sequence[str
         every = kind(sides.texts["SYNTH"])
     else:
         every[sides.rows["SYNTH"]] = kinds["SYNTH"]
-    hardly = [
-        name for name in set(every) - {""} if (task == name).mean() < RARE and (synth == name).mean() > FOREIGN
-    ]
+    shares_of = {name: ((task == name).mean(), (synth == name).mean()) for name in set(every) - {""}}
+    few = 0.0 if answer.verdict == "flagged" else FOREIGN
+    hardly = [name for name, (usual, mine) in shares_of.items() if usual < RARE and mine > max(few, RARER * usual)]
     named = Named(np.isin(every.astype(str), hardly) & data.own("SYNTH"))
     order = _drawn(named.hits, rng)
     return outcome(id, answer, sentence, numbers, examples(data, "SYNTH", order), named, size=difference)

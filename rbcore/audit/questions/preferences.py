@@ -1,7 +1,8 @@
 """Do pairs of a chosen and a rejected answer say what is better: do they differ, by more than length, and agree?
 
 These questions need pairs, as the records of preference data hold them.  Where the anchors are pairs, too, they
-say what is usual.
+say what is usual.  Where they are not, a share is held against a number that is fixed here; this is no evidence on
+the law of the task, so such an answer has the p-value 1.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from rbcore.audit.questions.verdict import (
     Outcome,
     compare,
     decided,
+    difference,
     excess,
     outcome,
     percent,
     share_number,
+    shares,
     unchecked,
 )
 from rbcore.audit.read.records import Records
@@ -71,7 +74,7 @@ def alike(data: Prepared, rng: Generator) -> Outcome:
 
 
 def longer(data: Prepared, rng: Generator) -> Outcome:
-    """Is the longer answer chosen, or the shorter one, much more often than in one half of the pairs?"""
+    """Is the longer answer chosen far more or less often than in the anchors' pairs, or else in one half?"""
     pairs = _pairs(data.records["SYNTH"])
     if pairs is None:
         return unchecked("longer-chosen", NO_PAIRS)
@@ -81,20 +84,24 @@ def longer(data: Prepared, rng: Generator) -> Outcome:
     if hits.size < LEAST:
         return unchecked("longer-chosen", f"Fewer than {LEAST} pairs have answers of different lengths.")
     more = hits.mean() >= 0.5
-    side = hits if more else ~hits
-    answer = beyond(side, 0.5, 0.5 + MATTERS_LONGER, margin=LONGER, level=HALF)
-    answer = answer._replace(p=min(1.0, 2 * answer.p))
     numbers = [share_number("longer-chosen", "synthetic pairs of which the longer answer is chosen", hits)]
     sentence = f"In {percent(hits)} of the {hits.size:,} pairs of different lengths the longer answer is chosen"
     usual = _pairs(data.records["ANCHOR"])
-    if usual is not None and (unlike := usual[0].sizes != usual[1].sizes).any():
-        task = (usual[0].sizes > usual[1].sizes)[unlike]
+    task = np.zeros(0, dtype=bool)
+    if usual is not None:
+        task = (usual[0].sizes > usual[1].sizes)[usual[0].sizes != usual[1].sizes]
+    if task.size >= LEAST:
         numbers.append(share_number("longer-chosen-task", "the same for pairs of the anchors", task))
         sentence += f", in {percent(task)} of the anchors' pairs"
+        answer, size = shares(task, hits, LONGER, MATTERS_LONGER), difference
+        more = hits.mean() >= task.mean()
+    else:
+        side = hits if more else ~hits
+        answer = beyond(side, 0.5, 0.5 + MATTERS_LONGER, margin=LONGER, level=HALF)
+        size = _beyond(None, 0.5)
     every = differ & ((sizes[0] > sizes[1]) == more)
     ratio = np.abs(np.log((sizes[0] + 1) / (sizes[1] + 1)))
     named = Named(every, ratio)
-    size = _beyond(None, 0.5)
     return outcome("longer-chosen", answer, f"{sentence}.", numbers, _shown(data, every, rng), named, size)
 
 
@@ -138,7 +145,7 @@ def beyond(hits: np.ndarray, allowed: float, matters: float, margin: float = 0.0
     unlucky = stats.binom.ppf(1 - POWER, n, tried)
     found = (stats.binom.sf(unlucky - 1, n, allowed) < 1 - level) & (unlucky / n > allowed + margin)
     detects = float(tried[int(np.argmax(found))]) if found.any() else np.nan
-    return Answer(decided(flagged, k / n - allowed, detects - allowed, matters - allowed), p, detects)
+    return Answer(decided(flagged, k / n - allowed, detects - allowed, matters - allowed), 1.0, detects)
 
 
 def _beyond(usual: object, allowed: float) -> Callable[[float], str]:
