@@ -82,6 +82,8 @@ def complaints(payload: dict[str, Any]) -> list[str]:
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--out", "a.jsonl"],
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--clean", "a.jsonl"],
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--embed", "./nowhere"],
+        ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--text", "body"],
+        ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--label", "kind"],
         ["--anchor", "a.jsonl", "--nothing"],
     ],
     ids=" ".join,
