@@ -799,6 +799,8 @@ def test_the_page_fits_a_phone_and_loads_nothing(hostile, tmp_path):
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.goto(path.as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.close()
     assert wrong == []
 
