@@ -423,6 +423,16 @@ def test_pictures_are_those_that_exist(left):
     assert (f"figure-{left}" in parsed.ids) == (left is not None)
 
 
+def test_the_map_on_the_page_marks_what_is_flagged():
+    page = page_of(made())
+    label = next(
+        value
+        for _, key, value in Parsed(page).attributes
+        if key == "aria-label" and value.startswith("Scatter of first")
+    )
+    assert "by near-duplicates" in label and "by off-task" not in label
+
+
 def test_series_without_a_number_draw_nothing_and_break_nothing():
     nan = math.nan
     series = {
