@@ -55,12 +55,12 @@ def judged(result: Result) -> Judged:
         for verdict in ("flagged", "undecided", "clear", "not checked")
     )
     short = [one for one in unasked if one.id in ALWAYS]
-    asked, open_ = len(flagged) + len(undecided) + len(clear), len(undecided) + len(short)
+    asked, open_ = len(flagged) + len(undecided) + len(clear) + len(short), len(undecided) + len(short)
     few = ""
     if open_:
         titles = " ".join(one.title for one in [*short, *undecided]) if open_ <= NAMED else ""
         few = (
-            f"{_many(open_, 'question')} could not be decided, because so few records could hide a defect that "
+            f"{open_:,} of them could not be decided, because so few records could hide a defect that "
             "matters; more records would help."
             + (f" Open: {titles}" if titles else " The table says what each would have found.")
         )
