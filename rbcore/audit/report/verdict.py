@@ -91,7 +91,7 @@ def judged(result: Result) -> Judged:
         begin = f"None of {_many(asked, 'question')} names a defect, which is not yet a reason to use these data."
         if gap:
             gap += " No question says in what: look at records of both kinds side by side before you use the data."
-        return Judged("unsure", "Cannot tell.", tuple(filter(None, (begin, gap, few, missing))))
+        return Judged("unsure", "Cannot tell.", tuple(filter(None, (begin, few, gap, missing))))
     begin = (
         f"Nothing speaks against training on these synthetic data: none of {_many(asked, 'question')} found a "
         "defect that matters."
