@@ -19,7 +19,7 @@ ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "extra", "narrow", "mi
 """Questions that every input allows, so unchecked ones lack records; where one is open, no data are fine."""
 VOID = ("held-out-copies", "contamination")
 """Questions whose defect makes every score of a student worthless: first of all."""
-COPIES = ("anchor-copies", *VOID)
+COPIES = ("anchor-copies", "anchor-passages", *VOID)
 """Questions whose rows are real records: what a student learns of them, the real ones teach as well."""
 LAST = ("students", "distance", "whole", "ggmi")
 """Questions that tell consequences, not causes: mended by mending the others."""
