@@ -513,7 +513,7 @@ MORE = CLEAR | dict.fromkeys(("extra", "distance", "students"), "clear")
             "3 of them could not",
         ),
         (CLEAR | {"missing": "not checked"}, [], "unsure", "1 of them could not be decided"),
-        (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked, for want of an input"),
+        (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked of these data"),
         (CLEAR | {"whole": "flagged"}, [], "unsure", "Too many answers lean to one side"),
         (CLEAR | {"missing": "flagged"}, [apart(0.2)], "mend", "1 of 5 questions found a defect"),
         (CLEAR | {"missing": "flagged", "narrow": "undecided"}, [], "mend", "1 more could not be decided"),

@@ -66,7 +66,7 @@ def judged(result: Result) -> Judged:
         )
     too_open = bool(short) or any(one.id in ALWAYS for one in undecided) or open_ > FEW * max(asked, 1)
     left = len(unasked) - len(short)
-    missing = f"{_many(left, 'question')} could not be asked, for want of an input or a field." if left else ""
+    missing = f"{_many(left, 'question')} could not be asked of these data; the table says why." if left else ""
     distance, gap = apart(result), ""
     unnamed = [one.id for one in findings if one.id in UNNAMED and one.verdict == "flagged"]
     if distance:
