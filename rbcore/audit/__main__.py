@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rbcore.audit.options import DEFAULT, Options
 from rbcore.audit.read.formats import locate
-from rbcore.audit.read.records import InputError
+from rbcore.audit.read.records import InputError, described
 
 if typing.TYPE_CHECKING:
     from rbcore.audit.result import Result
@@ -121,9 +121,10 @@ def _audited(options: Options, clean: str | None) -> tuple[Result, Path]:
 
 
 def _check(options: Options, clean: str | None) -> None:
-    """Raise InputError for paths that cannot be used, before anything is read."""
+    """Raise InputError for paths and fields that cannot be used, before all is read."""
     for name, source in options.sources().items():
-        if locate(name, source)[0] == "hub" and "/" not in source:
+        place = locate(name, source)[0]
+        if place == "hub" and "/" not in source:
             raise InputError(f"{name}: {source}: there is no such file or folder (of the hub, name owner/name)")
     out = Path(options.out)
     if out.exists() and not out.is_dir():
@@ -140,6 +141,9 @@ def _check(options: Options, clean: str | None) -> None:
         from rbcore.audit import cleaning
 
         cleaning.check(options, clean)
+    for name, source in options.sources().items():
+        if locate(name, source)[0] not in ("hub", "disk"):  # those take a library that loads for long
+            described(name, source, options.selection(name))
 
 
 def _keep_libraries_quiet() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from rbcore.audit import Options, __main__, cleaning, runner
 from rbcore.audit import planted as audit_planted
 from rbcore.audit.read.records import InputError
 from rbcore.audit.report import write
-from rbcore.audit.result import Result
+from rbcore.audit.result import Result, Row
 from rbcore.book.execute import ROOT
 
 HEAVY = ("sklearn", "scipy", "pandas", "torch", "pyarrow", "datasets", "matplotlib", "numba", "jinja2", "yaml")
@@ -82,6 +83,8 @@ def complaints(payload: dict[str, Any]) -> list[str]:
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--out", "a.jsonl"],
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--clean", "a.jsonl"],
         ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--embed", "./nowhere"],
+        ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--text", "body"],
+        ["--anchor", "a.jsonl", "--synth", "a.jsonl", "--label", "kind"],
         ["--anchor", "a.jsonl", "--nothing"],
     ],
     ids=" ".join,
@@ -133,6 +136,29 @@ def test_make_knows_every_option():
     made = re.search(r"(?m)^AUDIT := (.+)$", (ROOT / "Makefile").read_text().replace("\\\n", " "))
     assert made is not None
     assert set(made[1].lower().split()) == {one.name for one in dataclasses.fields(Options)} | {"clean"}
+
+
+def test_what_the_book_and_the_help_show_can_be_run(planted, tmp_path, monkeypatch):
+    page = (ROOT / "book" / "audit-tool.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(?m)^(?:- run: |  )?(rbcore-audit --anchor .+)$", page + __main__.EXAMPLE)
+    assert len(shown) == 3
+    for line in shown:
+        assert vars(__main__.parser().parse_args(shlex.split(line)[1:]))["synth"] == "made.jsonl"
+    options = re.search(r"(?m)^make audit (.+)$", page)
+    assert options is not None
+    made = {part.partition("=")[0].lower() for part in options[1].split()}
+    assert made <= vars(__main__.parser().parse_args(shlex.split(shown[0])[1:])).keys()
+    for name, path in (("real", planted["anchor"]), ("made", planted["synth"])):
+        shutil.copy(path, tmp_path / f"{name}.jsonl")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runner, "run", lambda options, quiet=None: empty(options, "off-task"))
+    code = re.search(r"(?s)```python\n(.*?)```", page)
+    assert code is not None
+    exec(code[1], names := {})
+    assert names["rows"] == [] and (tmp_path / "audit" / "flags.jsonl").exists()
+    assert set(re.findall(r"`(\w+)`", page)) >= {one.name for one in dataclasses.fields(Row)}
+    statuses = {int(status) for status in re.findall(r"(?m)^\| (\d+) \|", page)}
+    assert statuses == {0, 1, 2, 3, 130} == {int(n) for n in re.findall(r"(?:^|  )(\d+)  ", __main__.EXAMPLE)}
 
 
 # Statuses

@@ -251,3 +251,10 @@ def test_vectors_have_no_form():
     for ask in QUESTIONS:
         found = ask(type(data)(vectors, {}, data.families, data.copies, data.fitted, data.fresh, {}), rng).finding
         assert found.verdict == "not checked" and "vectors" in found.sentence
+
+
+def test_cuts_are_not_looked_for_where_the_task_has_no_sentences():
+    texts = [f"a title of few words {i}" for i in range(200)]
+    rng = np.random.default_rng(0)
+    found = form.endings(prepared(rng, ANCHOR=texts[:100], SYNTH=texts[100:]), rng).finding
+    assert found.verdict == "not checked" and "100.0 % of the records of the task end without" in found.sentence

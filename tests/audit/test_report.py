@@ -423,6 +423,16 @@ def test_pictures_are_those_that_exist(left):
     assert (f"figure-{left}" in parsed.ids) == (left is not None)
 
 
+def test_the_map_on_the_page_marks_what_is_flagged():
+    page = page_of(made())
+    label = next(
+        value
+        for _, key, value in Parsed(page).attributes
+        if key == "aria-label" and value.startswith("Scatter of first")
+    )
+    assert "by near-duplicates" in label and "by off-task" not in label
+
+
 def test_series_without_a_number_draw_nothing_and_break_nothing():
     nan = math.nan
     series = {
@@ -492,7 +502,7 @@ MORE = CLEAR | dict.fromkeys(("extra", "distance", "students"), "clear")
         (CLEAR, [apart(0.04)], "use", "That is no certificate"),
         (CLEAR, [apart(0.174)], "unsure", "differs by 17 %, at least"),
         (CLEAR, [apart(0.174, "biased")], "use", "That is no certificate"),
-        (CLEAR | {"missing": "undecided"}, [], "unsure", "1 question could not be decided"),
+        (CLEAR | {"missing": "undecided"}, [], "unsure", "1 of them could not be decided"),
         (MORE | {"endings": "undecided"}, [], "use", "could not be decided, because so few records"),
         (MORE | {"endings": "undecided"}, [], "use", "Open: Are answers cut off?"),
         (MORE | {"endings": "undecided"}, [apart(0.06)], "unsure", "Open: Are answers cut off?"),
@@ -500,10 +510,10 @@ MORE = CLEAR | dict.fromkeys(("extra", "distance", "students"), "clear")
             MORE | dict.fromkeys(("endings", "length", "language"), "undecided"),
             [],
             "unsure",
-            "3 questions could not",
+            "3 of them could not",
         ),
-        (CLEAR | {"missing": "not checked"}, [], "unsure", "1 question could not be decided"),
-        (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked, for want of an input"),
+        (CLEAR | {"missing": "not checked"}, [], "unsure", "1 of them could not be decided"),
+        (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked of these data"),
         (CLEAR | {"whole": "flagged"}, [], "unsure", "Too many answers lean to one side"),
         (CLEAR | {"missing": "flagged"}, [apart(0.2)], "mend", "1 of 5 questions found a defect"),
         (CLEAR | {"missing": "flagged", "narrow": "undecided"}, [], "mend", "1 more could not be decided"),
@@ -798,6 +808,8 @@ def test_the_page_fits_a_phone_and_loads_nothing(hostile, tmp_path):
             page.on("console", lambda message: wrong.append(message.text))
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.goto(path.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.close()
     assert wrong == []

@@ -136,6 +136,9 @@ def endings(data: Prepared, rng: Generator) -> Outcome:
         return sides
     cut = np.array([not writing.ends(text) for text in sides.texts["SYNTH"]])
     synth, task = cut[sides.rows["SYNTH"]], np.array([not writing.ends(text) for text in sides.of("ANCHOR")])
+    if task.mean() > 1 - MATTERS_CUT:
+        no_ends = f"{percent(task)} of the {sides.called} of the task end without the end of a sentence"
+        return unchecked("endings", f"{no_ends}, so one that is cut off does not differ from them in that.")
     numbers = [
         share_number("endings-synth", f"synthetic {sides.called} that end in mid-sentence", synth),
         share_number("endings-task", f"{sides.called} of the task that do", task),

@@ -107,15 +107,7 @@ def read(
     Raises:
         InputError: for whatever is wrong with the data.
     """
-    where = opened(name, source, selection)
-    if name != "HELDOUT":
-        selection = dataclasses.replace(selection, losses=None)
-    if isinstance(where, Folder):
-        selection = dataclasses.replace(selection, text=None)
-        if selection.label not in (None, "folder"):
-            problem = "the labels of a folder of text files are its sub-folders: name 'folder' as the label"
-            raise where.error(problem)
-    columns = Columns(where, selection)
+    where, columns = described(name, source, selection)
     sample = _Sample(selection.limit, np.random.default_rng([selection.seed, zlib.crc32(name.encode())]))
     found, bad = 0, _Bad(where, selection.skip)
     with closing(where.rows(columns.names)) as rows:
@@ -139,6 +131,23 @@ def read(
         progress(found % STEP)
     bad.check(found)
     return _records(name, os.fsdecode(source), where, columns, sample, found, bad)
+
+
+def described(name: str, source: str | os.PathLike[str], selection: Selection) -> tuple[Source, Columns]:
+    """The reader for `source`, and the columns that it takes of it, by a look at the first records.
+
+    Raises:
+        InputError: when there is nothing that can be read, or a column is not there.
+    """
+    where = opened(name, source, selection)
+    if name != "HELDOUT":
+        selection = dataclasses.replace(selection, losses=None)
+    if isinstance(where, Folder):
+        selection = dataclasses.replace(selection, text=None)
+        if selection.label not in (None, "folder"):
+            problem = "the labels of a folder of text files are its sub-folders: name 'folder' as the label"
+            raise where.error(problem)
+    return where, Columns(where, selection)
 
 
 def together(

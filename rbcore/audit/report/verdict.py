@@ -19,7 +19,7 @@ ALWAYS = ("near-duplicates", "anchor-copies", "off-task", "extra", "narrow", "mi
 """Questions that every input allows, so unchecked ones lack records; where one is open, no data are fine."""
 VOID = ("held-out-copies", "contamination")
 """Questions whose defect makes every score of a student worthless: first of all."""
-COPIES = ("anchor-copies", *VOID)
+COPIES = ("anchor-copies", "anchor-passages", *VOID)
 """Questions whose rows are real records: what a student learns of them, the real ones teach as well."""
 LAST = ("students", "distance", "whole", "ggmi")
 """Questions that tell consequences, not causes: mended by mending the others."""
@@ -55,18 +55,18 @@ def judged(result: Result) -> Judged:
         for verdict in ("flagged", "undecided", "clear", "not checked")
     )
     short = [one for one in unasked if one.id in ALWAYS]
-    asked, open_ = len(flagged) + len(undecided) + len(clear), len(undecided) + len(short)
+    asked, open_ = len(flagged) + len(undecided) + len(clear) + len(short), len(undecided) + len(short)
     few = ""
     if open_:
         titles = " ".join(one.title for one in [*short, *undecided]) if open_ <= NAMED else ""
         few = (
-            f"{_many(open_, 'question')} could not be decided, because so few records could hide a defect that "
+            f"{open_:,} of them could not be decided, because so few records could hide a defect that "
             "matters; more records would help."
             + (f" Open: {titles}" if titles else " The table says what each would have found.")
         )
     too_open = bool(short) or any(one.id in ALWAYS for one in undecided) or open_ > FEW * max(asked, 1)
     left = len(unasked) - len(short)
-    missing = f"{_many(left, 'question')} could not be asked, for want of an input or a field." if left else ""
+    missing = f"{_many(left, 'question')} could not be asked of these data; the table says why." if left else ""
     distance, gap = apart(result), ""
     unnamed = [one.id for one in findings if one.id in UNNAMED and one.verdict == "flagged"]
     if distance:
@@ -91,7 +91,7 @@ def judged(result: Result) -> Judged:
         begin = f"None of {_many(asked, 'question')} names a defect, which is not yet a reason to use these data."
         if gap:
             gap += " No question says in what: look at records of both kinds side by side before you use the data."
-        return Judged("unsure", "Cannot tell.", tuple(filter(None, (begin, gap, few, missing))))
+        return Judged("unsure", "Cannot tell.", tuple(filter(None, (begin, few, gap, missing))))
     begin = (
         f"Nothing speaks against training on these synthetic data: none of {_many(asked, 'question')} found a "
         "defect that matters."

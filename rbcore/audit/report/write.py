@@ -289,9 +289,12 @@ def _pictures(result: Result) -> Iterator[dict[str, str]]:
     """The pictures that there are numbers for: name, question, how to read it, and an SVG in the text's colour."""
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     for name, about in WORDS["pictures"].items():
-        series = result if name == "intervals" else result.series.get(name)
+        series: Any = result if name == "intervals" else result.series.get(name)
         if not series or name == "waterfall" and not given(result, "HELDOUT"):
             continue
+        if name == "map":  # what is not flagged is no reason to look at a point
+            marked = {id: points for id, points in series.get("marked", {}).items() if id in result.flagged}
+            series = {**series, "marked": marked}
         with plt.rc_context():
             house.style()
             plt.rcParams.update(dict.fromkeys(keys, INK))
