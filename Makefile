@@ -73,14 +73,15 @@ run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=
 	@$(RUN) -m rbcore run -- "$$NB" "$$P"
 
 # The options that were named on the command line; make hands their values to the recipe's environment unquoted.
-AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT VECTOR LABEL PROMPT LOGPROB LOSSES EMBED SPLIT SUBSET LIMIT OUT SEED
+AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT FIELDS VECTOR LABEL PROMPT ROLE SIDE SKIP LOGPROB LOSSES EMBED SPLIT SUBSET \
+  LIMIT OUT CLEAN SEED
 audit: export GIVEN := $(foreach name,$(AUDIT),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl [HELDOUT=h.jsonl RAW=r.jsonl ...]
 	@[[ -n "$${ANCHOR:-}" && -n "$${SYNTH:-}" ]] || \
 	  { echo 'name real and synthetic records: make audit ANCHOR=a.jsonl SYNTH=s.jsonl' >&2; exit 1; }
 	@options=(); for name in $$GIVEN; do \
 	  options+=("--$$(echo $$name | tr A-Z a-z)=$${!name}"); done; \
-	  $(RUN) -m rbcore.audit "$${options[@]}"
+	  $(RUN) -m rbcore.audit "$${options[@]}" || { status=$$?; [[ $$status == 3 ]] || exit $$status; }
 
 calibrate: $(READY) ## measure every estimator against known truths anew (rbcore/estimate/calibration.json); half an hour
 	@$(RUN) -m rbcore.estimate.calibration

@@ -1,78 +1,145 @@
-"""The command line of :mod:`rbcore.audit`: an option for each of its fields, a report, one line for each error."""
+"""The command of :mod:`rbcore.audit`: an option for each of its fields, a report, one line for each error.
+
+What cannot be audited is refused before anything that computes is loaded.
+"""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import os
+import re
 import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from rbcore import audit
-from rbcore.audit import embed
-from rbcore.audit.embed import EmbedError
-from rbcore.audit.options import Options
+from rbcore.audit.options import DEFAULT, Options
+from rbcore.audit.read.formats import locate
 from rbcore.audit.read.records import InputError
-from rbcore.audit.report import write
+
+if typing.TYPE_CHECKING:
+    from rbcore.audit.result import Result
+
+FINE, FAILED, REFUSED, FLAGGED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses: nothing flagged, no memory or no disk, bad input, something flagged, interrupted."""
+GROUPS = {
+    "inputs": "anchor synth raw heldout split subset limit",
+    "fields of the records": "text vector label prompt logprob losses",
+    "output": "out clean no_fail",
+}
+OTHERS = "how it is done"
+EXAMPLE = """\
+example:
+  rbcore-audit --anchor real.jsonl --synth made.jsonl --text answer --out runs/audit
+  compares the field "answer" of both files and writes runs/audit/report.html,
+  report.json (the numbers) and flags.jsonl (the rows to look at)
+
+exit status:
+  0  nothing is flagged          3  something is flagged (0 with --no-fail)
+  2  bad input or option         1  no memory, or a file cannot be written
+  130  interrupted; the same command goes on from there
+"""
 
 
 def parser() -> argparse.ArgumentParser:
-    """Options with the names, types and defaults of the fields of :class:`rbcore.audit.Options`."""
+    """Options with the names, types and defaults of the fields of :class:`rbcore.audit.Options`, and two more."""
     made = argparse.ArgumentParser(
-        prog="python -m rbcore.audit",
-        description="Audit synthetic data against real records of the task; write report.html and report.json.",
+        prog="rbcore-audit",
+        description="Is synthetic training data good enough to use?  Compares it with real records of the same\n"
+        "task, names what is wrong and where, and says what to change.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    groups = {title: made.add_argument_group(title) for title in (*GROUPS, OTHERS)}
+    group_of = {name: groups[title] for title, names in GROUPS.items() for name in names.split()}
     hints = typing.get_type_hints(Options, include_extras=True)
     for one in dataclasses.fields(Options):
         kind, note = typing.get_args(hints[one.name])
         required = one.default is dataclasses.MISSING
         given = {"required": True} if required else {"default": one.default}
-        shown = "" if required or one.default is None else f" (default: {one.default})"
-        made.add_argument(
-            f"--{one.name}", type=int if kind is int else str, help=(note + shown).replace("%", "%%"), **given
+        shown = " (needed)" if required else "" if one.default is None else f" (default: {one.default})"
+        option = f"--{one.name.replace('_', '-')}"
+        group_of.get(one.name, groups[OTHERS]).add_argument(
+            option,
+            dest=one.name,
+            metavar="N" if kind is int else one.name.upper(),
+            type=int if kind is int else str,
+            help=(note + shown).replace("%", "%%"),
+            **given,
         )
-    made.add_argument("--strict", action="store_true", help="exit with status 3 when something is flagged")
+    note = "also write SYNTH without the rows that flagged questions name to this file, and audit that again"
+    groups["output"].add_argument("--clean", metavar="FILE", help=note)
+    groups["output"].add_argument("--no-fail", action="store_true", help="exit with 0 when something is flagged")
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Audit, write the report, print its verdict.
-
-    The exit status: 0 written, 1 refused with a message, 3 flagged and --strict, 130 interrupted.
-    """
+    """Audit, write the report, print its verdict; returns the exit status."""
     given = vars(parser().parse_args(argv))
-    strict = given.pop("strict")
+    no_fail, clean = given.pop("no_fail"), given.pop("clean")
     try:
         options = Options(**given)
-        _check_out(options)
-        if options.embed != embed.DEFAULT or not all(map(os.path.isfile, options.sources().values())):
-            _keep_libraries_quiet()  # an audit of files does not load them
-        result = audit.run(options)
-        path = write.write(result, options.out)
-    except (InputError, EmbedError, OSError) as error:
+        _check(options, clean)
+        result, path = _audited(options, clean)
+    except ValueError as error:
+        if not isinstance(error, InputError) and type(error).__name__ != "EmbedError":
+            raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return REFUSED
+    except OSError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILED
     except MemoryError:
-        print("error: there is not enough memory; use a smaller LIMIT, such as LIMIT=50000", file=sys.stderr)
-        return 1
+        print("error: there is not enough memory; use a smaller limit, such as --limit 50000", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("\ninterrupted: finished stages are kept; the same command goes on from there", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    from rbcore.audit import rows
+    from rbcore.audit.report import write
+
     print(write.summary(result))
-    print(f"report: {path}\nnumbers: {path.with_suffix('.json')}")
-    return 3 if strict and result.flagged else 0
+    print(f"\nreport:  {path}\nnumbers: {path.with_suffix('.json')}\nrows:    {path.with_name(rows.FILE)}")
+    if result.cleaned is not None and result.cleaned.path:
+        print(f"cleaned: {result.cleaned.path}")
+    return FLAGGED if result.flagged and not no_fail else FINE
 
 
-def _check_out(options: Options) -> None:
-    """Raise InputError for a folder that the report cannot go to, before anything is read."""
+def _audited(options: Options, clean: str | None) -> tuple[Result, Path]:
+    if options.embed != DEFAULT or not all(map(os.path.isfile, options.sources().values())):
+        _keep_libraries_quiet()  # an audit of files does not load them
+    from rbcore.audit import cleaning, runner
+    from rbcore.audit.report import write
+
+    result = runner.run(options)
+    path = write.write(result, options.out)
+    if clean is not None:
+        result = cleaning.clean(options, result, clean)
+        write.write(result, options.out)
+    return result, path
+
+
+def _check(options: Options, clean: str | None) -> None:
+    """Raise InputError for paths that cannot be used, before anything is read."""
+    for name, source in options.sources().items():
+        if locate(name, source)[0] == "hub" and "/" not in source:
+            raise InputError(f"{name}: {source}: there is no such file or folder (of the hub, name owner/name)")
     out = Path(options.out)
     if out.exists() and not out.is_dir():
         raise InputError(f"OUT={options.out}: a file of that name exists; name a folder for the report")
+    above = next((one for one in (out, *out.absolute().parents) if one.exists()), out)
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"OUT={options.out}: {above} is no folder that can be written; name another folder")
     for name, source in options.sources().items():
         if out.exists() and Path(source).exists() and Path(source).samefile(out):
             raise InputError(f"OUT={options.out}: this is the input {name}; name another folder for the report")
+    if re.fullmatch(r"[./~].*", options.embed) and not os.path.isdir(os.path.expanduser(options.embed)):
+        raise InputError(f"EMBED={options.embed}: there is no such folder")
+    if clean is not None:
+        from rbcore.audit import cleaning
+
+        cleaning.check(options, clean)
 
 
 def _keep_libraries_quiet() -> None:

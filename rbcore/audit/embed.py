@@ -18,11 +18,11 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import Normalizer
 
 from rbcore.audit.copies import Progress, silent
+from rbcore.audit.options import DEFAULT
 from rbcore.audit.prepared import some
 
 Code = Callable[[str, slice], np.ndarray]
 """Points of some rows of the input with that name."""
-DEFAULT = "tfidf"
 DIMENSION = 64  # of the default embedding
 FITTED_ON = 20_000  # records, at most
 BLOCK = 4096  # records embedded at once

@@ -15,8 +15,9 @@ from numpy.random import Generator
 
 from rbcore.audit import student
 from rbcore.audit.advice import finding
+from rbcore.audit.fixes import fixes
 from rbcore.audit.prepared import Prepared, some
-from rbcore.audit.questions.verdict import LEVEL
+from rbcore.audit.questions.verdict import LEVEL, Outcome
 from rbcore.audit.result import Finding, Number
 from rbcore.audit.student import Arm, Data, Kind, Step
 from rbcore.estimate.base import Estimate
@@ -30,8 +31,10 @@ Parts = dict[str, Data]
 """What students read: ``anchor``, ``synth``, ``heldout``, and ``raw`` where it exists."""
 
 
-def learn(data: Prepared, rng: Generator) -> tuple[list[Number], list[Finding], dict[str, Any]]:
-    """Numbers, findings and series (for :func:`pictures`) of all students."""
+def learn(
+    data: Prepared, outcomes: Sequence[Outcome], rng: Generator
+) -> tuple[list[Number], list[Finding], dict[str, Any]]:
+    """Numbers, findings and series (for :func:`pictures`) of all students, and what each fix is worth."""
     kind, parts = _parts(data, rng)
     if min(part.size for part in parts.values()) < LEAST:
         why = f"Each part needs {LEAST} records that are no copies of held-out ones."
@@ -45,7 +48,8 @@ def learn(data: Prepared, rng: Generator) -> tuple[list[Number], list[Finding], 
     own = student.steps(kind, *_halves(parts["anchor"], rng), None, parts["heldout"], bounded=True)
     series |= {"steps": steps, "unit": "loss in [0, 1]" if kind == "vectors" else "error rate"}
     kept = _kept(steps, own)
-    return [*numbers, *kept, *_given(data)], [_students(arms), _ggmi(kept)], series
+    numbers += [*kept, *_given(data), *fixes(data, outcomes, kind, rng)]
+    return numbers, [_students(arms), _ggmi(kept)], series
 
 
 def pictures(series: Mapping[str, Any], numbers: Mapping[str, Number]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.random import Generator
 from sklearn.decomposition import PCA
 
 from rbcore import checks, estimate
+from rbcore.audit.mauve import mauve
 from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.result import Number
 from rbcore.estimate.base import Estimate
@@ -41,13 +42,28 @@ def distances(data: Prepared, rng: Generator) -> list[Number]:
         if any(len(points.get(name, ())) < 40 for name in names):
             continue
         x, y = (points[name] for name in names)
-        numbers.append(Number(f"tv-{tag}", f"{meaning}: at least", estimate.tv_lower(x, y, rng)))
-        if tag == "total":
+        if tag != "total":  # that one is a question
+            numbers.append(Number(f"tv-{tag}", f"{meaning}: at least", estimate.tv_lower(x, y, rng)))
+        else:
             kl = estimate.kl_ratio(x, y, rng)
             numbers.append(Number("kl-total", "KL of the task from the synthetic data", kl))
             mmd = estimate.mmd(x, y, rng)
             numbers.append(Number("mmd-total", "squared MMD between task and synthetic data", mmd))
+            numbers += _mauve(x, y, rng)
     return numbers
+
+
+def _mauve(x: np.ndarray, y: np.ndarray, rng: Generator) -> list[Number]:
+    """MAUVE of the two samples, and of two halves of the anchors, at equal numbers."""
+    half = len(x) // 2
+    first, second = np.array_split(some(x, 2 * half, rng)[rng.permutation(2 * half)], 2)
+    most = min(half, len(y), MOST // 2)
+    compared = {"mauve": ("task and synthetic data", y), "mauve-usual": ("two halves of the anchors", second)}
+    about = f"by five clusterings of {most:,} records each, which are its range"
+    return [
+        Number(id, f"MAUVE of {who}, {about}", mauve(some(first, most, rng), some(one, most, rng), rng))
+        for id, (who, one) in compared.items()
+    ]
 
 
 def support(data: Prepared, rng: Generator) -> tuple[list[Number], list[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 
 from rbcore.audit.copies import Copies
 from rbcore.audit.read.records import Records
+from rbcore.audit.segment import spaced
 from rbcore.estimate.ngram import Ngram
 
 NEIGHBOURS = 5  # of the surprise of vectors
@@ -31,6 +32,7 @@ class Prepared:
         fitted, fresh: indices of the anchors that surprise was fitted on, and of the others.
         surprise: of each record, under the fitted anchors: nats per token (texts), or the logarithm of the
             distance to the k-th nearest fitted anchor (vectors).
+        foreseen, looks: of texts, see :mod:`rbcore.audit.features`; empty for vectors.
     """
 
     records: Mapping[str, Records]
@@ -40,6 +42,19 @@ class Prepared:
     fitted: np.ndarray
     fresh: np.ndarray
     surprise: Mapping[str, np.ndarray]
+    foreseen: Mapping[str, np.ndarray] = field(default_factory=dict)
+    looks: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def seen(self, name: str) -> np.ndarray:
+        """All that is known of each record as numbers: its point, how it looks, and how it is foreseen."""
+        more = [about[name] for about in (self.looks, self.foreseen) if name in about]
+        if not more:
+            return self.points[name].astype(float)
+        usual = np.column_stack([about["ANCHOR"] for about in (self.looks, self.foreseen)])
+        scale = np.maximum(usual.std(axis=0), 1e-9)
+        scaled = np.clip((np.column_stack(more) - usual.mean(axis=0)) / scale, -5, 5)
+        points = self.points[name] / max(float(self.points["ANCHOR"].std()), 1e-9)
+        return np.column_stack([points, scaled])
 
     def copied(self, name: str, other: str) -> np.ndarray:
         """Which records of `name` nearly copy a record of `other`."""
@@ -107,8 +122,9 @@ def surprise(
     """How surprising each record is to who knows the fitted anchors only; see :class:`Prepared`."""
     texts = {name: one.texts for name, one in records.items() if one.texts is not None}
     if texts:
-        known = Ngram.fit([texts["ANCHOR"][i] for i in fitted])
-        return {name: known.losses_per_token(one) for name, one in texts.items()}
+        split = {name: [spaced(text) for text in one] for name, one in texts.items()}
+        known = Ngram.fit([split["ANCHOR"][i] for i in fitted])
+        return {name: known.losses_per_token(one) for name, one in split.items()}
     tree = KDTree(points["ANCHOR"][fitted])
     k = min(NEIGHBOURS, len(fitted))
     scores = {}

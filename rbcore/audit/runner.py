@@ -19,10 +19,12 @@ from sklearn.decomposition import PCA
 
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
-from rbcore.audit import learning, measures, prepared, questions
+from rbcore.audit import features, learning, measures, prepared, questions
+from rbcore.audit import rows as audit_rows
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
 from rbcore.audit.prepared import Prepared
+from rbcore.audit.questions import omnibus
 from rbcore.audit.questions.verdict import Named, Outcome
 from rbcore.audit.read import records as audit_read
 from rbcore.audit.read.records import Records
@@ -88,7 +90,7 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
     support, plane = stage("support", partial(measures.support, data))
     diversity = stage("diversity", partial(measures.diversity, data))
     information = stage("information", partial(_information, data, options.seed))
-    students, findings, series = stage("students", partial(learning.learn, data))
+    students, findings, series = stage("students", partial(learning.learn, data, outcomes))
     numbers = [number for one in outcomes for number in one.numbers]
     numbers = {one.id: one for one in (*numbers, *distances, *support, *diversity, *information, *students)}
     series = {
@@ -97,10 +99,10 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
         **learning.pictures(series, numbers),
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
-    findings = [*(one.finding for one in outcomes), *findings]
-    return Result(
-        [_about(one) for one in records.values()], settings, numbers, findings, series, dict(stages.seconds)
-    )
+    findings = [_priced(one, numbers) for one in (*(one.finding for one in outcomes), *findings)]
+    inputs = [_about(one) for one in records.values()]
+    found = audit_rows.named(records, outcomes)
+    return Result(inputs, settings, numbers, findings, series, dict(stages.seconds), found)
 
 
 def prepare(
@@ -120,7 +122,7 @@ def prepare(
     across = (pair.split("|") for pair in ACROSS)
     pairs = [(a, b) for a, b in (*zip(INPUTS, INPUTS, strict=True), *across) if {a, b} <= records.keys()]
     fitted, fresh = prepared.split(len(records["ANCHOR"]), _rng(seed, "split"))
-    before, seen = {}, {}
+    before, seen, known = {}, {}, []
     if like is not None:
         old = {name: one.texts for name, one in like.records.items()}
         known = [name for name, one in records.items() if one.texts and one.texts == old.get(name)]
@@ -151,14 +153,28 @@ def prepare(
     kept = stages.run("near-copies", near_copies)
     copies: dict[tuple[str, str], Copies] = {(name, other): kept[f"{name}|{other}"] for name, other in pairs}
     new = {name: one for name, one in records.items() if name not in seen or name == "ANCHOR"}
-    surprise = stages.run("surprise", lambda go: seen | prepared.surprise(new, points, fitted))
+    texts = {name: one.texts for name, one in new.items() if one.texts is not None}
+
+    def surprised(progress: Progress) -> dict[str, dict[str, np.ndarray]]:
+        made = {"surprise": seen | prepared.surprise(new, points, fitted), "foreseen": {}, "looks": {}}
+        if texts:
+            made["foreseen"] = features.foreseen(texts, fitted, fresh)
+            made["looks"] = {name: features.looks(one) for name, one in texts.items()}
+        if like is not None and seen:
+            for kind in ("foreseen", "looks"):
+                made[kind] = {name: getattr(like, kind)[name] for name in known} | made[kind]
+        return made
+
+    scored = stages.run("surprise", surprised)
     families = {name: prepared.families(copies[name, name]) for name in records}
-    return Prepared(records, points, families, copies, fitted, fresh, surprise)
+    about = scored["surprise"], scored["foreseen"], scored["looks"]
+    return Prepared(records, points, families, copies, fitted, fresh, *about)
 
 
 def check(data: Prepared, rng: Generator) -> list[Outcome]:
     """The answers to all questions of :mod:`rbcore.audit.questions`."""
-    return [ask(data, rng) for ask in questions.CHECKS]
+    outcomes = [ask(data, rng) for ask in questions.CHECKS]
+    return [*outcomes, omnibus.whole(outcomes)]
 
 
 def _rng(seed: int, stage: str) -> Generator:
@@ -170,6 +186,16 @@ def _information(data: Prepared, seed: int, rng: Generator) -> list[Number]:
     asked = {name: list(one.prompts) for name, one in data.records.items() if one.prompts is not None}
     prompts = {name: audit_embed.embed({name: texts}, rng)[name] for name, texts in asked.items()}
     return measures.information_gain(data) + measures.dependence(data, prompts, rng, seed)
+
+
+def _priced(one: Finding, numbers: Mapping[str, Number]) -> Finding:
+    """The finding with what its fix is worth to a small student, where that was measured."""
+    worth = numbers.get(f"fix-{one.id}")
+    if worth is None:
+        return one
+    change = worth.estimate
+    fix = f"{worth.meaning}: {change.value:+.3g} [{change.ci[0]:+.3g}, {change.ci[1]:+.3g}] nats per record"
+    return dataclasses.replace(one, fix=fix, numbers=(*one.numbers, worth.id))
 
 
 def _map(data: Prepared, outcomes: Sequence[Outcome], rng: Generator) -> dict[str, Any]:
@@ -202,5 +228,6 @@ def _code() -> str:
     """What the stages' results depend on besides inputs and options: the modules of this package that they use."""
     core = Path(__file__).parents[1]
     used = [path for room in ("audit", "estimate") for path in sorted((core / room).rglob("*.py"))]
-    used += [core / "audit" / "words.yaml", core / "estimate" / "calibration.json"]
+    used += [core / "audit" / name for name in ("words.yaml", "phrases.yaml")]
+    used += [core / "estimate" / "calibration.json"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in used)).hexdigest()

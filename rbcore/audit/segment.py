@@ -62,6 +62,14 @@ SPECIAL = re.compile(
 )
 
 
+LETTER = re.compile(rf"(?<=[{UNSPACED}])(?=[{UNSPACED}\w])|(?<=\w)(?=[{UNSPACED}])")
+
+
+def spaced(text: str) -> str:
+    """The text with a space around each letter of the scripts that put none between words."""
+    return text if text.isascii() else LETTER.sub(" ", text)
+
+
 def words(text: str) -> list[str]:
     """The words of a text; of one that has none, its signs."""
     if not text.isascii():

@@ -79,7 +79,8 @@ def put(tmp_path: Path, name: str, raw: bytes) -> Path:
 
 
 def said(path: Any, fields: Selection = PLAIN, name: str = "SYNTH", **options: Any) -> str:
-    """What the user is told; the message names the input and is one line."""
+    """What the user is told when no bad row may be skipped; the message names the input and is one line."""
+    options.setdefault("skip", 0)
     with pytest.raises(InputError) as caught:
         read(name, path, fields, **options)
     message = str(caught.value)
@@ -224,15 +225,16 @@ def test_chats_are_joined(tmp_path):
         for i in range(30)
     ]  # fmt: skip
     found = read("SYNTH", put(tmp_path, "a.jsonl", lines(rows)))
-    assert found.texts[3] == "user: q3\ntool: \nassistant: a\nb"
-    assert found.notes[-1] == "the messages in 'messages' are joined as lines 'role: content'"
+    assert found.texts[3] == "q3\na\nb" and found.parts["prompt"][3] == "q3" and found.answers[3] == "a\nb"
+    assert any("the messages in 'messages' are read as conversations" in note for note in found.notes)
+    assert "parts of messages that are not text, such as images, are left out" in found.notes
     plain = [[{"role": "user", "content": f"q{i}"}] for i in range(30)]
     found = read("SYNTH", write(tmp_path / "a.parquet", {"chat": plain}), Selection(text="chat"))
-    assert found.texts[3] == "user: q3"
+    assert found.texts[3] == "q3"
     rows[25]["messages"][0]["content"] = 3
     path = put(tmp_path, "b.jsonl", lines(rows))
     assert "line 26: 'messages' holds a message whose role or content is not a string" in said(path)
-    rows = [{"conversations": [{"from": "human", "value": "x"}]}] * 30
+    rows = [{"conversations": ["x"]}] * 30
     path = put(tmp_path, "c.jsonl", lines(rows))
     assert "line 1: 'conversations' holds a list, not text" in said(path, Selection(text="conversations"))
 
@@ -348,7 +350,7 @@ WIDE = lines({"v": [float(i), 2.0]} for i in range(30))
         (GOOD + b'{"body": "x"}\n', "line 31: no field 'text', which other records have; its fields are 'body'"),
         (GOOD + b"{}\n", "line 31: no field 'text', which other records have; its fields are none"),
         (GOOD + b'{"text": [{"role": "user", "content": "x"}]}',
-         "line 31: 'text' holds a list of messages, and a string in records before it"),
+         "line 31: 'text' holds a list of messages, and a string in most records"),
         (GOOD + b'{"text": ["x"]}', "line 31: 'text' holds a list, not text: name a column of texts"),
         (GOOD + b'{"text": 3}', "line 31: 'text' holds a number, not text"),
         (GOOD + b'\n{"text": "x\xff"}\n', f"line 32: not UTF-8 (byte {len(GOOD) + 12} of the file is 0xff)"),
@@ -362,7 +364,8 @@ WIDE = lines({"v": [float(i), 2.0]} for i in range(30))
          "line 31: not valid JSON at column 9 (Expecting ':' delimiter); each line must be one whole JSON object"),
         (GOOD + b"{'text': 'x'}\n", "in double quotes); JSON has double quotes; write lines with json.dumps"),
         (GOOD + b'{"text": "x"} {"text": "y"}', "line 31: not valid JSON at column 15 (Extra data)"),
-        (b'[{"text": "a"},\n{"text": "b"}]', "a.jsonl: is one JSON array: write one object a line"),
+        (b'[{"text": "a"},\n{"text": "b"}]',
+         "a.jsonl: is one JSON array: give it a name that ends in .json, or write one object a line"),
         (b'{\n"text": "a"}\n', "line 1: not valid JSON at column"),
         (GOOD + b'"just text"\n', 'line 31: holds a string, not an object such as {"text": ...}'),
         (GOOD + b"[1]\n", "line 31: holds a list, not an object"),
@@ -410,11 +413,6 @@ def test_marks_line_ends_and_unused_fields_do_no_harm(tmp_path):
     assert (
         read("SYNTH", put(tmp_path, "b.jsonl", lines({"text": f"a\0{i}"} for i in range(30)))).texts[3] == "a\x003"
     )
-
-
-def test_json_arrays_are_refused_with_what_to_do(tmp_path):
-    path = put(tmp_path, "a.json", b' \n[{"text": "a"}]')
-    assert "is one JSON array: write one object a line and name the file .jsonl (for instance: jq -c" in said(path)
 
 
 @pytest.mark.parametrize(
@@ -689,7 +687,9 @@ def test_paths_that_are_refused(tmp_path, monkeypatch):
     )
     assert "is a folder without text files (*.txt, *.md)" in said(tmp_path / "data")
     write(tmp_path / "data" / "train.parquet", {"text": TEXTS})
-    assert "without text files (*.txt, *.md); it has 'train.parquet': give a file" in said(tmp_path / "data")
+    assert read("SYNTH", tmp_path / "data").texts == tuple(TEXTS)
+    put(tmp_path, "data/picture.png", b"x")
+    assert "picture.png: its format is not known from its name" in said(tmp_path / "data")
     (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
     assert "cannot be read (Too many levels of symbolic links)" in said("loop.jsonl")
     (tmp_path / "gone.jsonl").symlink_to("nowhere")

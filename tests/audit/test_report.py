@@ -8,6 +8,8 @@ import json
 import math
 import os
 import re
+import shlex
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbcore import figures
+from rbcore.audit import rows as audit_rows
 from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures as audit_figures
 from rbcore.audit.report import numbers as audit_numbers
 from rbcore.audit.report import text as audit_text
 from rbcore.audit.report import write as audit_report
+from rbcore.audit.report.verdict import judged, urgent
 from rbcore.audit.report.write import html as page_of
 from rbcore.audit.report.write import summary, write
-from rbcore.audit.result import Finding, Number, Result
+from rbcore.audit.result import Change, Cleaned, Finding, Number, Resembled, Result, Row, Verdict
 from rbcore.estimate.base import Estimate, share
 
 CSS = Path(audit_report.__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -144,11 +148,22 @@ def made(seed: int = 0) -> Result:
          "labels": ["boats", "garden", "kitchen", "music"], "notes": []},
         {"name": "SYNTH", "source": "data/synthetic.jsonl", "found": 1203, "used": 1200, "kind": "texts",
          "labels": ["boats", "garden", "kitchen", "music"], "notes": ["3 records were empty"]},
+        {"name": "HELDOUT", "source": "data/heldout.jsonl", "found": 300, "used": 300, "kind": "texts",
+         "labels": ["boats", "garden", "kitchen", "music"], "notes": []},
     ]  # fmt: skip
     options = {"anchor": "data/anchors.jsonl", "synth": "data/synthetic.jsonl", "label": "label", "embed": "tfidf",
                "limit": 200_000, "out": "runs/audit", "seed": 0}  # fmt: skip
     seconds = {"embed": 2.31, "near-copies": 4.8, "questions": 9.42, "students": 31.0}
-    return Result(inputs, options, {one.id: one for one in numbers}, findings, series, seconds)
+    file, twin = (
+        "data/synthetic.jsonl",
+        Resembled("SYNTH", "data/synthetic.jsonl", 3, NOTE.replace("pond", "photo")),
+    )
+    rows = [
+        Row(file, 40, 39, "near-duplicates", "flagged", None, NOTE, True, twin),
+        *(Row(file, 100 + i, 99 + i, "near-duplicates", "flagged", None, f"note {i}", True) for i in range(121)),
+        Row(file, 300, 299, "wrong-labels", "flagged", 0.9, "Paul moved the leaky dinghy behind the pier", True),
+    ]
+    return Result(inputs, options, {one.id: one for one in numbers}, findings, series, seconds, rows)
 
 
 def spoiled(text: str) -> Result:
@@ -159,7 +174,7 @@ def spoiled(text: str) -> Result:
         Finding(
             text, text, verdict, text, text, (text, text + "2"), text, text, ((text,), (text, text), (text, "b"))
         )
-        for verdict in ("flagged", "clear", "not checked")
+        for verdict in ("flagged", "undecided", "clear", "not checked")
     ]
     point = {"label": text, "kind": "data", "faithfulness": [0.5, 0.4, 0.6], "diversity": [0.5, 0.4, 0.6]}
     bar = {"label": text, "value": 0.1, "low": 0.1, "high": None, "note": text}
@@ -171,7 +186,10 @@ def spoiled(text: str) -> Result:
         "students": [{"arm": text, "ratio": None, "loss": 1.0, "difference": [1.0, 0.5, 1.5]}],
     }  # fmt: skip
     row = {"name": text, "source": text, text: [text, text]}
-    return Result([row], {text: text, "out": text}, {text: one, text + "2": weak}, findings, series, {text: 1.0})
+    named = Row(text, 1, 0, text, "flagged", None, audit_rows.cut(text), True, Resembled(text, text, 1, text))
+    cleaned = Cleaned(text, 1, 2, 3, (text,), (text,), (text,), (Change(text, text, 0.1, 0.2),), text, text)
+    settings, numbers = {text: text, "out": text}, {text: one, text + "2": weak}
+    return Result([row], settings, numbers, findings, series, {text: 1.0}, [named], cleaned)
 
 
 class Parsed(html.parser.HTMLParser):
@@ -223,8 +241,8 @@ def harmless(text: str) -> Parsed:
     """The page parsed, after checking that it holds nothing that runs or is fetched."""
     parsed = Parsed(text)
     allowed = set(
-        "html head meta title style body main header h1 h2 h3 h4 p nav ul li a section article span b br code pre "
-        "table caption thead tbody tr th td blockquote mark bdi del figure figcaption "
+        "html head meta title style body main header h1 h2 h3 h4 p ul li section article div span b br code pre "
+        "details summary table caption thead tbody tr th td blockquote mark bdi del figure figcaption "
         "svg g path defs use clippath rect image".split()
     )
     assert set(parsed.tags) <= allowed
@@ -257,7 +275,10 @@ def test_a_report_is_harmless_ordered_and_says_what_it_found(report):
     scopes = [value for tag, key, value in parsed.attributes if (tag, key) == ("th", "scope")]
     assert len(scopes) == heads and set(scopes) == {"col", "row"}
     text = " ".join(parsed.text.split())
-    assert "2 of 5 questions are flagged, 2 are clear, 1 could not be checked." in text
+    assert (
+        "Mend it first. Do not train on these synthetic data as they are: 2 of 4 questions found a defect." in text
+    )
+    assert "123 of 1,200 synthetic rows are named by them; flags.jsonl lists each one." in text
     assert "2 of 16 numbers are not to be trusted" in text
     for finding in made().findings:
         assert finding.title in text and finding.sentence in text and finding.advice in text
@@ -271,17 +292,13 @@ def test_every_number_behind_a_sentence_stands_beside_it(report):
     result = made()
     articles = re.findall(r"<article>.*?</article>", report, flags=re.DOTALL)
     assert len(articles) == len(result.flagged)
-    for finding, article in zip(result.findings, articles, strict=False):
+    for finding, article in zip(urgent(result), articles, strict=True):
         text = Parsed(article).text
         for key in finding.numbers:
             number = result.numbers[key]
             assert number.meaning in text
             assert audit_numbers.show(number.estimate) in text and audit_numbers.interval(number.estimate) in text
-    table = Parsed(
-        report[report.index('id="numbers"') :][: report.index('id="meaning"')]
-        .partition(">")[2]
-        .partition("</section")[0]
-    )
+    table = Parsed(report[report.index('id="numbers"') :].partition("</summary>")[2].partition("</details")[0])
     for key, number in result.numbers.items():
         assert f"{key}, by {number.estimate.name}" in table.text
 
@@ -362,7 +379,7 @@ def test_a_failure_leaves_the_report_that_was_there(step, tmp_path, monkeypatch)
     bare, other = (dataclasses.replace(made(), series={}, settings={"seed": seed}) for seed in (0, 1))
     path = write(bare, tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    assert set(before) == {"report.html", "report.json"}
+    assert set(before) == {"report.html", "report.json", "flags.jsonl"}
     calls = []
 
     def fail(*arguments: Any) -> None:
@@ -393,7 +410,7 @@ def test_a_page_that_cannot_be_made_writes_nothing(tmp_path):
 def test_the_same_result_makes_the_same_files(tmp_path):
     for name in ("a", "b"):
         write(made(), tmp_path / name)
-    for file in ("report.html", "report.json"):
+    for file in ("report.html", "report.json", "flags.jsonl"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -426,17 +443,194 @@ def test_series_without_a_number_draw_nothing_and_break_nothing():
 
 def test_the_summary_has_the_verdict_and_the_advice():
     said = summary(made())
-    assert said.startswith("2 of 5 questions are flagged, 2 are clear, 1 could not be checked.")
-    assert "FLAGGED  Are labels wrong?" in said and "-> Check the examples." in said
-    assert "Not checked: There is no RAW" in said and "3.1" not in said
+    verdict = judged(made())
+    assert said.startswith(verdict.headline)
+    assert " ".join(said.split()).startswith(" ".join((verdict.headline, *verdict.sentences)))
+    assert "2 FLAGGED Are labels wrong?" in " ".join(said.split()) and "-> Check the examples." in said
+    assert "122 rows, the first is synthetic.jsonl:40" in said
+    assert "not checked Does curation" in said and "3.1" not in said
     assert max(map(len, said.splitlines())) <= 100
-    clean = dataclasses.replace(made(), findings=[one for one in made().findings if one.verdict == "clear"])
-    assert summary(clean).startswith("Nothing is flagged, 2 are clear.")
+    for jargon in ("nats", "TV", "total variation", "Jaccard", "GGMI", "MMD", "p ="):
+        assert jargon not in said
 
 
-def test_the_command_to_rerun_is_quoted_for_the_shell_and_for_make():
-    result = dataclasses.replace(made(), settings={"anchor": "a b/$x;rm.jsonl", "seed": 3, "x y": "no", "z": None})
-    assert audit_report.rerun(result) == "make audit ANCHOR='a b/$$x;rm.jsonl' SEED=3"
+def test_the_command_to_rerun_is_quoted_for_the_shell():
+    settings = {"anchor": "a b/$x;rm.jsonl", "seed": 3, "x y": "no", "z": None, "clean": "c.jsonl"}
+    result = dataclasses.replace(made(), settings=settings)
+    said = audit_report.rerun(result)
+    assert shlex.split(said) == ["rbcore-audit", "--anchor=a b/$x;rm.jsonl", "--seed=3", "--clean=c.jsonl"]
+
+
+# The verdict
+
+
+def answered(verdicts: dict[str, str], *numbers: Number, given: str = "ANCHOR SYNTH HELDOUT") -> Result:
+    findings = [
+        Finding(id, QUESTIONS[id].title, verdict, "So it is.", QUESTIONS[id].advice * (verdict == "flagged"), (),
+                QUESTIONS[id].chapter, "")
+        for id, verdict in verdicts.items()
+    ]  # fmt: skip
+    inputs = [{"name": name, "source": name, "used": 100, "found": 100} for name in given.split()]
+    return Result(inputs, {}, {one.id: one for one in numbers}, findings)
+
+
+def apart(limit: float, warning: str = "") -> Number:
+    estimate = Estimate("tv-lower", limit, (limit, 1.0), 300, 64, sided="lower", warning=warning)
+    return Number("tv-total", "TV between the task and the synthetic data: at least", estimate)
+
+
+CLEAR = dict.fromkeys(("near-duplicates", "anchor-copies", "off-task", "narrow", "missing"), "clear")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "numbers", "answer", "says"),
+    [
+        (CLEAR, [], "use", "none of 5 questions found a defect that matters"),
+        (CLEAR, [apart(0.04)], "use", "That is no certificate"),
+        (CLEAR, [apart(0.174)], "unsure", "differs by 17 %, at least"),
+        (CLEAR, [apart(0.174, "biased")], "use", "That is no certificate"),
+        (CLEAR | {"missing": "undecided"}, [], "unsure", "1 question could not be decided"),
+        (CLEAR | {"missing": "not checked"}, [], "unsure", "1 question could not be decided"),
+        (CLEAR | {"curation": "not checked"}, [], "use", "1 question could not be asked, for want of an input"),
+        (CLEAR | {"whole": "flagged"}, [], "unsure", "Too many answers lean to one side"),
+        (CLEAR | {"missing": "flagged"}, [apart(0.2)], "mend", "1 of 5 questions found a defect"),
+        (CLEAR | {"missing": "flagged", "narrow": "undecided"}, [], "mend", "1 more could not be decided"),
+        (CLEAR | {"students": "flagged"}, [], "mend", "1 of 6 questions"),
+    ],
+)
+def test_the_verdict_is_as_good_as_the_answers(verdicts, numbers, answer, says):
+    result = answered(verdicts, *numbers)
+    found = judged(result)
+    assert found.answer == answer and says in " ".join(found.sentences)
+    assert " ".join(summary(result).split()).startswith(" ".join((found.headline, *found.sentences)))
+    text = " ".join(Parsed(page_of(result)).text.split())
+    assert " ".join((found.headline, *found.sentences)) in text
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(QUESTIONS)), st.sampled_from(list(audit_report.SIGNS)), min_size=1),
+    st.floats(0, 1),
+)
+def test_no_verdict_hides_what_is_open(verdicts, limit):
+    result = answered(verdicts, apart(limit))
+    found, said = judged(result), " ".join(judged(result).sentences)
+    open_ = {id for id, verdict in verdicts.items() if verdict in ("flagged", "undecided") and id != "ggmi"}
+    if found.answer == "use":
+        assert not any(verdicts[id] == "flagged" for id in open_) and open_ <= {"whole"}
+        assert limit <= 0.05 and "certificate" in said
+    if any(verdict == "flagged" and id not in ("distance", "whole", "ggmi") for id, verdict in verdicts.items()):
+        assert found.answer == "mend"
+    assert "nothing to change" not in page_of(result).lower()
+
+
+def test_the_most_severe_comes_first():
+    ids = ("students", "near-duplicates", "wrong-labels", "off-task", "narrow", "held-out-copies")
+    fix = Number("fix-off-task", "change of loss", Estimate("mean-difference", -2.0, (-3.0, -1.0), 9, unit="nats"))
+    unsure = Number(
+        "fix-near-duplicates", "change", Estimate("mean-difference", -9.0, (-19.0, 1.0), 9, unit="nats")
+    )
+    rows = [Row("s", i + 1, i, "near-duplicates", "flagged", None, "x", True) for i in range(10)]
+    rows += [Row("s", i + 1, i, "wrong-labels", "flagged", None, "x", True) for i in range(20)]
+    result = dataclasses.replace(answered(dict.fromkeys(ids, "flagged"), fix, unsure), rows=rows)
+    order = ["held-out-copies", "off-task", "narrow", "wrong-labels", "near-duplicates", "students"]
+    assert [one.id for one in urgent(result)] == order
+    page = page_of(result)
+    shown = [Parsed(one).text for one in re.findall(r"(?s)<article>.*?</article>", page)]
+    assert all(QUESTIONS[id].title in text for id, text in zip(order, shown, strict=True))
+    assert page.index('id="others"') > page.index(QUESTIONS[order[2]].title)
+
+
+def test_ggmi_and_the_bound_are_told_where_held_out_records_were_given():
+    findings = [
+        *made().findings,
+        Finding("ggmi", "What does GGMI say?", "not checked", "Nothing.", "", (), "07-ggmi", ""),
+    ]
+    for inputs, there in ((made().inputs, True), (made().inputs[:2], False)):
+        result = dataclasses.replace(made(), findings=findings, inputs=inputs)
+        page = page_of(result)
+        assert ("figure-waterfall" in page) == ("What does GGMI say?" in page) == there
+        assert ("What does GGMI say?" in summary(result)) == there
+
+
+def test_terms_are_explained_once_where_they_first_stand(report):
+    for words in WORDS["terms"].values():
+        assert re.sub(r"(?s)<svg.*?</svg>", "", report).count(html.escape(words)) <= 1
+    article = re.findall(r"(?s)<article>.*?</article>", report)[1]
+    assert "contradicts 16.8 %" in article
+    first = Parsed(article).text
+    assert "classifier: a small model that is trained to tell" in " ".join(first.split())
+
+
+def test_examples_stand_side_by_side_with_their_places(report):
+    (article,) = (one for one in re.findall(r"(?s)<article>.*?</article>", report) if "repeat one another" in one)
+    example = re.search(r"(?s)<ul class=\"examples\"><li>(.*?)</li>", article)[1]
+    assert "synthetic, synthetic.jsonl:40" in example and "resembles a synthetic one, synthetic.jsonl:3" in example
+    assert "<mark>pond</mark>" in example and "<mark>photo</mark>" in example
+    assert "All 122 rows that it names are in <code>flags.jsonl</code>, the first is" in article
+
+
+def test_the_page_says_what_cleaning_changed():
+    repeats = Change("repeats", "synthetic records that nearly repeat", 0.1017, 0.0)
+    flags = ("near-duplicates", "narrow"), ("narrow",), ("narrow",)
+    cleaned = Cleaned("c.jsonl", 123, 1077, 5, *flags, (repeats,), "", "out/report.html")
+    result = dataclasses.replace(made(), cleaned=cleaned)
+    text = " ".join(harmless(page_of(result)).text.split())
+    for one in (text, " ".join(summary(result).split())):
+        assert "123 rows were left out, 1,077 were written to c.jsonl." in one
+        assert "5 rows were not looked at" in one
+        assert (
+            "Flagged before: Do synthetic records repeat one another? Is the synthetic data too predictable?"
+            in one
+        )
+        assert "leaving rows out does not mend it: Is the synthetic data too predictable?" in one
+    assert "syntheticrecordsthatnearlyrepeat10.2%0.0%" in text.replace(" ", "")
+    kept = audit_report.payload(result)["cleaned"]
+    assert kept["removed"] == 123 and kept["shares"][0]["after"] == 0
+    nothing = dataclasses.replace(cleaned, path="", note="Only 3 of 20 rows would be left, too few to go on with.")
+    said = summary(dataclasses.replace(made(), cleaned=nothing))
+    assert "Nothing was written. Only 3 of 20 rows would be left" in " ".join(said.split())
+
+
+# The schema
+
+SCHEMA = json.loads(Path(audit_report.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+
+
+def complaints(payload: dict[str, Any]) -> list[str]:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    return [error.json_path for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(payload)]
+
+
+def test_the_json_is_as_its_schema_says():
+    cleaned = Cleaned("c.jsonl", 1, 2, 0, ("a",), (), (), (Change("x", "y", 0.5, 0.25),))
+    for result in (made(), dataclasses.replace(made(), cleaned=cleaned)):
+        stored = json.loads(json.dumps(audit_report.payload(result)))
+        assert complaints(stored) == []
+        assert set(stored) == set(SCHEMA["required"])
+        assert stored["version"] == SCHEMA["properties"]["version"]["const"]
+    verdicts = SCHEMA["$defs"]["finding"]["properties"]["verdict"]["enum"]
+    assert set(verdicts) == set(typing.get_args(Verdict)) == set(audit_report.SIGNS)
+    assert set(SCHEMA["$defs"]["number"]["required"]) == {"meaning", *made().numbers["repeats"].estimate.payload()}
+    assert set(SCHEMA["$defs"]["cleaned"]["required"]) == {one.name for one in dataclasses.fields(Cleaned)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda x: x.pop("verdict"), "$"),
+        (lambda x: x["findings"][0].update(verdict="maybe"), "$.findings[0].verdict"),
+        (lambda x: x["findings"][0].update(p=1.5), "$.findings[0].p"),
+        (lambda x: x["numbers"]["repeats"].update(ci=[0.1]), "$.numbers.repeats.ci"),
+        (lambda x: x["rows"].update(rows=-1), "$.rows.rows"),
+        (lambda x: x["settings"].update(limit="many"), "$.settings.limit"),
+        (lambda x: x.update(version=2), "$.version"),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(spoil, where):
+    stored = json.loads(json.dumps(audit_report.payload(made())))
+    spoil(stored)
+    assert complaints(stored) == [where]
 
 
 NUMBERS = [

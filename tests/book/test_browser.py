@@ -25,6 +25,7 @@ NAMES = [
     "preface",
     "notation",
     "rerun",
+    "audit-tool",
     "holds",
     "subject",
     "departures",

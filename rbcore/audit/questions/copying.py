@@ -23,7 +23,7 @@ from rbcore.audit.questions.verdict import (
 )
 
 MARGIN = 0.01  # a share of copies beyond the usual one that is worth a word
-MATTERS = 0.05  # a share beyond the usual one that a clear answer would have found
+MATTERS = 0.08  # a share beyond the usual one that a clear answer would have found
 OFTEN = 0.05  # a share of repeats that is flagged even where the anchors are too few to compare with
 
 

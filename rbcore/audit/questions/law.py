@@ -29,16 +29,20 @@ from rbcore.audit.questions.verdict import (
 from rbcore.audit.result import Number
 from rbcore.audit.student import welch
 from rbcore.estimate.base import Estimate
+from rbcore.estimate.divergence import tv_event
 
 LEAST = 10  # fresh records of the task that a threshold of surprise takes
 BEYOND = 0.02  # share of fresh records of the task beyond the threshold of surprise
 STRAY = 0.03  # a share off the task beyond that which is worth a word
 CALMER = 0.05  # fall of surprise that is worth a word, in deviations
+STRANGER = 0.2  # rise of the mean surprise, or loss of order, that is worth a word, in deviations
 RARER, MISSED = 4.0, 0.03  # a part of the task is missing: so much rarer in SYNTH, and so much of the task
 MARGIN = 0.01  # a share off the task after curation beyond that before
 MATTERS = 0.15  # a share that a clear answer would have found
 SHIFTED = 0.5  # a shift that a clear answer would have found, in deviations
+APART, FAR = 0.05, 0.3  # a distance that is worth a word, and that a clear answer would have found
 MOST = 20_000  # records of an input that a classifier is fitted on
+FEW = "It takes 100 anchors and 100 synthetic records that are no copies."
 
 
 def threshold(data: Prepared) -> tuple[float, int, int] | None:
@@ -106,26 +110,64 @@ def narrow(data: Prepared, rng: Generator) -> Outcome:
     return outcome("narrow", answer, sentence, numbers, calmest, size=deviations)
 
 
-def missing(data: Prepared, rng: Generator) -> Outcome:
-    """Is there a part of the task that the synthetic data hardly ever visit?
+def stranger(data: Prepared, rng: Generator) -> Outcome:
+    """Are synthetic records on the whole more surprising than fresh anchors, though each may pass for one?"""
+    found = _foreseen(data)
+    if found is None:
+        return unchecked("stranger", "It takes texts." if not data.foreseen else TOO_FEW)
+    (synth, usual), rows = found
+    difference = welch(synth[:, 0], usual[:, 0], 0.95, "nats per token", "mean-difference")
+    numbers = [
+        Number("stranger-synth", "how much more surprising SYNTH is to models of other anchors", difference)
+    ]
+    sentence = (
+        f"To models of half of the anchors the synthetic records cost {synth[:, 0].mean():.2f} nats a word, "
+        f"the other anchors {usual[:, 0].mean():.2f}."
+    )
+    answer = means(synth[:, 0], usual[:, 0], STRANGER, SHIFTED)
+    scores = data.foreseen["SYNTH"][:, 0]
+    worst = examples(data, "SYNTH", rows[np.argsort(-scores[rows])])
+    return outcome("stranger", answer, sentence, numbers, worst, size=deviations)
 
-    A classifier, fitted on one half of both samples, proposes the part; the other half decides, so the statement
-    holds whatever the classifier is.
-    """
-    rows = {name: some(np.flatnonzero(data.own(name)), MOST, rng) for name in ("ANCHOR", "SYNTH")}
-    if min(map(len, rows.values())) < 100:
-        return unchecked("missing", "It takes 100 anchors and 100 synthetic records that are no copies.")
-    rows = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
-    (a, c), (b, d) = ([data.points[k][half].astype(float) for half in halves] for k, halves in rows.items())
-    points, from_task = np.concatenate([a, b]), np.arange(len(a) + len(b)) < len(a)
-    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
-    scores = out_of_fold(model, model.decision_function, points, from_task, rng)
-    cuts = np.quantile(scores[from_task], np.linspace(0.3, 0.97, 40))  # each leaves 3 to 70 % of the anchors
-    above = [[int((part > t).sum()) for t in cuts] for part in (scores[from_task], scores[~from_task])]
-    least, most = limits(above[0], len(a), HALF)[0], limits(above[1], len(b), HALF)[1]
-    cut = cuts[int(np.argmax(least - RARER * most))]
-    model.fit(points, from_task)
-    of_task, made = (model.decision_function(z) > cut for z in (c, d))
+
+def order(data: Prepared, rng: Generator) -> Outcome:
+    """Do the words before a word tell less about it than in the task?  They do where words are in disorder."""
+    found = _foreseen(data)
+    if found is None:
+        return unchecked("order", "It takes texts." if not data.foreseen else TOO_FEW)
+    (synth, usual), rows = found
+    difference = welch(synth[:, 1], usual[:, 1], 0.95, "nats per token", "mean-difference")
+    numbers = [Number("order-synth", "by how much more context helps in SYNTH than in anchors", difference)]
+    sentence = (
+        f"The two words before a word save {synth[:, 1].mean():.2f} nats a word in the synthetic records and "
+        f"{usual[:, 1].mean():.2f} in the anchors."
+    )
+    answer = means(-synth[:, 1], -usual[:, 1], STRANGER, SHIFTED)
+    saved = data.foreseen["SYNTH"][:, 1]
+    worst = examples(data, "SYNTH", rows[np.argsort(saved[rows])])
+    return outcome("order", answer, sentence, numbers, worst, size=deviations)
+
+
+def _foreseen(data: Prepared) -> tuple[list[np.ndarray], np.ndarray] | None:
+    """What is foreseen of synthetic records that are no copies and not off the task, and of anchors alike."""
+    found = threshold(data)
+    if found is None or not data.foreseen:
+        return None
+    own = {name: data.own(name) for name in ("SYNTH", "ANCHOR")}
+    own["SYNTH"] = own["SYNTH"] & (data.surprise["SYNTH"] <= found[0])
+    parts = [data.foreseen[name][rows] for name, rows in own.items()]
+    if min(map(len, parts)) < 20:
+        return None
+    top = np.quantile(parts[1][:, 0], 1 - BEYOND)
+    return [part[part[:, 0] <= top] for part in parts], np.flatnonzero(own["SYNTH"])
+
+
+def missing(data: Prepared, rng: Generator) -> Outcome:
+    """Is there a part of the task that the synthetic data hardly ever visit?"""
+    found = _part(data, "ANCHOR", "SYNTH", rng)
+    if found is None:
+        return unchecked("missing", FEW)
+    (of_task, made), rows, _ = found
     numbers = [
         share_number("missing-task", "anchors in the part that the classifier proposed", of_task),
         share_number("missing-synth", "synthetic records in that part", made),
@@ -135,7 +177,83 @@ def missing(data: Prepared, rng: Generator) -> Outcome:
         "synthetic records; both were counted on records that did not help to find it."
     )
     answer = compare(of_task, made, max(MISSED, (RARER - 1) * made.mean()), MATTERS)
-    return outcome("missing", answer, sentence, numbers, examples(data, "ANCHOR", rows["ANCHOR"][1][of_task]))
+    return outcome("missing", answer, sentence, numbers, examples(data, "ANCHOR", rows[of_task]))
+
+
+def extra(data: Prepared, rng: Generator) -> Outcome:
+    """Is there a part of the synthetic data that the task hardly ever visits?  The mirror of :func:`missing`."""
+    found = _part(data, "SYNTH", "ANCHOR", rng)
+    if found is None:
+        return unchecked("extra", FEW)
+    (made, of_task), rows, named = found
+    numbers = [
+        share_number("extra-synth", "synthetic records in the part that the classifier proposed", made),
+        share_number("extra-task", "anchors in that part", of_task),
+    ]
+    sentence = (
+        f"A part that holds {percent(made)} of the synthetic records holds {percent(of_task)} of the anchors; "
+        "both were counted on records that did not help to find it."
+    )
+    answer = compare(made, of_task, max(MISSED, (RARER - 1) * of_task.mean()), MATTERS)
+    hits = np.zeros(len(data.records["SYNTH"]), dtype=bool)
+    hits[named] = True
+    return outcome("extra", answer, sentence, numbers, examples(data, "SYNTH", rows[made]), Named(hits))
+
+
+def _part(
+    data: Prepared, inside: str, outside: str, rng: Generator
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray] | None:
+    """A part that `inside` has and `outside` hardly.
+
+    A classifier, fitted on one half of both samples, proposes the part.  Returned are which of the *other* halves
+    lie in it, so that a statement about them holds whatever the classifier is; the rows of that half of `inside`;
+    and all rows of `inside` that lie in the part that the other half of the data proposes.
+    """
+    rows = {name: some(np.flatnonzero(data.own(name)), MOST, rng) for name in (inside, outside)}
+    if min(map(len, rows.values())) < 100:
+        return None
+    halves = {name: np.array_split(rng.permutation(one), [len(one) // 2]) for name, one in rows.items()}
+    points = {name: [data.points[name][half].astype(float) for half in both] for name, both in halves.items()}
+    inner, outer = points[inside], points[outside]
+    first = _proposed(inner[0], outer[0], rng)
+    within, beyond = first(inner[1]), first(outer[1])
+    second = _proposed(inner[1], outer[1], rng)(inner[0])
+    named = np.concatenate([halves[inside][0][second], halves[inside][1][within]])
+    return (within, beyond), halves[inside][1], named
+
+
+def _proposed(inside: np.ndarray, outside: np.ndarray, rng: Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """A part with points of the first sample and hardly any of the second."""
+    points, is_inside = np.concatenate([inside, outside]), np.arange(len(inside) + len(outside)) < len(inside)
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
+    scores = out_of_fold(model, model.decision_function, points, is_inside, rng)
+    cuts = np.quantile(scores[is_inside], np.linspace(0.3, 0.97, 40))  # each leaves 3 to 70 % of `inside`
+    above = [[int((part > t).sum()) for t in cuts] for part in (scores[is_inside], scores[~is_inside])]
+    least, most = limits(above[0], len(inside), 0.95)[0], limits(above[1], len(outside), 0.95)[1]
+    cut = cuts[int(np.argmax(least - RARER * most))]
+    model.fit(points, is_inside)
+    return lambda z: model.decision_function(z) > cut
+
+
+def distance(data: Prepared, rng: Generator) -> Outcome:
+    """Can a rule tell synthetic records from anchors?  Its success is a total variation, at least.
+
+    The rule sees the embedding, how a text looks, and how it is foreseen.  It is found on one half of both samples
+    and judged on the other.
+    """
+    x, y = (data.seen(name)[some(np.flatnonzero(data.own(name)), MOST, rng)] for name in ("ANCHOR", "SYNTH"))
+    if min(len(x), len(y)) < 100:
+        return unchecked("distance", FEW)
+    event = tv_event(x, y, rng)
+    real, made = (np.arange(one.n) < round(one.value * one.n) for one in (event.share_x, event.share_y))
+    answer = compare(made, real, APART, FAR)
+    numbers = [Number("tv-total", "TV between the task and the synthetic data: at least", event.bound)]
+    sentence = (
+        f"A rule that was found on other records holds for {percent(event.share_y.value)} of the synthetic "
+        f"records and {percent(event.share_x.value)} of the anchors: the total variation of the two laws is at "
+        f"least {event.bound.ci[0]:.2f}."
+    )
+    return outcome("distance", answer, sentence, numbers)
 
 
 def curation(data: Prepared, rng: Generator) -> Outcome:

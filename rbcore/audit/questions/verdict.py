@@ -8,6 +8,7 @@ Everything else is *undecided*.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,7 +31,8 @@ SHOWN = 5  # examples in a finding
 TOO_FEW = "Too few records are left after the copies."
 
 
-class Named(NamedTuple):
+@dataclass(frozen=True)
+class Named:
     """Synthetic records that an answer names.
 
     Attributes:
@@ -154,6 +156,7 @@ def fisher(k: ArrayLike, n: int, j: ArrayLike, m: int) -> float:
     return np.minimum(1.0, stats.hypergeom.sf(k - 1, n + m, k + j, n))[()]
 
 
+@functools.cache
 def _found(n: int, j: int, m: int, margin: float) -> float:
     """The least excess over j of m that is flagged with :data:`POWER`, in steps of a two-hundredth."""
     excess = np.arange(1, 201) / 200

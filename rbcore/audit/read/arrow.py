@@ -7,7 +7,9 @@ read (Parquet, JSON, CSV, Arrow, text), without code of its own.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from rbcore.audit.read.source import LONGEST, Kind, Source, listed, shown
+from rbcore.audit.read.conversation import CALLS, WHAT, WHO
+from rbcore.audit.read.layouts import ANSWERS, CHATS, PROMPTS
+from rbcore.audit.read.source import LONGEST, BadRow, Kind, Source, kind, listed, shown
 
 BATCH = 128  # rows; the columns of so many are in memory at a time
+LOOKED_AT = 16  # rows of columns of texts that could hold messages
+COULD_BE_CHATS = frozenset((*CHATS, *PROMPTS, *ANSWERS, "chosen", "rejected"))
 AT_ONCE = 64 << 20  # bytes of them, on average, at most
 PLAIN = ("parquet", "json", "csv", "arrow", "text")
 ANY = (Exception,)  # the libraries raise whatever their readers do
@@ -36,45 +42,76 @@ class _Arrow(Source):
         raise NotImplementedError
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns by name, with what they hold, by the types of the schema."""
+        """The columns by name, with what they hold, by the types of the schema; texts may be messages as JSON."""
         schema = self.schema()
         self.check_names(schema.names)
-        return {field.name: _kind(field.type) for field in schema}
+        kinds = {field.name: _kind(field.type) for field in schema}
+        texts = [key for key, what in kinds.items() if what == "text"]
+        kinds |= self._unpacked([key for key in texts if key.lower() in COULD_BE_CHATS])
+        nested = {
+            f"{field.name}.{inner.name}": _kind(inner.type)
+            for field in schema
+            if types.is_struct(field.type) and kinds[field.name] == "other"
+            for inner in field.type
+        }
+        nested = {key: what for key, what in nested.items() if key not in kinds}
+        self.nested = frozenset(nested)
+        return kinds | nested
 
-    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
+    def everything(self) -> list[str]:
+        """The names of all columns."""
+        return self.schema().names
+
+    def _unpacked(self, columns: list[str]) -> dict[str, Kind]:
+        """Those of the columns of texts whose first values are messages written as strings."""
+        if not columns:
+            return {}
+        with closing(self.rows(columns)) as rows:
+            seen = [row for row in islice(rows, LOOKED_AT) if not isinstance(row, BadRow)]
+        values = {column: [row[column] for row in seen if row[column]] for column in columns}
+        chats = {key: sum(kind(one) == "chat" for one in found) for key, found in values.items()}
+        return {key: "chat" for key, n in chats.items() if 2 * n > len(values[key])}
+
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any] | BadRow]:
         """The records, batch by batch; only the named columns are read."""
         columns, self.number = list(columns), 0
         with self.reading(errors=ANY):
             for batch in self.batches(columns):
-                start, values = self.number, []
+                start, values, bad = self.number, [], {}
                 for column in map(batch.column, columns):
                     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-                    values.append(self._values(whole, start))
+                    values.append(self._values(whole, start, bad))
                 for self.number, row in enumerate(zip(*values, strict=True), start + 1):
-                    yield dict(zip(columns, row, strict=True))
+                    yield bad.get(self.number) or dict(zip(columns, row, strict=True))
                 self.number = start + batch.num_rows
 
-    def _values(self, column: pa.Array, start: int) -> list[Any] | np.ndarray:
-        """Python values, or the rows of a matrix for lists of numbers that are all as long."""
+    def _values(self, column: pa.Array, start: int, bad: dict[int, BadRow]) -> list[Any] | np.ndarray:
+        """Python values, or the rows of a matrix for lists of numbers that are all as long; `bad` gains rows."""
         if isinstance(column.type, pa.BaseExtensionType):
             raise self.error(
                 f"a column has the type {shown(column.type)}, which is not read: save it as plain values"
             )
         lengths = _lengths(column)
-        if lengths is not None and (lengths > LONGEST).any():
-            self.number = start + int(np.argmax(lengths > LONGEST)) + 1
-            raise self.too_long(self.place)
-        if _kind(column.type) == "numbers" and (matrix := _matrix(column)) is not None:
+        long = np.zeros(len(column), dtype=bool) if lengths is None else lengths > LONGEST
+        for i in np.flatnonzero(long):
+            self.number = start + int(i) + 1
+            bad.setdefault(self.number, self.too_long(self.place))
+        if _kind(column.type) == "numbers" and not long.any() and (matrix := _matrix(column)) is not None:
             return matrix
         try:
-            return column.to_pylist()
+            return column.to_pylist() if not long.any() else self._one_by_one(column, start, long, bad)
         except UnicodeDecodeError:
-            for self.number, value in enumerate(column, start + 1):
-                try:
-                    value.as_py()
-                except UnicodeDecodeError as error:
-                    raise self.error("not UTF-8: save the text in UTF-8", self.place) from error
-            raise
+            return self._one_by_one(column, start, long, bad)
+
+    def _one_by_one(self, column: pa.Array, start: int, long: np.ndarray, bad: dict[int, BadRow]) -> list[Any]:
+        values = []
+        for self.number, (value, too_long) in enumerate(zip(column, long, strict=True), start + 1):
+            try:
+                values.append(None if too_long else value.as_py())
+            except UnicodeDecodeError:
+                values.append(None)
+                bad.setdefault(self.number, self.bad("not UTF-8: save the text in UTF-8"))
+        return values
 
 
 class Parquet(_Arrow):
@@ -134,10 +171,13 @@ class DataSet(_Arrow):
         """Batches as `datasets` makes them."""
         yield from self.data.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
 
-    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any] | BadRow]:
         """The records, with the names of classes in the place of their numbers."""
         classes = self._classes()
         for row in super().rows(columns):
+            if isinstance(row, BadRow):
+                yield row
+                continue
             for column in classes.keys() & row.keys():
                 code, names = row[column], classes[column]
                 row[column] = names[code] if code is not None and 0 <= code < len(names) else None
@@ -205,10 +245,17 @@ def _kind(form: pa.DataType) -> Kind:
         return "number"
     if _is_list(form):
         inner = form.value_type
-        if types.is_struct(inner) and {"role", "content"} <= {field.name for field in inner}:
+        if _is_message(inner) or (_is_list(inner) and _is_message(inner.value_type)):
             return "chat"
         return "numbers" if _is_number(inner) else "other"
+    if _is_message(form):
+        return "chat"
     return "null" if types.is_null(form) else "other"
+
+
+def _is_message(form: pa.DataType) -> bool:
+    names = {field.name for field in form} if types.is_struct(form) else set()
+    return not names.isdisjoint(WHO) and not names.isdisjoint((*WHAT, *CALLS))
 
 
 def _is_text(form: pa.DataType) -> bool:

@@ -8,70 +8,91 @@ Nothing in a file is executed: formats that can hold code are refused.
 from __future__ import annotations
 
 import csv
-import gzip
-import json
 import os
 import re
 import stat
-import zlib
-from collections import Counter
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
-from rbcore.audit.read.arrow import DataSet, Parquet
+from rbcore.audit.read import packed, shards
 from rbcore.audit.read.columns import Selection
-from rbcore.audit.read.source import LONGEST, InputError, Kind, Source, kind_of_cell, listed, many, reason, shown
+from rbcore.audit.read.objects import JsonArray, JsonObject, Objects, shape
+from rbcore.audit.read.source import (
+    LONGEST,
+    BadRow,
+    InputError,
+    Kind,
+    Source,
+    kind_of_cell,
+    listed,
+    many,
+    reason,
+    shown,
+)
 
 LINES = (".jsonl", ".ndjson")
 TABLES = {".csv": ",", ".tsv": "\t"}
+DATA = (*LINES, ".json", *TABLES, ".parquet")
 TEXTS = (".txt", ".md")
 PICKLED = (".pkl", ".pickle", ".npy", ".npz", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".dill", ".mat")
 KNOWN = (
-    "JSON lines (.jsonl, .ndjson), CSV (.csv), TSV (.tsv), Parquet (.parquet), or a folder of .txt or .md files"
+    "JSON lines (.jsonl, .ndjson), JSON (.json), CSV (.csv), TSV (.tsv), these packed (.gz, .zst), "
+    "Parquet (.parquet), a folder of such files, or a folder of .txt or .md files"
 )
-_OTHERS = ".json .gz .zip .tar .bz2 .xz .zst .7z .xlsx .xls .ods .arrow .feather .orc .avro .h5 .hdf5 .safetensors"
-SUFFIXES = frozenset((*LINES, *TABLES, *TEXTS, *PICKLED, ".parquet", *_OTHERS.split()))
-ARRAY = "is one JSON array: write one object a line and name the file .jsonl (for instance: jq -c '.[]' data.json)"
+_OTHERS = ".gz .zip .tar .bz2 .xz .zst .7z .xlsx .xls .ods .arrow .feather .orc .avro .h5 .hdf5 .safetensors"
+SUFFIXES = frozenset((*DATA, *TEXTS, *PICKLED, *_OTHERS.split()))
+ARRAY = "is one JSON array: give it a name that ends in .json, or write one object a line (jq -c '.[]' data.json)"
 MAGIC: Mapping[bytes, str] = {
     b"PAR1": "is a Parquet file: give it a name that ends in .parquet",
     b"\x1f\x8b": "is compressed with gzip: give it a name that ends in .gz, such as data.jsonl.gz",
+    packed.FIRST[".zst"]: "is compressed with zstd: give it a name that ends in .zst, such as data.jsonl.zst",
     b"PK\x03\x04": "is a zip archive (or a spreadsheet, or .npz): unpack it, or save it as .csv",
     b"\x93NUMPY": "is a NumPy file, which can run code when it is read: save the array as .parquet or .csv",
     b"ARROW1": "is an Arrow file: save the table as .parquet",
     b"SQLite format 3": "is a database: save the table as .csv or .parquet",
 }
-JSON_NAMES = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
-Place = Literal["file", "folder", "disk", "hub"]
+Place = Literal["file", "folder", "shards", "disk", "hub"]
 
 
 class _Lines(Source):
-    """A file of text in UTF-8, line by line; `gzip` files are unpacked on the way."""
+    """A file of text in UTF-8, line by line; packed files are unpacked on the way."""
 
     unit = "line"
 
-    def lines(self) -> Iterator[str]:
-        """The lines with their ends; `number` counts them.
+    def lines(self) -> Generator[tuple[str, BadRow | None]]:
+        """The lines with their ends, and what is wrong with one; `number` counts them.
+
+        A line that is not text in UTF-8 comes with marks in the place of what cannot be read, one that is too long
+        comes empty.
 
         Raises:
-            InputError: for what is not text in UTF-8, and for a line that is too long.
+            InputError: for a file in another encoding, or one that cannot be read.
         """
         self.number, offset, at = 0, 0, ""
         try:
-            with (gzip.open if self.path.lower().endswith(".gz") else open)(self.path, "rb") as file:
+            with packed.opened(self.path) as file:
                 while line := file.readline(LONGEST + 2):
                     self.number += 1
                     at = f"line {self.number:,}"
-                    size = len(line)
+                    size, self.raw = len(line), line
                     if self.number == 1:
-                        line = self.without_mark(line)
+                        self.raw = line = self.without_mark(line)
                     if len(line.rstrip(b"\r\n")) > LONGEST:
-                        raise self.too_long(at)
-                    yield self.decoded(line, at, offset + size - len(line))
+                        yield "", self.too_long(at)
+                        while not line.endswith(b"\n") and (line := file.readline(LONGEST)):
+                            size += len(line)
+                    else:
+                        try:
+                            text, problem = self.decoded(line, at, offset + size - len(line)), None
+                        except BadRow as error:
+                            text, problem = line.decode(errors="replace").replace("\0", ""), error
+                        yield text, problem
                     offset += size
-        except (OSError, EOFError, zlib.error) as error:
+        except packed.errors() as error:
             raise self.error(f"cannot be read ({reason(error)})", at) from error
 
 
@@ -80,50 +101,16 @@ class JsonLines(_Lines):
 
     void = "holds only blank lines"
 
-    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any]]:
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, Any] | BadRow]:
         """The objects, all of their fields."""
-        decode = json.JSONDecoder(object_pairs_hook=self._object).decode
-        for line in self.lines():
-            if line.isspace() or not line:
-                continue
-            try:
-                row = decode(line)
-            except InputError:
-                raise
-            except (ValueError, RecursionError) as error:
-                raise self._invalid(line, error) from error
-            if type(row) is not dict:
-                names = {
-                    str: "a string",
-                    bool: "true or false",
-                    int: "a number",
-                    float: "a number",
-                    list: "a list",
-                }
-                what = names.get(type(row), "null")
-                raise self.error(f'holds {what}, not an object such as {{"text": ...}}', self.place)
-            yield row
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-            raise self.error(f"the field {shown(twice)} appears twice: keep one", self.place)
-        return made
-
-    def _invalid(self, line: str, error: ValueError | RecursionError) -> InputError:
-        """An error about a line that the decoder refused."""
-        start = line.lstrip()
-        if isinstance(error, RecursionError):
-            return self.error("JSON that is nested too deeply: a record is a flat object", self.place)
-        if not isinstance(error, json.JSONDecodeError):  # more digits than Python reads
-            return self.error("a number with thousands of digits: no such number can be used", self.place)
-        if self.number == 1 and start.startswith("[") and not start.startswith("[]"):
-            return self.error(ARRAY)
-        hint = "each line must be one whole JSON object"
-        if start.startswith(("{'", "{u'")):
-            hint = "JSON has double quotes; write lines with json.dumps, not str"
-        return self.error(f"not valid JSON at column {error.colno} ({error.msg}); {hint}", self.place)
+        objects = Objects(self)
+        for line, problem in self.lines():
+            if problem is not None:
+                yield problem
+            elif line and not line.isspace():
+                if self.number == 1 and re.match(r"\s*\[\s*(\{|$)", line):
+                    raise self.error(ARRAY)
+                yield objects.read(line)
 
 
 class Table(_Lines):
@@ -140,46 +127,84 @@ class Table(_Lines):
         """The row, counted without the header, and the line that it begins in."""
         return f"row {self.row:,} (line {self.line:,})" if self.row else f"line {self.number:,}"
 
-    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str]]:
+    @property
+    def spot(self) -> tuple[str, int]:
+        """The file, and the line that the row begins in."""
+        return self.path, self.line
+
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str] | BadRow]:
         """The rows below the header, all of their cells as text."""
         header: list[str] | None = None
         for cells in self._cells():
             if header is None:
+                if isinstance(cells, BadRow):
+                    raise cells
                 header = self._header(cells) if len(cells) > 1 or cells[0].strip() else None
                 continue
             self.row += 1
-            if len(cells) != len(header):
-                raise self.error(
+            if isinstance(cells, BadRow):
+                yield cells
+            elif len(cells) != len(header):
+                yield self.bad(
                     f"{many(len(cells), 'value')} where the header has {many(len(header), 'name')}: "
-                    "put quotes around values with separators or line breaks in them",
-                    self.place,
+                    "put quotes around values with separators or line breaks in them"
                 )
-            yield dict(zip(header, cells, strict=True))
+            else:
+                yield dict(zip(header, cells, strict=True))
 
-    def _cells(self) -> Iterator[list[str]]:
-        self.row, self.line, size = 0, 1, 0
+    def _cells(self) -> Iterator[list[str] | BadRow]:
+        """The cells of each row that is not blank; after one that is no CSV, the next line begins another."""
+        self.row, self.line = 0, 1
+        source = self.lines()
+        ahead: deque[tuple[str, BadRow | None, int]] = deque()
+        taken: list[tuple[str, BadRow | None, int]] = []
+        size = 0
 
         def feed() -> Iterator[str]:
             nonlocal size
-            for line in self.lines():
-                size += len(line)
+            while True:
+                if ahead:
+                    taken.append(ahead.popleft())
+                elif (line := next(source, None)) is not None:
+                    taken.append((*line, self.number))
+                else:
+                    return
+                if len(taken) == 1:
+                    self.line = taken[0][2]
+                size += len(taken[-1][0])
                 if size > LONGEST + 2:
-                    self.row += 1
-                    raise self.too_long(self.place, ", and look for a quote that is never closed")
-                yield line
+                    raise csv.Error("too long")
+                yield taken[-1][0]
 
         with ExitStack() as stack:
             stack.callback(csv.field_size_limit, csv.field_size_limit(LONGEST + 2))
+            stack.callback(source.close)
             reader = csv.reader(feed(), delimiter=self.delimiter, strict=True)
-            try:
-                for cells in reader:
-                    if cells:
-                        yield cells
-                    self.line, size = reader.line_num + 1, 0
-            except csv.Error as error:
-                self.row += 1
-                problem = f"not valid CSV ({error}): put quotes around the whole value"
-                raise self.error(problem, self.place) from error
+            while True:
+                taken.clear()
+                size = 0
+                try:
+                    cells = next(reader, None)
+                except csv.Error as error:
+                    hint = ", and look for a quote that is never closed"
+                    here = f"row {self.row + 1:,} (line {self.line:,})"
+                    first = next((problem for _, problem, _ in taken if problem is not None), None)
+                    if first is not None:
+                        yield first
+                    elif size > LONGEST + 2:
+                        yield self.too_long(here, hint)
+                    else:
+                        yield self.bad(f"not valid CSV ({error}): put quotes around the whole value", here)
+                    ahead.extendleft(reversed(taken[1:]))
+                    reader = csv.reader(feed(), delimiter=self.delimiter, strict=True)
+                    continue
+                if cells is None and not taken:
+                    return
+                problem = next((problem for _, problem, _ in taken if problem is not None), None)
+                if problem is not None:
+                    yield problem
+                elif cells:
+                    yield cells
 
     def _header(self, cells: list[str]) -> list[str]:
         blank = [i for i, cell in enumerate(cells, 1) if not cell.strip()]
@@ -242,21 +267,36 @@ class Folder(Source):
             raise self.error(f"is a folder without text files ({', '.join('*' + one for one in TEXTS)}){has}")
         return sorted(texts)
 
-    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str | None]]:
+    @property
+    def spot(self) -> tuple[str, int]:
+        """The file; all of it is the record."""
+        return os.path.join(self.path, self.file), 1
+
+    def rows(self, columns: Iterable[str]) -> Generator[dict[str, str | None] | BadRow]:
         """The files in order; a file at the top has no folder."""
         for file_name in self.files():
             self.file = file_name
-            path = os.path.join(self.path, self.file)
+            try:
+                yield self._record(os.path.join(self.path, self.file))
+            except BadRow as problem:
+                yield problem
+
+    def _record(self, path: str) -> dict[str, str | None]:
+        try:
             with self.reading(at=self.place):
                 if not stat.S_ISREG(os.stat(path).st_mode):
-                    raise self.error("is no ordinary file: leave it out", self.place)
+                    raise self.bad("is no ordinary file: leave it out")
                 with open(path, "rb") as file:
                     raw = file.read(LONGEST + 1)
             if len(raw) > LONGEST:
                 raise self.too_long(self.place)
             text = self.decoded(self.without_mark(raw, self.place), self.place)
-            top, _, rest = self.file.partition(os.sep)
-            yield {"text": text, "folder": top if rest else None}
+        except BadRow:
+            raise
+        except InputError as problem:
+            raise BadRow(str(problem), self.place, str(problem).partition(f"{self.place}: ")[2]) from problem
+        top, _, rest = self.file.partition(os.sep)
+        return {"text": text, "folder": top if rest else None}
 
 
 def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
@@ -274,6 +314,8 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
     except (FileNotFoundError, NotADirectoryError) as problem:
         if os.path.lexists(path):
             raise error("is a link to a file that is not there") from problem
+        if shards.is_pattern(given):
+            return "shards", path
         if _like_a_data_set(given):
             return "hub", given
         raise error("there is no such file or folder") from problem
@@ -284,9 +326,20 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
     if stat.S_ISDIR(mode):
         if any(os.path.isfile(os.path.join(path, one)) for one in ("state.json", "dataset_dict.json")):
             return "disk", path
+        with Source(name, path).reading():
+            data = shards.holds_data(path)
+        if data:
+            return "shards", path
         if suffix in SUFFIXES:
             raise error(f"is a folder, not a {suffix} file: give the file in it, or rename the folder")
         return "folder", path
+    check_file(name, path, mode, given)
+    return "file", path
+
+
+def check_file(name: str, path: str, mode: int, given: str = "") -> None:
+    """Raise InputError for a file that is not read, by its kind and its name."""
+    suffix, error = _suffix(path), Source(name, given or path).error
     if not stat.S_ISREG(mode):
         raise error("is no ordinary file but a pipe or a device: write the records to a file first")
     if suffix in PICKLED:
@@ -297,9 +350,17 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
         raise error(
             f"one {suffix} file is one text: give the folder with all of them, or one text a line as .jsonl"
         )
-    if suffix not in (*LINES, *TABLES, ".parquet", ".json"):
+    if suffix not in DATA:
         raise error(f"its format is not known from its name: what is read is {KNOWN}")
-    return "file", path
+
+
+def parts(name: str, path: str, selection: Selection) -> list[str]:
+    """The files of a folder or of a pattern, sorted.
+
+    Raises:
+        InputError: when there are none, or they are not all of one format.
+    """
+    return shards.files(name, path, selection.split, _suffix, check_file)
 
 
 def opened(name: str, source: str | os.PathLike[str], selection: Selection) -> Source:
@@ -310,32 +371,48 @@ def opened(name: str, source: str | os.PathLike[str], selection: Selection) -> S
     """
     place, path = locate(name, source)
     if place in ("disk", "hub"):
+        from rbcore.audit.read.arrow import DataSet  # only here: it needs pyarrow
+
         return DataSet(name, path, place == "disk", selection.split, selection.subset)
     if place == "folder":
         return Folder(name, path)
+    if place == "shards":
+        files = parts(name, path, selection)
+        return shards.Shards(name, path, [lambda file=file: _file(name, file, selection) for file in files])
+    return _file(name, path, selection)
+
+
+def _file(name: str, path: str, selection: Selection) -> Source:
+    """The reader for one file."""
     suffix, plain = _suffix(path), Source(name, path)
     with plain.reading(), open(path, "rb") as file:
         start = file.read(64)
     if not start:
         raise plain.error("is empty: name a file that holds records")
-    expected = b"PAR1" if suffix == ".parquet" else b"\x1f\x8b" if path.lower().endswith(".gz") else None
+    expected = b"PAR1" if suffix == ".parquet" else packed.FIRST.get(packed.ending(path))
     for magic, problem in MAGIC.items():
         if start.startswith(magic) and magic != expected:
             raise plain.error(problem)
     if re.match(rb"\x80[\x02-\x05]", start) and suffix != ".parquet":
         raise plain.error("is a pickle, which can run code when it is read: save the data as .parquet or .jsonl")
     if suffix == ".parquet":
+        from rbcore.audit.read.arrow import Parquet  # only here: it needs pyarrow
+
         return Parquet(name, path)
-    if suffix == ".json" and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        raise plain.error(ARRAY)
+    if suffix == ".json":
+        with plain.reading(errors=packed.errors()), packed.opened(path) as file:
+            start = file.read(LONGEST + 2)
+        form = shape(start, len(start) < LONGEST + 2)
+        if form != "lines":
+            return JsonArray(name, path) if form == "array" else JsonObject(name, path, selection.split)
     return Table(name, path, TABLES[suffix]) if suffix in TABLES else JsonLines(name, path)
 
 
 def _suffix(path: str) -> str:
-    """The suffix that names the format, in lower case: that of the packed file for .gz."""
+    """The suffix that names the format, in lower case: that of the packed file for .gz and .zst."""
     stem, suffix = os.path.splitext(path.rstrip("/").lower())
     inner = os.path.splitext(stem)[1]
-    return inner if suffix == ".gz" and inner in (*LINES, *TABLES) else suffix
+    return inner if suffix in packed.PACKED and inner in (*LINES, ".json", *TABLES) else suffix
 
 
 def _like_a_data_set(given: str) -> bool:

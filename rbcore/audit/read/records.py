@@ -15,16 +15,16 @@ import hashlib
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 
 from rbcore.audit.read.columns import Columns, Record, Selection
-from rbcore.audit.read.formats import Folder, locate, opened
-from rbcore.audit.read.source import LONGEST, MIN, InputError, Source, listed, many, shown
+from rbcore.audit.read.formats import Folder, locate, opened, parts
+from rbcore.audit.read.source import LONGEST, MIN, BadRow, InputError, Source, listed, many, shown
 
 __all__ = ["LONGEST", "MIN", "InputError", "Records", "Selection", "fingerprint", "read", "together"]
 
@@ -34,6 +34,8 @@ EVERYTHING = Selection()
 STEP = 1000  # records between two calls of `progress`
 CHEAP = 64 << 20  # bytes of a file whose contents are hashed as a whole; of a larger one some are
 EDGE = 1 << 20
+NEEDED = f"at least {MIN} are needed: from fewer no difference of any use could be told from chance"
+HOPELESS = 20  # bad rows that end the reading at once where most rows are bad
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Records:
         labels, prompts: of each record.  logprobs: shape (n,), nats.  losses: shape (n, 2).
         notes: what the user should know, in words.
         origin: the file, or the split of a data set, and the columns that were read as texts or vectors.
+        parts: of each record its ``"prompt"``, ``"answer"``, ``"system"`` prompt and ``"rejected"`` answer, where
+            the format tells them; texts by these names, none for a part that no record has.
+        places: of each record the file, and the line or row, counted from 1.
+        positions: shape (n,), of each record its number among all rows of the source, counted from 0.
+        skipped: of each row that was left out as bad, the place and the problem.
     """
 
     name: str
@@ -58,6 +65,15 @@ class Records:
     losses: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     origin: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    places: tuple[tuple[str, int], ...] = ()
+    positions: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.positions) != len(self) or len(self.places) != len(self):
+            object.__setattr__(self, "positions", np.arange(len(self)))
+            object.__setattr__(self, "places", tuple((self.source, i + 1) for i in range(len(self))))
 
     def __len__(self) -> int:
         return len(self.content)
@@ -66,6 +82,11 @@ class Records:
     def texts(self) -> tuple[str, ...] | None:
         """The records, where they are texts."""
         return None if isinstance(self.content, np.ndarray) else self.content
+
+    @property
+    def answers(self) -> tuple[str, ...] | None:
+        """The answers of conversations, or else the texts."""
+        return self.parts.get("answer", self.texts)
 
     @property
     def vectors(self) -> np.ndarray | None:
@@ -96,19 +117,28 @@ def read(
             raise where.error(problem)
     columns = Columns(where, selection)
     sample = _Sample(selection.limit, np.random.default_rng([selection.seed, zlib.crc32(name.encode())]))
-    found = 0
+    found, bad = 0, _Bad(where, selection.skip)
     with closing(where.rows(columns.names)) as rows:
         for row in rows:
             found += 1
-            if (record := columns.record(row)) is not None:
-                sample.add(record)
+            try:
+                if isinstance(row, BadRow):
+                    raise row
+                record = columns.record(row)
+            except BadRow as problem:
+                bad.add(problem, found)
+                continue
+            finally:
+                if found % STEP == 0:
+                    progress(STEP)
+            if record is not None:
+                sample.add(record, found - 1, where.spot)
             if sample.characters > CHARACTERS:
                 raise where.error(f"more than {CHARACTERS:,} characters of text: read fewer records (limit)")
-            if found % STEP == 0:
-                progress(STEP)
     if found % STEP:
         progress(found % STEP)
-    return _records(name, os.fsdecode(source), where, columns, sample, found)
+    bad.check(found)
+    return _records(name, os.fsdecode(source), where, columns, sample, found, bad)
 
 
 def together(
@@ -122,7 +152,7 @@ def together(
     inputs = [one for one in (anchor, synth, raw, heldout) if one is not None]
     for one in inputs:
         if len(one) < MIN:
-            raise InputError(f"{_called(one)}: {many(len(one), 'record')}, at least {MIN} are needed")
+            raise InputError(f"{_called(one)}: {many(len(one), 'record')}, {NEEDED}")
     for one in inputs[1:]:
         _check_alike(anchor, one)
     notes = []
@@ -155,16 +185,17 @@ def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHIN
 
     part = (selection.split, selection.subset) if place in ("hub", "disk") else ()
     add(path if place == "hub" else os.path.realpath(path), *part)
+    files = parts(name, path, selection) if place == "shards" else [path] if place == "file" else []
     with Source(name, path).reading():
-        if place == "file":
-            with open(path, "rb") as file:
+        for one in files:
+            with open(one, "rb") as file:
                 status = os.fstat(file.fileno())
-                add(status.st_size)
+                add(os.path.realpath(one), status.st_size)
                 if status.st_size <= CHEAP:
                     add(hashlib.file_digest(file, "sha256").hexdigest())
                 else:
                     add(status.st_mtime_ns, file.read(EDGE), file.seek(-EDGE, os.SEEK_END), file.read(EDGE))
-        elif place != "hub":  # links to folders are not followed
+        if place in ("folder", "disk"):  # links to folders are not followed
             names = (os.path.join(base, one) for base, _, names in os.walk(path) for one in names)
             for one in sorted(filter(os.path.isfile, names)):
                 status = os.stat(one)
@@ -172,19 +203,55 @@ def fingerprint(source: str | os.PathLike[str], selection: Selection = EVERYTHIN
     return digest.hexdigest()
 
 
+class _Bad:
+    """Bad rows: skipped while they are few."""
+
+    def __init__(self, source: Source, share: float):
+        self.source, self.share = source, share
+        self.rows: list[BadRow] = []
+
+    def add(self, row: BadRow, found: int) -> None:
+        """One more, the last of `found` rows; InputError when it is clear that they are too many."""
+        self.rows.append(row)
+        if not self.share:
+            raise row
+        if len(self.rows) == found == HOPELESS:  # a file of another kind
+            raise self.rows[0]
+        if len(self.rows) >= HOPELESS and len(self.rows) > found / 2 > found * self.share:
+            self.check(found)
+
+    def check(self, found: int) -> None:
+        """Raise InputError when more of the `found` rows are bad than may be: one, or the share of them."""
+        n = len(self.rows)
+        if n == found and n:
+            raise self.rows[0]
+        if n > max(1, self.share * found):
+            more = f"; {n:,} of {found:,} rows are bad, and SKIP={self.share:g} allows that share of them"
+            raise InputError(f"{self.rows[0]}{more}")
+
+    @property
+    def note(self) -> str:
+        """What is said of those that were skipped."""
+        first = self.rows[0]
+        others = "" if len(self.rows) == 1 else f", the first at {first.place}"
+        where = f" at {first.place}" if len(self.rows) == 1 else ""
+        what = "1 bad row is" if len(self.rows) == 1 else f"{len(self.rows):,} bad rows are"
+        return f"{what} skipped{where}{others}: {shown(first.problem, 150)}"
+
+
 class _Sample:
     """A uniform sample of a stream, in its order (algorithm R of Vitter 1985)."""
 
     def __init__(self, size: int, rng: Generator):
         self.size, self.rng, self.seen, self.characters = size, rng, 0, 0
-        self.kept: list[tuple[int, Record]] = []
+        self.kept: list[tuple[int, Record, int, tuple[str, int]]] = []
         self._chances: list[float] = []
 
-    def add(self, record: Record) -> None:
-        """One more record of the stream."""
+    def add(self, record: Record, position: int, place: tuple[str, int]) -> None:
+        """One more record of the stream, and where it stands."""
         if self.seen == 0 and isinstance(record.content, np.ndarray):
             self.size = min(self.size, max(MIN, NUMBERS // record.content.size))
-        entry = (self.seen, record)
+        entry = (self.seen, record, position, place)
         self.seen += 1
         if len(self.kept) < self.size:
             self.kept.append(entry)
@@ -198,27 +265,35 @@ class _Sample:
             self.kept[slot] = entry
         self.characters += record.characters
 
-    def records(self) -> list[Record]:
-        """Those that were kept, in the order of the stream."""
-        return [record for _, record in sorted(self.kept, key=lambda entry: entry[0])]
+    def records(self) -> list[tuple[Record, int, tuple[str, int]]]:
+        """Those that were kept, in the order of the stream, with their positions and places."""
+        return [entry[1:] for entry in sorted(self.kept, key=lambda entry: entry[0])]
 
 
-def _records(name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int) -> Records:
+def _records(
+    name: str, source: str, where: Source, columns: Columns, sample: _Sample, found: int, bad: _Bad
+) -> Records:
     """The sample as columns, with what is to be said of it.
 
     Raises:
         InputError: when too few of the `found` records have a text, or all are the same.
     """
-    full, kept, selection = sample.seen, sample.records(), columns.selection
-    if 2 * full < found:
-        problem = f"{found - full:,} of {many(found, 'text')} are empty: name the column that holds the texts"
+    full, entries, selection = sample.seen, sample.records(), columns.selection
+    read = found - len(bad.rows)
+    if 2 * full < read:
+        problem = f"{read - full:,} of {many(read, 'text')} are empty: name the column that holds the texts"
         raise where.error(problem)
     if full < MIN:
-        raise where.error(f"{many(full, 'record')}{' with text' * (full < found)}, at least {MIN} are needed")
-    contents, labels, prompts, logprobs, losses = zip(*kept, strict=True)
-    notes = list(columns.notes)
-    if full < found:
-        notes.append(f"{many(found - full, 'empty text')} left out")
+        raise where.error(f"{many(full, 'record')}{' with text' * (full < read)}, {NEEDED}")
+    kept, positions, places = zip(*entries, strict=True)
+    contents, labels, prompts, logprobs, losses, parts = zip(*kept, strict=True)
+    notes = [*where.notes, *columns.notes]
+    if bad.rows:
+        notes.append(bad.note)
+    if full < read:
+        notes.append(f"{many(read - full, 'empty text')} left out")
+    if columns.unanswered:
+        notes.append(f"{many(columns.unanswered, 'record')} without an answer")
     if len(kept) < full:
         notes.append(f"a uniform sample of {len(kept):,} of {full:,} records is read")
     if selection.label is not None and len(set(labels)) == len(kept):
@@ -238,8 +313,19 @@ def _records(name: str, source: str, where: Source, columns: Columns, sample: _S
         np.array(logprobs) if selection.logprob is not None else None,
         np.array(losses) if selection.losses else None,
         tuple(notes),
-        f"{where.origin}:{','.join(columns.content)}",
+        f"{where.origin}:{columns.what}",
+        _parts(parts),
+        places,
+        np.array(positions, dtype=int),
+        tuple((row.place, row.problem) for row in bad.rows),
     )
+
+
+def _parts(parts: Sequence[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    """The parts by name, for all records; without one that is blank in all."""
+    names = dict.fromkeys(name for one in parts for name in one)
+    columns = {name: tuple(one.get(name, "") for one in parts) for name in names}
+    return {name: column for name, column in columns.items() if any(map(str.strip, column))}
 
 
 def _check_alike(anchor: Records, one: Records) -> None:

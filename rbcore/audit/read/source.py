@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Literal
 
+from rbcore.audit.read.conversation import is_chat, unpacked
+
 LONGEST = 1_000_000
 """The most bytes that one record may have."""
 MIN = 20
@@ -24,17 +26,40 @@ class InputError(ValueError):
     """Something is wrong with the user's data or options; the message, one line, says what and how to mend it."""
 
 
+class BadRow(InputError):
+    """Something is wrong with one row; few such rows are skipped.  The message holds `place` and `problem`."""
+
+    def __init__(self, message: str, place: str, problem: str):
+        super().__init__(message)
+        self.place, self.problem = place, problem
+
+
+Row = Mapping[str, Any]
+
+
 class Source:
     """A source of records.
 
     `name` is the input's (such as ``"SYNTH"``), `path` the file's, `number` that of the record that was read last,
     `typed` whether the format tells numbers from texts, and `void` what is said of a source without records.
+    `nested` are the names of :meth:`kinds` for what stands inside of an object, such as ``"data.text"``; `rare`
+    those that most rows lack; `notes` what the user should know.  `raw` are the bytes of the row read last, where
+    it is a line of JSON.
     """
 
     unit, typed, void = "row", True, "holds no records"
+    raw: bytes | None = None
 
     def __init__(self, name: str, path: str):
         self.name, self.path, self.number = name, path, 0
+        self.nested: frozenset[str] = frozenset()
+        self.rare: frozenset[str] = frozenset()
+        self.notes: list[str] = []
+
+    @property
+    def spot(self) -> tuple[str, int]:
+        """The file and the line or the row, counted from 1, of the record that was read last."""
+        return self.path, self.number
 
     @property
     def origin(self) -> str:
@@ -49,6 +74,11 @@ class Source:
     def error(self, problem: str, at: str = "") -> InputError:
         """An error about this source, or about a place in it."""
         return InputError(f"{self.name}: {shown(self.path, 200)}{', ' if at else ''}{at}: {problem}")
+
+    def bad(self, problem: str, at: str | None = None) -> BadRow:
+        """An error about the record that was read last."""
+        at = self.place if at is None else at
+        return BadRow(str(self.error(problem, at)), at, problem)
 
     @contextmanager
     def reading(
@@ -65,21 +95,21 @@ class Source:
         except errors as error:
             raise self.error(f"{what} ({reason(error)})", at) from error
 
-    def too_long(self, at: str, or_else: str = "") -> InputError:
+    def too_long(self, at: str, or_else: str = "") -> BadRow:
         """An error about a record of more than :data:`LONGEST` bytes."""
         most = f"longer than {LONGEST:,} bytes, the most that is read of one record"
-        return self.error(f"{most}: cut it up or leave it out{or_else}", at)
+        return self.bad(f"{most}: cut it up or leave it out{or_else}", at)
 
     def decoded(self, raw: bytes, at: str, offset: int = 0) -> str:
         """Bytes as text, or an InputError when they are not in UTF-8; `offset` is where they begin in the file."""
         if b"\0" in raw:
             where = offset + raw.index(b"\0")
-            raise self.error(f"a NUL byte (byte {where:,} of the file): not text in UTF-8, save it as such", at)
+            raise self.bad(f"a NUL byte (byte {where:,} of the file): not text in UTF-8, save it as such", at)
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
             what = f"byte {offset + error.start:,} of the file is 0x{raw[error.start]:02x}"
-            raise self.error(f"not UTF-8 ({what}): save the file in UTF-8", at) from error
+            raise self.bad(f"not UTF-8 ({what}): save the file in UTF-8", at) from error
 
     def without_mark(self, raw: bytes, at: str = "") -> bytes:
         """The file's first bytes without the mark of UTF-8; InputError for that of another encoding."""
@@ -97,44 +127,70 @@ class Source:
     def kinds(self) -> dict[str, Kind]:
         """What the columns hold, by their names; looked up in the first records.
 
-        Where values differ, the first one decides; without types all are text then.
-        """
-        kinds: dict[str, Kind] = {}
-        with closing(self.rows([])) as rows:
-            for row in islice(rows, PEEK):
-                for column, value in row.items():
-                    what, before = kind(value) if self.typed else kind_of_cell(value), kinds.get(column, "null")
-                    if before == "null":
-                        kinds[column] = what
-                    elif what not in ("null", before) and not self.typed:
-                        kinds[column] = "text"
-        return kinds
-
-    def rows(self, columns: Iterable[str]) -> Generator[Mapping[str, Any]]:
-        """The records.  A reader may leave out columns that are not named, if any are.
+        Where values differ, most of them decide; without types all are text then.
 
         Raises:
-            InputError: at the first record that cannot be read.
+            InputError: when none of the first records can be read.
+        """
+        counts: dict[str, Counter[Kind]] = {}
+        nested, seen, bad = set(), 0, None
+        with closing(self.rows([])) as rows:
+            for row in islice(rows, PEEK):
+                if isinstance(row, BadRow):
+                    bad = bad or row
+                    continue
+                seen += 1
+                for column, value in row.items():
+                    what = kind(value) if self.typed else kind_of_cell(value)
+                    counts.setdefault(column, Counter())[what] += 1
+                    if what == "other" and isinstance(value, dict):
+                        for key, inner in value.items():
+                            if (name := f"{column}.{key}") not in row:
+                                nested.add(name)
+                                counts.setdefault(name, Counter())[kind(inner)] += 1
+        if bad is not None and not seen:
+            raise bad
+        self.nested = frozenset(nested)
+        self.rare = frozenset(name for name, one in counts.items() if 2 * one.total() < seen)
+        kinds = {name: _most(one, self.typed) for name, one in counts.items()}
+        return {name: kinds[name] for name in (*(n for n in kinds if n not in nested), *sorted(nested))}
+
+    def rows(self, columns: Iterable[str]) -> Generator[Row | BadRow]:
+        """The records, and errors in the place of those that cannot be read.
+
+        A reader may leave out columns that are not named, if any are.
+
+        Raises:
+            InputError: when the source as a whole cannot be read.
         """
         raise NotImplementedError
 
+    def everything(self) -> list[str]:
+        """The names of all columns, where rows have to be asked for by them."""
+        return []
+
+
+def _most(counts: Counter[Kind], typed: bool) -> Kind:
+    """What most values are that are not null; the first of those that are as many."""
+    found = {what: n for what, n in counts.items() if what != "null"}
+    if not typed and len(found) > 1:
+        return "text"
+    return max(found, key=lambda what: found[what], default="null")
+
 
 def kind(value: Any) -> Kind:
-    """What a value is; an empty list says as little as null."""
+    """What a value is; an empty list says as little as null, and messages may be JSON in a string."""
     if value is None or value == []:
         return "null"
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, str):
-        return "text"
+        return "chat" if unpacked(value) is not None else "text"
     if isinstance(value, int | float):
         return "number"
-    if isinstance(value, list):
-        if all(type(one) in (int, float) for one in value):
-            return "numbers"
-        if all(isinstance(one, dict) and "role" in one and "content" in one for one in value):
-            return "chat"
-    return "other"
+    if isinstance(value, list) and all(type(one) in (int, float) for one in value):
+        return "numbers"
+    return "chat" if is_chat(value) else "other"
 
 
 def number_of(cell: str) -> float | None:
@@ -179,7 +235,8 @@ def kind_of_cell(cell: str | None) -> Kind:
         return "number"
     if cell.startswith("[") and cell.endswith("]"):
         try:
-            return "numbers" if kind(json.loads(cell)) == "numbers" else "text"
+            found = kind(json.loads(cell))
+            return found if found in ("numbers", "chat") else "text"
         except (ValueError, RecursionError):
             pass
     return "text"

@@ -1,6 +1,6 @@
-"""The report of an audit: one page without script or outside resources, one JSON file, a few lines for a terminal.
+"""The report of an audit: one page without script or outside resources, JSON files, a few lines for a terminal.
 
-    write(result, "runs/audit")     # report.html and report.json
+    write(result, "runs/audit")     # report.html, report.json and flags.jsonl
     print(summary(result))
 
 The page is the template `report.html.j2`.  Most of its texts may come from the user's files, so each expression in
@@ -29,22 +29,27 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from rbcore import figures as house
+from rbcore.audit import rows
 from rbcore.audit.advice import QUESTIONS, WORDS
 from rbcore.audit.report import figures, numbers
 from rbcore.audit.report.numbers import finite
 from rbcore.audit.report.text import EXAMPLE, LABEL, esc, visible
+from rbcore.audit.report.verdict import given, judged, named, shown, urgent
 from rbcore.audit.result import Finding, Result
 from rbcore.files import replace_files
 
 ROOT = Path(__file__).resolve().parents[3]
-SIGNS = {"flagged": "\u25b2", "clear": "\u2713", "not checked": "?"}  # by verdict, in the order of the page
+SIGNS = {"flagged": "\u25b2", "undecided": "?", "clear": "\u2713", "not checked": "\u2013"}  # by verdict, in order
+VERSION = 1  # of report.json; report.schema.json describes it
+FIRST = 3  # findings that are shown in full
+KINDS = {"ANCHOR": "an anchor", "SYNTH": "a synthetic one", "RAW": "a raw answer", "HELDOUT": "a held-out one"}
 INK = "#010203"  # stands for the text's colour until the picture is on the page
 
 
 def write(result: Result, folder: str | Path) -> Path:
-    """Write `report.html` and `report.json` into `folder`, each whole or not at all; the path of the page.
+    """Write `report.html`, `report.json` and `flags.jsonl` into `folder`, each whole or not; the page's path.
 
-    Both are complete before either replaces an earlier one.
+    All are complete before any replaces an earlier one.
 
     Raises:
         ValueError: when `folder` is a file, or a finding names a number that the result does not have.
@@ -56,56 +61,137 @@ def write(result: Result, folder: str | Path) -> Path:
         unknown = [key for key in finding.numbers if key not in result.numbers]
         if unknown:
             raise ValueError(f"finding {finding.id!r} names numbers that the result does not have: {unknown}")
-    text = json.dumps(_plain(result.payload()), sort_keys=True, allow_nan=False, indent=1, ensure_ascii=False)
+    text = json.dumps(payload(result), sort_keys=True, allow_nan=False, indent=1, ensure_ascii=False)
     page = html(result)
     folder.mkdir(parents=True, exist_ok=True)
-    stored = f"{text}\n".encode("utf-8", "backslashreplace")  # in JSON that is a lone surrogate's escape
-    replace_files({folder / "report.json": stored, folder / "report.html": page})
+    stored, flags = (  # in JSON what is written for a lone surrogate is its escape
+        one.encode("utf-8", "backslashreplace") for one in (f"{text}\n", rows.lines(result.rows))
+    )
+    replace_files({folder / "report.json": stored, folder / rows.FILE: flags, folder / "report.html": page})
     return folder / "report.html"
+
+
+def payload(result: Result) -> dict[str, Any]:
+    """What `report.json` holds; `report.schema.json`, beside this module, describes it."""
+    verdict = judged(result)._asdict()
+    return _plain({"version": VERSION, "verdict": verdict, "flagged": result.flagged, **result.payload()})
 
 
 def summary(result: Result) -> str:
     """The verdict in a few lines, for a terminal; what could steer one is written out."""
-    groups = _groups(result)
-    lines = [_counted(result)]
+    verdict, groups = judged(result), _groups(result)
+    lines: list[str] = [verdict.headline]
 
-    def wrapped(text: str, begin: str = "") -> list[str]:
-        return textwrap.wrap(text, 96, initial_indent=f"{begin:11}", subsequent_indent=" " * 11)
+    def wrapped(text: str, begin: str = "", wide: int = 0) -> list[str]:
+        return textwrap.wrap(text, 96, initial_indent=f"{begin:{wide}}", subsequent_indent=" " * wide)
 
-    for one in groups["flagged"]:
-        lines.append(f"\n  FLAGGED  {visible(one.title, LABEL)}")
-        for text in (one.sentence, f"-> {one.advice}" if one.advice else ""):
-            lines += wrapped(visible(text, 600))
-    if groups["clear"]:
-        lines += ["", *wrapped(" ".join(visible(one.title, LABEL) for one in groups["clear"]), "  clear")]
-    for one in groups["not checked"]:
-        text = f"{visible(one.title, LABEL)} Not checked: {visible(one.sentence, 300)}"
-        lines += ["", *wrapped(text, "  ?")]
+    lines += wrapped(" ".join(visible(one, 600) for one in verdict.sentences))
+    for place, one in enumerate(urgent(result), 1):
+        lines += ["", *wrapped(f"FLAGGED  {visible(one.title, LABEL)}", f"  {place}", 5)]
+        found = named(result, one.id)
+        if found:
+            where = visible(rows.short(found[0].file, found[0].line), LABEL)
+            lines += wrapped(f"{len(found):,} rows, the first is {where}", "", 14)
+        if one.advice:
+            lines += wrapped(f"-> {visible(one.advice, 600)}", "", 14)
+    for name in ("undecided", "clear", "not checked"):
+        if groups[name]:
+            titles = " ".join(visible(one.title, LABEL) for one in groups[name])
+            lines += ["", *wrapped(titles, f"  {name}", 14)]
+    if result.cleaned is not None:
+        lines += ["", *wrapped(" ".join(visible(one, 600) for one in changed(result)), "  cleaned", 14)]
     return "\n".join(lines)
+
+
+def changed(result: Result) -> list[str]:
+    """What cleaning did, in sentences."""
+    one = result.cleaned
+    if one is None:
+        return []
+    if not one.path:
+        return [f"Nothing was written. {one.note}"]
+    said = [f"{one.removed:,} rows were left out, {one.written:,} were written to {one.path}."]
+    if one.unread:
+        said.append(
+            f"{one.unread:,} rows were not looked at, because they are beyond LIMIT or hold nothing; they were "
+            "kept, and may hold the same defects."
+        )
+    if one.note:
+        said.append(one.note)
+    else:
+        titles = {finding.id: finding.title for finding in result.findings}
+        before, after = ([titles.get(id, id) for id in ids] for ids in (one.before, one.after))
+        said.append(
+            f"Flagged before: {' '.join(before) or 'nothing.'} Flagged after: {' '.join(after) or 'nothing.'}"
+        )
+    if one.remaining:
+        titles = {finding.id: finding.title for finding in result.findings}
+        said.append(
+            f"No row is to blame for this, so leaving rows out does not mend it: "
+            f"{' '.join(titles.get(id, id) for id in one.remaining)}"
+        )
+    return said
 
 
 def html(result: Result) -> str:
     """The page."""
-    groups = _groups(result)
-    lead = [_counted(result)]
-    if groups["flagged"]:
-        lead.append("What to change, in the order of the questions, is below.")
-    elif groups["clear"]:
-        lead.append("That is no certificate: small or rare defects pass, and so does what was not asked.")
     weak = sum(not one.estimate.trusted for one in result.numbers.values())
-    if weak:
-        lead.append(f"{weak} of {len(result.numbers)} numbers {_are(weak)} not to be trusted, and marked so.")
     inputs = [{str(key): value for key, value in row.items()} for row in result.inputs]
+    flagged, groups = urgent(result), _groups(result)
     return _template().render(
         result=result,
-        groups=groups,
-        lead=" ".join(lead),
+        verdict=judged(result),
+        first=flagged[:FIRST],
+        others=flagged[FIRST:],
+        findings=[*flagged, *groups["undecided"], *groups["clear"], *groups["not checked"]],
+        cleaned=changed(result),
+        weak=f"{weak} of {len(result.numbers)} numbers {_are(weak)} not to be trusted, and marked so."
+        if weak
+        else "",
         pictures=list(_pictures(result)),
         notes=_notes({number.estimate.name for number in result.numbers.values()}),
         inputs=inputs,
         columns=list(dict.fromkeys(key for row in inputs for key in row)),
         rerun=rerun(result),
+        explain=_Terms(),
+        example=functools.partial(_example, result),
+        shown_rows=functools.partial(named, result),
     )
+
+
+class _Terms:
+    """Explains the terms of some texts, each of them once."""
+
+    def __init__(self) -> None:
+        self.left = dict(WORDS["terms"])
+
+    def __call__(self, *texts: str) -> list[str]:
+        """Half a sentence for each term that occurs in the texts and was not explained before."""
+        found = [key for key in self.left if any(re.search(key, text, re.IGNORECASE) for text in texts)]
+        return [self.left.pop(key) for key in found]
+
+
+def _example(result: Result, finding: Finding, texts: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The records of an example, each as HTML and with its place, where one is known."""
+    quotes = [rows.cut(text) for text in texts]
+    row = next(
+        (
+            one
+            for one in named(result, finding.id)
+            if one.excerpt == quotes[0]
+            and (one.resembles is None or len(quotes) < 2 or one.resembles.excerpt == quotes[1])
+        ),
+        None,
+    )
+    places = ["", ""]
+    if row is not None:
+        places[0] = f"synthetic, {rows.short(row.file, row.line)}"
+        if row.resembles is not None:
+            about = row.resembles
+            how = "is the same as" if texts[:1] == texts[1:2] else "resembles"
+            places[1] = f"{how} {KINDS.get(about.input, about.input)}, {rows.short(about.file, about.line)}"
+    places += [""] * len(texts)
+    return [{"text": text, "place": place} for text, place in zip(_marked(*texts), places, strict=False)]
 
 
 @functools.cache
@@ -122,24 +208,13 @@ def _template() -> jinja2.Template:
     used = ("UNKNOWN", "interval", "p_value", "show", "written")
     known: dict[str, Any] = {name: getattr(numbers, name) for name in used}
     known |= {"chapter": chapter, "places": _places, "questions": QUESTIONS}
-    known |= {"marked": _marked, "said": _said, "signs": SIGNS}
+    known |= {"said": _said, "signs": SIGNS, "short": rows.short, "flags": rows.FILE}
     environment.globals.update(known)
     return environment.get_template("report.html.j2")
 
 
 def _groups(result: Result) -> dict[str, list[Finding]]:
-    return {verdict: [one for one in result.findings if one.verdict == verdict] for verdict in SIGNS}
-
-
-def _counted(result: Result) -> str:
-    """How many questions were asked, and how they were answered."""
-    total = len(result.findings)
-    if not total:
-        return "No question was asked."
-    flagged, clear, unchecked = map(len, _groups(result).values())
-    begin = f"{flagged} of {total} questions {_are(flagged)} flagged" if flagged else "Nothing is flagged"
-    middle = f", {clear} {_are(clear)} clear" if clear else ""
-    return f"{begin}{middle}, {unchecked} could not be checked." if unchecked else f"{begin}{middle}."
+    return {verdict: [one for one in shown(result) if one.verdict == verdict] for verdict in SIGNS}
 
 
 def _are(count: int) -> str:
@@ -191,7 +266,7 @@ def _pictures(result: Result) -> Iterator[dict[str, str]]:
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     for name, about in WORDS["pictures"].items():
         series = result if name == "intervals" else result.series.get(name)
-        if not series:
+        if not series or name == "waterfall" and not given(result, "HELDOUT"):
             continue
         with plt.rc_context():
             house.style()
@@ -226,11 +301,11 @@ def _svg(figure: Figure, name: str) -> Markup:
 
 
 def rerun(result: Result) -> str:
-    """The command of this audit: an option of ``make audit`` for each setting, quoted for a shell and for make."""
-    parts = ["make audit"]
+    """The command of this audit: an option for each setting, quoted for a shell."""
+    parts = ["rbcore-audit"]
     for key, value in result.settings.items():
         if isinstance(value, str | int | float) and not isinstance(value, bool) and str(key).isidentifier():
-            parts.append(f"{str(key).upper()}={shlex.quote(str(value).replace('$', '$$'))}")
+            parts.append(f"--{str(key).replace('_', '-')}={shlex.quote(str(value))}")
     return " ".join(parts)
 
 

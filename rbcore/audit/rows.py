@@ -1,0 +1,151 @@
+"""The rows that an audit names: where each stands, what it resembles, and whether cleaning leaves it out.
+
+found = named(records, outcomes)
+lines(found)        # as JSON lines, sorted by file and line
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rbcore.audit.result import Resembled, Row
+
+if TYPE_CHECKING:
+    from rbcore.audit.questions.verdict import Named, Outcome
+    from rbcore.audit.read.records import Records
+
+FILE = "flags.jsonl"  # beside the report
+LONG = 300  # characters of a record that are quoted
+NAMING = ("flagged", "undecided")  # verdicts whose rows are named
+REPEATS = "near-duplicates"  # of a family of these, one stays
+
+
+def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
+    """A row for each synthetic record and question that names it, sorted by file, line and question.
+
+    Questions that are flagged, and those that are undecided; what a clear question names is what real records have
+    too.
+    """
+    synth = records["SYNTH"]
+    asked = [(one.finding, one.named) for one in outcomes if one.named and one.finding.verdict in NAMING]
+    dropped = _dropped([(finding.id, about) for finding, about in asked if finding.verdict == "flagged"])
+    found = []
+    for place, (finding, about) in enumerate(asked):
+        for i in np.flatnonzero(about.hits).tolist():
+            file, line = located(synth, i)
+            score = None if about.scores is None or not np.isfinite(about.scores[i]) else float(about.scores[i])
+            row = Row(
+                file,
+                line,
+                position(synth, i),
+                finding.id,
+                finding.verdict,
+                score,
+                quoted(synth, i),
+                i in dropped,
+                _resembled(records, about, i),
+            )
+            found.append(((file, line, place), row))
+    return tuple(row for _, row in sorted(found, key=lambda entry: entry[0]))
+
+
+def _dropped(flagged: Sequence[tuple[str, Named]]) -> set[int]:
+    """The indices that flagged questions name; but one record of each family of near-copies stays.
+
+    The one that stays is the first that no other question names; the question itself names all but the first.
+    """
+    left_out: set[int] = set()
+    for id, about in flagged:
+        if id != REPEATS:
+            left_out.update(np.flatnonzero(about.hits).tolist())
+    for id, about in flagged:
+        if id == REPEATS and about.of is not None:
+            for family in _families(about.of):
+                stays = next((i for i in family if i not in left_out), None)
+                left_out.update(i for i in family if i != stays)
+    return left_out
+
+
+def _families(of: np.ndarray) -> Iterable[list[int]]:
+    """Records that chains of near-copies connect, each family in order; `of`: an earlier record, or -1."""
+    first = list(range(len(of)))
+
+    def root(i: int) -> int:
+        while first[i] != i:
+            first[i] = i = first[first[i]]
+        return i
+
+    for i in np.flatnonzero(of >= 0).tolist():
+        a, b = root(i), root(int(of[i]))
+        first[max(a, b)] = min(a, b)
+    families: dict[int, list[int]] = {}
+    for i in range(len(of)):
+        families.setdefault(root(i), []).append(i)
+    return [family for family in families.values() if len(family) > 1]
+
+
+def _resembled(records: Mapping[str, Records], about: Named, i: int) -> Resembled | None:
+    if about.of is None or about.other not in records or about.of[i] < 0:
+        return None
+    other, j = records[about.other], int(about.of[i])
+    return Resembled(about.other, *located(other, j), quoted(other, j))
+
+
+def located(one: Records, i: int) -> tuple[str, int]:
+    """The file of a record, and its line or row, from 1; the source and the place in it where no file is known."""
+    places: Sequence[tuple[str, int]] = getattr(one, "places", ())
+    return (str(places[i][0]), int(places[i][1])) if len(places) else (str(one.source), i + 1)
+
+
+def position(one: Records, i: int) -> int:
+    """The place of a record among all rows of its source, from 0."""
+    positions: Sequence[int] = getattr(one, "positions", ())
+    return int(positions[i]) if positions is not None and len(positions) else i
+
+
+def quoted(one: Records, i: int) -> str:
+    """The beginning of a record: of a text, or of a list of numbers."""
+    content = one.content[i]
+    if isinstance(content, str):
+        return cut(content)
+    return f"[{', '.join(f'{x:.4g}' for x in content[:8])}{', ...' if len(content) > 8 else ''}]"
+
+
+def cut(text: str) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= LONG else text[: LONG - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def dropped(found: Iterable[Row]) -> set[int]:
+    """The positions in SYNTH of the rows that cleaning leaves out."""
+    return {row.position for row in found if row.drop}
+
+
+def lines(found: Iterable[Row]) -> str:
+    """The rows as JSON lines."""
+    return "".join(f"{json.dumps(plain(row), ensure_ascii=False, allow_nan=False)}\n" for row in found)
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """A row as JSON has it; a file by its path, however the system writes it."""
+    about = {key: value for key, value in vars(row).items() if key != "resembles"}
+    return {**about, "resembles": None if row.resembles is None else dict(vars(row.resembles))}
+
+
+def counted(found: Sequence[Row]) -> dict[str, Any]:
+    """What `report.json` says of the rows: how many, of which question, how many cleaning leaves out."""
+    questions: dict[str, int] = {}
+    for row in found:
+        questions[row.question] = questions.get(row.question, 0) + 1
+    rows, left_out = ({row.position for row in some} for some in (found, [row for row in found if row.drop]))
+    return {"file": FILE, "rows": len(rows), "dropped": len(left_out), "questions": questions}
+
+
+def short(file: str, line: int) -> str:
+    """A place in few words: the name of the file and the line."""
+    return f"{PurePath(file).name or file}:{line}"
