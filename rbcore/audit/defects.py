@@ -28,7 +28,7 @@ from rbcore.audit.segment import UNSPACED
 from rbcore.estimate.ngram import Ngram
 
 PIECE = re.compile(rf"(?:[{UNSPACED}]|[^\s{UNSPACED}]+)\s*|\s+")
-SENTENCE = re.compile(r"(?<=[.!?;:。！？；])\s*|\n\s*")
+SENTENCE = re.compile(r"(?<=[.!?;:])\s+|(?<=[。！？；])\s*|\n\s*")
 RUN_ON = re.compile(rf"(?<=[^\s{UNSPACED}])\0(?=[^\W{UNSPACED}])")  # between two pieces that belong apart
 ORDER = 3  # pieces of text that the generator looks at, the new one included
 TRIED = 8  # generated texts for each that is kept, at most
@@ -465,16 +465,19 @@ DEFECTS: dict[str, Defect] = {
         _near_duplicates,
     ),
     "leakage, a word": Defect(
-        _named("anchor-copies"), FEW, "{:.0%} of the records copy anchors, one word changed", _leak(_one_word)
+        _named("anchor-copies", "membership"),
+        FEW,
+        "{:.0%} of the records copy anchors, one word changed",
+        _leak(_one_word),
     ),
     "leakage, sentences": Defect(
-        _named("anchor-copies"),
+        _named("anchor-copies", "membership"),
         FEW,
         "{:.0%} of the records copy anchors, their sentences in another order",
         _leak(lambda world: sentences_shuffled),
     ),
     "leakage, deletion": Defect(
-        _named("anchor-copies"),
+        _named("anchor-copies", "membership"),
         FEW,
         "{:.0%} of the records copy anchors, a tenth of the words left out",
         _leak(lambda world: words_deleted),
@@ -504,7 +507,7 @@ DEFECTS: dict[str, Defect] = {
         _from("foreign"),
     ),
     "word shuffle": Defect(
-        _named("order", "off-task", "surprise"),
+        _named("order", "off-task", "stranger"),
         (0.1, 0.25, 0.5),
         "{:.0%} of the records have their words in a random order",
         _edit(words_shuffled),
@@ -536,22 +539,22 @@ DEFECTS: dict[str, Defect] = {
         _boilerplate,
     ),
     "refusals": Defect(
-        _named("boilerplate", "refusals", "near-duplicates"), FEW, "{:.0%} of the records are refusals", _refusals
+        _named("boilerplate", "openings", "near-duplicates"), FEW, "{:.0%} of the records are refusals", _refusals
     ),
     "predictable": Defect(
-        _named("narrow", "surprise"),
+        _named("narrow"),
         ALL,
         "the most surprising {:.0%} of the task is never generated",
         _without(lambda world, share, rng: _highest(world.surprise, share, rng)),
     ),
     "small generator": Defect(
-        _named("order", "surprise", "narrow", "off-task", "near-duplicates", "distance"),
+        _named("order", "stranger", "narrow", "off-task", "distance"),
         (0.0, 0.2, 0.4),
         "all records are written by a model of word triples, at temperature one less {:.2g}",
         _generator,
     ),
     "missing part": Defect(
-        _named("missing", "distance"),
+        _named("missing"),
         (0.1, 0.2, 0.4),
         "a neighbourhood that holds {:.0%} of the task is never generated",
         _without(_region),
@@ -563,7 +566,7 @@ DEFECTS: dict[str, Defect] = {
         _wrong_labels,
     ),
     "low temperature": Defect(
-        _named("narrow", "surprise"),
+        _named("narrow"),
         (0.1, 0.25, 0.5),
         "all notes are sampled at temperature one less {:.2g}",
         _low_temperature,
