@@ -38,8 +38,8 @@ from rbcore.estimate.base import share
 CONTROL = "none"
 PATH = Path(__file__).with_name("trials.json")
 SEED = 100_000  # the first one of the record
-WORLDS, CONTROLS = 12, 110  # of each corpus
-TRIALS, CLEAN = 60, 200  # planted notes: data sets of each defect, and clean ones
+WORLDS, CONTROLS = 5, 100  # of each corpus
+TRIALS, CLEAN = 40, 120  # planted notes: data sets of each defect, and clean ones
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
 HALVED = {
     name: (1 + x) / 2 if name == "low temperature" else x / 2

@@ -121,6 +121,7 @@ def languages(texts: Sequence[str]) -> np.ndarray:
     return np.array([_language(text) for text in texts], dtype=object)
 
 
+@functools.lru_cache(100_000)
 def _language(text: str) -> str:
     text = text[:READ]
     letters = sum(map(str.isalpha, text))
