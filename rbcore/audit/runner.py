@@ -19,7 +19,7 @@ from sklearn.decomposition import PCA
 
 from rbcore.audit import copies as audit_copies
 from rbcore.audit import embed as audit_embed
-from rbcore.audit import features, learning, measures, passages, prepared, questions
+from rbcore.audit import evidence, features, learning, measures, passages, prepared, questions
 from rbcore.audit import rows as audit_rows
 from rbcore.audit.copies import Copies, Progress
 from rbcore.audit.options import INPUTS, Options
@@ -99,7 +99,8 @@ def run(options: Options, quiet: bool | None = None, keep: bool = True) -> Resul
         **learning.pictures(series, numbers),
     }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if v is not None}
-    findings = [_priced(one, numbers) for one in (*(one.finding for one in outcomes), *findings)]
+    costs = evidence.severity(evidence.load())
+    findings = [_priced(one, numbers, costs) for one in (*(one.finding for one in outcomes), *findings)]
     inputs = [_about(one) for one in data.records.values()]
     found = audit_rows.named(records, outcomes)
     return Result(inputs, settings, numbers, findings, series, dict(stages.seconds), found)
@@ -212,14 +213,11 @@ def _information(data: Prepared, seed: int, rng: Generator) -> list[Number]:
     return measures.information_gain(data) + measures.dependence(data, prompts, rng, seed)
 
 
-def _priced(one: Finding, numbers: Mapping[str, Number]) -> Finding:
-    """The finding with what its fix is worth to a small student, where that was measured."""
-    worth = numbers.get(f"fix-{one.id}")
-    if worth is None:
-        return one
-    change = worth.estimate
-    fix = f"{worth.meaning}: {change.value:+.3g} [{change.ci[0]:+.3g}, {change.ci[1]:+.3g}] nats per record"
-    return dataclasses.replace(one, fix=fix, numbers=(*one.numbers, worth.id))
+def _priced(one: Finding, numbers: Mapping[str, Number], costs: Mapping[str, float]) -> Finding:
+    """The finding with what its fix is worth to a student here, and what such defects have cost in trials."""
+    worth = [id for id in (f"fix-{one.id}",) if id in numbers]
+    cost = costs.get(one.id) if one.verdict == "flagged" else None
+    return dataclasses.replace(one, cost=cost, numbers=(*one.numbers, *worth))
 
 
 def _map(data: Prepared, outcomes: Sequence[Outcome], rng: Generator) -> dict[str, Any]:

@@ -95,6 +95,21 @@ def test_power_and_severity(kept):
     assert "narrow" not in worst
 
 
+def test_corpora_are_pooled_and_costs_have_an_interval_over_them(kept):
+    record = evidence.counted(kept)
+    cells = record["cells"]
+    (cut,) = (cell for cell in cells if cell["defect"] == "truncation")
+    cells.append(cut | {"corpus": "german", "sets": 4, "named": 0, "harm": [0.1, 0.0, 0.2]})
+    pooled = evidence.pooled(record).set_index("defect")
+    one = pooled.loc["truncation"]
+    assert (one.corpora, one.sets, one.named, one.level) == (2, 7, 2, 1)
+    ci = stats.binomtest(2, 7).proportion_ci(0.95, "exact")
+    assert (one.found, one.low, one.high) == pytest.approx((2 / 7, ci.low, ci.high))
+    ends = stats.ttest_1samp([0.7, 0.1], 0).confidence_interval(0.95)
+    assert (one.harm, one.harm_low, one.harm_high) == pytest.approx((0.4, *ends))
+    assert pooled.loc["leakage, a word"].harm == -0.1 and np.isnan(pooled.loc["leakage, a word"].repair)
+
+
 def test_a_record_is_written_and_read(kept, tmp_path):
     recording.write(kept, tmp_path / "record.json")
     assert evidence.load(tmp_path / "record.json") == json.loads(json.dumps(evidence.counted(kept)))

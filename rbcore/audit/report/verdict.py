@@ -113,15 +113,16 @@ def urgent(result: Result) -> list[Finding]:
     """The flagged findings, the most severe first.
 
     First what makes scores worthless, last what is a consequence.  In between by what a small student gains when
-    it is mended, where that was tried and is sure; then by the share of the records that a defect is about, which
-    is all of them for one that names no row and no share.
+    it is mended, where that was tried and is sure; then by what such defects have cost students in the recorded
+    trials; then by the share of the records that a defect is about, which is all of them for one that names no row
+    and no share.
     """
 
-    def rank(one: Finding) -> tuple[int, float, float]:
+    def rank(one: Finding) -> tuple[int, float, float, float]:
         place = 0 if one.id in VOID else 2 if one.id in LAST else 1
         tried = result.numbers.get(f"fix-{one.id}")
         gain = tried.estimate.value if tried is not None and effect(tried.estimate) == "better" else 0.0
-        return place, gain, -_size(result, one)
+        return place, gain, -(one.cost or 0.0), -_size(result, one)
 
     return sorted((one for one in shown(result) if one.verdict == "flagged"), key=rank)
 
