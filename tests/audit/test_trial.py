@@ -236,3 +236,27 @@ def test_the_command_writes_the_record(tmp_path, monkeypatch, capsys):
     here = set(evidence.table(record).defect)
     assert {"near-duplicates", "wrong labels", "low temperature"} <= here and "another language" not in here
     assert "share that is found and named" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_stored_record_agrees_with_a_fresh_run_on_what_every_machine_has():
+    record = evidence.load()
+    rows = [row for seed in (1, 2) for row in cells.audits(cells.world("code", seed))]
+    rows += [cells.control(cells.world("code", seed)) for seed in range(3, 9)]
+    pairs: dict[str, list[list[int]]] = {}  # of each defect: found and sets, in this run and in the record
+    for cell in [cell for cell in record["cells"] if cell["corpus"] == "code"]:
+        own, key = DEFECTS[cell["defect"]].questions, (cell["defect"], cell["strength"])
+        mine = [row["verdicts"] for row in rows if (row["defect"], row["strength"]) == key]
+        hits = sum(any(said.get(name) == "flagged" for name in own) for said in mine)
+        pairs.setdefault(cell["defect"], []).append([hits, len(mine), cell["named"], cell["sets"]])
+    sums = [np.sum(some, axis=0) for some in pairs.values()]
+    p_values = [_fisher(*one) for one in (*sums, np.sum(sums, axis=0))]
+    clean, kept = [row for row in rows if row["defect"] == cells.CONTROL], record["controls"]["code"]
+    hits = sum("flagged" in row["verdicts"].values() for row in clean)
+    p_values.append(_fisher(hits, len(clean), kept["any"], kept["sets"]))
+    assert len(clean) == 8 and len(p_values) > 14
+    assert min(p_values) * len(p_values) > 0.001
+
+
+def _fisher(k, n, j, m):
+    return float(stats.fisher_exact([[k, n - k], [j, m - j]]).pvalue)
