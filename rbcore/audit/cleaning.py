@@ -57,7 +57,7 @@ def _cleaned(options: Options, result: Result, path: str, rewrite: Rewrite, quie
     drop = rows.dropped(result.rows)
     about = next(row for row in result.inputs if row["name"] == "SYNTH")
     found, used = int(about["found"]), int(about["used"])
-    naming = {row.question for row in result.rows if row.verdict == "flagged"}
+    naming = {row.question for row in result.rows if row.verdict == "flagged" and row.drop}
     before = tuple(result.flagged)
     made = Cleaned("", 0, 0, found - used, before, before, tuple(id for id in before if id not in naming))
     settings = {**result.settings, "clean": path}

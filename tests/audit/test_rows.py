@@ -260,3 +260,13 @@ def test_copies_are_cleaned_away_and_the_labels_stay(tmp_path):
     assert after.removed == len({one.position for one in result.rows if one.verdict == "flagged"}) >= 10
     assert next(one for one in after.shares if one.id == "anchor-copies").after < 0.02
     assert all("label" in json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines())
+
+
+def test_what_many_records_share_is_not_cleaned_away():
+    texts = [f"record {i} of the synthetic ones" for i in range(40)]
+    synth = Records("SYNTH", "s.jsonl", 40, tuple(texts))
+    for id, many, dropped in (("endings", 20, 0), ("endings", 6, 6), ("off-task", 20, 20)):
+        said = finding(id, "flagged", "Some are.")
+        about = Outcome(said, (), Named(np.arange(40) < many))
+        found = rows.named({"SYNTH": synth}, [about])
+        assert (len(found), sum(row.drop for row in found)) == (many, dropped)

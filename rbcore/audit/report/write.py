@@ -139,7 +139,8 @@ def changed(result: Result) -> list[str]:
     remaining = [id for id in one.remaining if id not in LAST]
     if remaining:
         said.append(
-            "These cannot be cleaned away, because no row is to blame for them: " + _titles(result, remaining)
+            "These cannot be cleaned away, because no row is to blame for them, or too many are: "
+            + _titles(result, remaining)
         )
     return said
 
