@@ -76,7 +76,10 @@ run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=
 AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT FIELDS VECTOR LABEL PROMPT ROLE SIDE SKIP LOGPROB LOSSES EMBED SPLIT SUBSET \
   LIMIT OUT CLEAN SEED
 audit: export GIVEN := $(foreach name,$(AUDIT),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+audit: export ODD := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword \
+  $(origin $(name)))),$(filter-out $(AUDIT) PYTHON VENV RUN SHELL MAKE% -%,$(name)))))
 audit: $(READY) ## audit your own data: make audit ANCHOR=a.jsonl SYNTH=s.jsonl [HELDOUT=h.jsonl RAW=r.jsonl ...]
+	@[[ -z "$$ODD" ]] || { echo "make audit has no option $$ODD; its options are $(AUDIT)" >&2; exit 1; }
 	@[[ -n "$${ANCHOR:-}" && -n "$${SYNTH:-}" ]] || \
 	  { echo 'name real and synthetic records: make audit ANCHOR=a.jsonl SYNTH=s.jsonl' >&2; exit 1; }
 	@options=(); for name in $$GIVEN; do \

@@ -21,7 +21,7 @@ from rbcore.audit.read.records import InputError, described
 if typing.TYPE_CHECKING:
     from rbcore.audit.result import Result
 
-FINE, FAILED, REFUSED, FLAGGED, INTERRUPTED = 0, 1, 2, 3, 130
+FINE, FAILED, REFUSED, FLAGGED, UNSURE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit statuses: nothing flagged, no memory or no disk, bad input, something flagged, interrupted."""
 GROUPS = {
     "inputs": "anchor synth raw heldout split subset limit skip",
@@ -38,6 +38,7 @@ example:
 exit status:
   0  nothing is flagged          3  something is flagged (0 with --no-fail)
   2  bad input or option         1  no memory, or a file cannot be written
+  4  with --sure: it cannot tell, though nothing is flagged
   130  interrupted; the same command goes on from there
 """
 
@@ -71,13 +72,15 @@ def parser() -> argparse.ArgumentParser:
     note = "also write SYNTH without the rows that flagged questions name to this file, and audit that again"
     groups["output"].add_argument("--clean", metavar="FILE", help=note)
     groups["output"].add_argument("--no-fail", action="store_true", help="exit with 0 when something is flagged")
+    note = f"exit with {UNSURE} when nothing is flagged and the verdict is that it cannot tell"
+    groups["output"].add_argument("--sure", action="store_true", help=note)
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Audit, write the report, print its verdict; returns the exit status."""
     given = vars(parser().parse_args(argv))
-    no_fail, clean = given.pop("no_fail"), given.pop("clean")
+    no_fail, clean, sure = given.pop("no_fail"), given.pop("clean"), given.pop("sure")
     try:
         options = Options(**given)
         _check(options, clean)
@@ -98,12 +101,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     from rbcore.audit import rows
     from rbcore.audit.report import write
+    from rbcore.audit.report.verdict import judged
 
     print(write.summary(result))
     print(f"\nreport:  {path}\nnumbers: {path.with_suffix('.json')}\nrows:    {path.with_name(rows.FILE)}")
     if result.cleaned is not None and result.cleaned.path:
         print(f"cleaned: {result.cleaned.path}")
-    return FLAGGED if result.flagged and not no_fail else FINE
+    if result.flagged:
+        return FINE if no_fail else FLAGGED
+    return UNSURE if sure and judged(result).answer == "unsure" else FINE
 
 
 def _audited(options: Options, clean: str | None) -> tuple[Result, Path]:

@@ -19,6 +19,8 @@ from rbcore.audit.read.source import MIN, InputError
 from rbcore.audit.read.writing import WRITTEN
 from rbcore.audit.result import Change, Cleaned, Result
 
+ANEW = ("extra", "missing", "language", "script", "openings", "label-shares")
+"""Questions that choose in each audit what they count."""
 FOLDER = "cleaned"  # of the second report, in that of the first
 Rewrite = Callable[[Options, str, Collection[int], str], int]
 """As :func:`rbcore.audit.read.rewrite`: writes an input's rows but those at some positions, says how many."""
@@ -63,6 +65,9 @@ def _cleaned(options: Options, result: Result, path: str, rewrite: Rewrite, quie
     settings = {**result.settings, "clean": path}
     if used - len(drop) < MIN:
         note = f"Only {used - len(drop):,} of {used:,} rows would be left, too few to go on with."
+        if Path(path).is_file():  # of an earlier call: whoever goes on would train on it
+            Path(path).unlink()
+            note += f" The older {path} was removed."
         return dataclasses.replace(result, settings=settings, cleaned=dataclasses.replace(made, note=note))
     written = rewrite(options, "SYNTH", drop, path)
     made = dataclasses.replace(made, path=path, removed=len(drop), written=written)
@@ -84,8 +89,8 @@ def _cleaned(options: Options, result: Result, path: str, rewrite: Rewrite, quie
 
 
 def changes(before: Result, after: Result) -> tuple[Change, ...]:
-    """The shares of both audits that are behind a question and differ."""
-    ids = dict.fromkeys(key for one in before.findings for key in one.numbers)
+    """The shares of both audits that are behind a question and differ; not of :data:`ANEW`."""
+    ids = dict.fromkeys(key for one in before.findings if one.id not in ANEW for key in one.numbers)
     found = []
     for key in ids:
         if key in before.numbers and key in after.numbers:

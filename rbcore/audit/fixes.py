@@ -64,7 +64,7 @@ def fixes(data: Prepared, outcomes: Sequence[Outcome], kind: Kind, rng: Generato
             continue
         mean = checks.mean(after - before)
         change = Estimate("mean-difference", mean.value, mean.ci, heldout.size, unit="nats")
-        numbers.append(Number(f"fix-{id}", f"change of a student's held-out loss {what}", change))
+        numbers.append(Number(f"fix-{id}", f"change of a student's held-out loss per record {what}", change))
     return numbers
 
 

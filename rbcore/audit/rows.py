@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FILE = "flags.jsonl"  # beside the report
 LONG = 300  # characters of a record that are quoted
+CERTAIN = ("held-out-copies", "contamination")  # each such row is a fact, however few there are
+WHOLE = ("longer-chosen",)  # a property of all rows together: none is left out for it
 EVIDENCE = 0.05  # p-value below which an undecided question's rows are worth a look
 REPEATS = "near-duplicates"  # of a family of these, one stays
 STYLE = ("endings", "length", "openings", "order", "extra")  # questions about how records are written or chosen
@@ -30,16 +32,19 @@ MOST = 0.2  # of the records: what a question of style names more often is mende
 def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
     """A row for each synthetic record and question that names it, sorted by file, line and question.
 
-    Questions that are flagged, and undecided ones with some evidence; what others name is what real records have
-    too.  A row that flagged questions name is dropped, except by a question of :data:`STYLE` that names more than
-    :data:`MOST` of the records: in the trials of chapter 11 a student was worse off without so many.
+    Questions that are flagged, undecided ones with some evidence, and those of :data:`CERTAIN`; what others name
+    is what real records have too.  A row that flagged questions name is dropped, except by a question of
+    :data:`WHOLE`, or one of :data:`STYLE` that names more than :data:`MOST` of the records: in the trials of
+    chapter 11 a student was worse off without so many.
     """
     synth = records["SYNTH"]
     asked = [(one.finding, one.named) for one in outcomes if one.named and _worth_naming(one.finding)]
     removable = [
         (finding.id, about)
         for finding, about in asked
-        if finding.verdict == "flagged" and (finding.id not in STYLE or np.mean(about.hits) <= MOST)
+        if finding.verdict == "flagged"
+        and finding.id not in WHOLE
+        and (finding.id not in STYLE or np.mean(about.hits) <= MOST)
     ]
     dropped = _dropped(removable)
     found = []
@@ -63,6 +68,8 @@ def named(records: Mapping[str, Records], outcomes: Sequence[Outcome]) -> tuple[
 
 
 def _worth_naming(one: Finding) -> bool:
+    if one.id in CERTAIN:
+        return one.verdict != "not checked"
     return one.verdict == "flagged" or (one.verdict == "undecided" and one.p < EVIDENCE)
 
 

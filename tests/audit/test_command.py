@@ -158,7 +158,7 @@ def test_what_the_book_and_the_help_show_can_be_run(planted, tmp_path, monkeypat
     assert names["rows"] == [] and (tmp_path / "audit" / "flags.jsonl").exists()
     assert set(re.findall(r"`(\w+)`", page)) >= {one.name for one in dataclasses.fields(Row)}
     statuses = {int(status) for status in re.findall(r"(?m)^\| (\d+) \|", page)}
-    assert statuses == {0, 1, 2, 3, 130} == {int(n) for n in re.findall(r"(?:^|  )(\d+)  ", __main__.EXAMPLE)}
+    assert statuses == {0, 1, 2, 3, 4, 130} == {int(n) for n in re.findall(r"(?:^|  )(\d+)  ", __main__.EXAMPLE)}
 
 
 # Statuses
@@ -336,3 +336,10 @@ def test_ctrl_c_says_how_to_go_on(planted, tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and "the same command goes on" in error and "Traceback" not in error
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make is installed")
+def test_make_refuses_an_option_that_it_does_not_know():
+    command = ["make", "audit", "-o", ".venv/.ready", "RUN=false", "ANCHOR=a", "SYNTH=b", "HELDOUTS=c"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "no option HELDOUTS; its options are ANCHOR" in done.stderr

@@ -119,6 +119,21 @@ def test_prompts_and_answers_are_looked_for_apart():
     assert numbers["contamination-prompts"] > 0.3 and numbers["contamination-answers"] < 0.05
 
 
+def test_a_few_whole_held_out_prompts_are_flagged_where_their_passages_are_common():
+    rng = np.random.default_rng(3)
+    says = "please tell me how I can send the parcel number {} back to the shop that I bought it from".format
+    first = {"ANCHOR": 0, "SYNTH": 300, "HELDOUT": 600}
+    sides = {name: [says(k + i) for i in range(200)] for name, k in first.items()}
+    sides["SYNTH"][:8] = sides["HELDOUT"][:8]
+    answers = {name: [" ".join(map(str, rng.integers(10**6, size=30))) for _ in range(200)] for name in sides}
+    parts = {name: {"prompt": sides[name], "answer": answers[name]} for name in sides}
+    whole = {name: [f"{a}\n{b}" for a, b in zip(sides[name], answers[name], strict=True)] for name in sides}
+    found = contamination(prepared(rng, parts, **whole), rng)
+    assert found.finding.verdict == "flagged" and "whole prompt 4.0 % against 0.0 %" in found.finding.sentence
+    assert found.named is not None and found.named.hits[:8].all()
+    assert found.named.of is not None and found.named.of[:8].tolist() == list(range(8))
+
+
 def test_a_template_that_all_share_is_no_contamination():
     rng = np.random.default_rng(3)
     template = (

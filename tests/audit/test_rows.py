@@ -215,10 +215,11 @@ def test_nothing_to_leave_out_is_said_and_all_rows_are_written(synth, monkeypatc
 def test_too_few_rows_are_not_written(synth, monkeypatch):
     monkeypatch.setattr(runner, "run", lambda *given: pytest.fail("audited again"))
     path = synth.with_name("clean.jsonl")
+    path.write_text("of an earlier call")
     before = audited(synth, range(40 - MIN + 1), 40)
     made = cleaning._cleaned(options_of(synth), before, str(path), rewrite, True).cleaned
     assert made is not None and made.path == "" and f"Only {MIN - 1} of 40 rows" in made.note and not path.exists()
-    assert made.after == made.before == ("off-task",)
+    assert made.after == made.before == ("off-task",) and "was removed" in made.note
 
 
 def test_cleaned_data_that_cannot_be_audited_are_kept_and_it_is_said(synth, monkeypatch):
@@ -269,4 +270,17 @@ def test_what_many_records_share_is_not_cleaned_away():
         said = finding(id, "flagged", "Some are.")
         about = Outcome(said, (), Named(np.arange(40) < many))
         found = rows.named({"SYNTH": synth}, [about])
+        assert (len(found), sum(row.drop for row in found)) == (many, dropped)
+
+
+def test_no_row_is_to_blame_for_a_property_of_all_and_held_out_rows_are_named_however_few():
+    synth = Records("SYNTH", "s.jsonl", 40, tuple(f"record {i}" for i in range(40)))
+    three = Named(np.arange(40) < 3)
+    for id, verdict, many, dropped in (
+        ("longer-chosen", "flagged", 3, 0),
+        ("contamination", "clear", 3, 0),
+        ("contamination", "flagged", 3, 3),
+        ("off-task", "clear", 0, 0),
+    ):
+        found = rows.named({"SYNTH": synth}, [Outcome(finding(id, verdict, "Some are."), (), three)])
         assert (len(found), sum(row.drop for row in found)) == (many, dropped)

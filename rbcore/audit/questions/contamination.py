@@ -28,12 +28,14 @@ from rbcore.audit.questions.verdict import (
     share_number,
     unchecked,
 )
+from rbcore.audit.segment import words
 
 MARGIN = 0.01  # a share of records with passages beyond the usual one that is worth a word
 MATTERS = 0.15  # a share that a clear answer would have found
 COMMON, HOLDERS = 0.01, 3  # a passage is common that so large a share of the texts, and so many of them, hold
 SOURCES = 20_000  # texts whose passages are sought, at most
 LEAST = 20  # records of each side
+CERTAIN = 0.01  # p-value below which whole prompts are flagged where anchors have none: each such row is a fact
 EMPTY = split([])
 PARTS = {"prompt": "prompts", "answer": "answers"}
 
@@ -59,7 +61,8 @@ def contamination(data: Prepared, rng: Generator) -> Outcome:
     hits = {name: np.zeros(len(one), dtype=bool) for name, one in rows.items()}
     of, score = np.full(len(rows["SYNTH"]), -1), np.zeros(len(rows["SYNTH"]))
     reached, numbers, long = np.zeros(len(kept), dtype=bool), [], np.zeros(len(kept), dtype=bool)
-    said = []
+    said: list[str] = []
+    apart: list[Answer] = []
     for kind, parts in texts.items():
         sought = Sought(split([parts[i] for i in kept]))
         new = _fresh(data, sought)
@@ -74,20 +77,34 @@ def contamination(data: Prepared, rng: Generator) -> Outcome:
         long |= sought.passages > 0
         meaning = f"synthetic records that hold a passage of held-out {kind}"
         numbers.append(share_number(f"contamination-{kind}", meaning, mine[rows["SYNTH"]]))
-        said.append(f"{kind} {percent(mine[rows['SYNTH']])}")
+        said.append(f"{kind} {percent(mine[rows['SYNTH']])} against {percent(theirs[rows['ANCHOR']])}")
+        apart.append(compare(mine[rows["SYNTH"]], theirs[rows["ANCHOR"]], MARGIN, MATTERS))
+    asked = _asked(data)
+    if asked is not None:
+        mine, theirs = (same >= 0 for same in asked)
+        hits["SYNTH"] |= mine
+        of[mine], score[mine] = asked[0][mine], 1.0
+        numbers.append(share_number("contamination-questions", "synthetic records with a held-out prompt", mine))
+        said.append(f"the whole prompt {percent(mine)} against {percent(theirs)}")
+        whole = compare(mine, theirs, MARGIN, MATTERS)
+        if mine.sum() >= HOLDERS and not theirs.any() and whole.p < CERTAIN:
+            whole = whole._replace(verdict="flagged")
+        if whole.verdict == "flagged" and all(one.verdict != "flagged" for one in apart):
+            hits["SYNTH"], of = mine.copy(), np.where(mine, asked[0], -1)  # passages are usual, and name no row
+        apart.append(whole)
     synth, task = hits["SYNTH"][rows["SYNTH"]], hits["ANCHOR"][rows["ANCHOR"]]
     numbers += [
         share_number("contamination-task", "anchors that hold a passage of a held-out record", task),
         share_number("contamination-held", "held-out records of which a synthetic one holds a passage", reached),
     ]
-    apart = f" ({', '.join(said)})" if len(said) > 1 else ""
+    each = f" ({', '.join(said)})" if len(said) > 1 else ""
     short = f" {int((~long).sum()):,} held-out records are too short to be looked for." if not long.all() else ""
     sentence = (
         f"{percent(synth)} of the synthetic records that nearly copy no held-out one hold a passage of one, "
-        f"{RUN} words in a row or a whole text of {SHORTEST}{apart}; {percent(task)} of the anchors do. "
+        f"{RUN} words in a row or a whole text of {SHORTEST}{each}; {percent(task)} of the anchors do. "
         f"{int(reached.sum()):,} of {len(reached):,} held-out records are found so.{short}"
     )
-    answer = compare(synth, task, MARGIN, MATTERS)
+    answer = _worst(apart)
     anchors = _anchors(data, texts, kept, rng)
     if anchors is not None and anchors.verdict == "flagged":
         answer = answer._replace(verdict="flagged", p=min(1.0, 2 * min(answer.p, anchors.p)))
@@ -130,6 +147,29 @@ def passages(data: Prepared, rng: Generator) -> Outcome:
         f"{percent(hit[rows])} do."
     )
     return outcome(id, compare(synth, task, MARGIN, MATTERS), sentence, numbers, pairs(data, named, rng), named)
+
+
+def _asked(data: Prepared) -> list[np.ndarray] | None:
+    """Of the synthetic records and the anchors the held-out record with the very same prompt, or -1.
+
+    None where a format does not tell prompts; prompts below :data:`SHORTEST` words are anybody's.
+    """
+    parts = {name: data.records[name].parts.get("prompt") for name in ("HELDOUT", "SYNTH", "ANCHOR")}
+    if None in parts.values():
+        return None
+    known: dict[tuple[str, ...], int] = {}
+    for i, text in enumerate(parts["HELDOUT"] or ()):
+        said = tuple(words(text))
+        if len(said) >= SHORTEST:
+            known.setdefault(said, i)
+    sides = (parts[name] or () for name in ("SYNTH", "ANCHOR"))
+    return [np.array([known.get(tuple(words(text)), -1) for text in side], dtype=int) for side in sides]
+
+
+def _worst(answers: Sequence[Answer]) -> Answer:
+    """One answer for prompts and answers: the one with most evidence, its p-value by Bonferroni."""
+    worst = min(answers, key=lambda one: (one.verdict != "flagged", one.p))
+    return worst._replace(p=min(1.0, len(answers) * worst.p))
 
 
 def _few(texts: int) -> int:

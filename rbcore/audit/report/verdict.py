@@ -51,7 +51,7 @@ def judged(result: Result) -> Judged:
     if not findings:
         return Judged("none", "No question was asked.", ())
     flagged, undecided, clear, unasked = (
-        [one for one in findings if one.verdict == verdict and one.id not in ("whole", "ggmi")]
+        [one for one in findings if one.verdict == verdict and one.id != "ggmi"]
         for verdict in ("flagged", "undecided", "clear", "not checked")
     )
     short = [one for one in unasked if one.id in ALWAYS]
