@@ -155,6 +155,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     if not all((fresh / name).exists() for name in ("index.html", "searchindex.js")):
         shutil.rmtree(work, ignore_errors=True)
         raise SiteError(f"the pages were not built:\n{warnings}")
+    _open_directly(fresh / "index.html")
     for name in (".buildinfo", "objects.inv"):
         (fresh / name).unlink(missing_ok=True)
     if not warnings:
@@ -178,6 +179,13 @@ def _digest(source: Path, strict: bool) -> str:
         name = path.relative_to(source) if path in inside else path.name
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _open_directly(index: Path) -> None:
+    """Put the first page in the place of the redirection to it, so that a preview and a search find its text."""
+    target = re.search(r'http-equiv="Refresh" content="0; url=([\w.-]+)"', index.read_text(encoding="utf8"))
+    if target is not None and (index.parent / target[1]).exists():
+        shutil.copyfile(index.parent / target[1], index)
 
 
 def _relevant(log: str, source: Path) -> str:

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -236,8 +237,14 @@ def test_a_page_opens_from_the_disk_without_a_server(chromium: Browser, built_bo
     page.close()
 
 
-def test_the_page_to_open_leads_to_the_preface(chromium: Browser, built_book: Path) -> None:
+def test_the_page_to_open_is_the_preface_and_describes_itself(chromium: Browser, built_book: Path) -> None:
     page = chromium.new_page()
     page.goto((built_book / "index.html").as_uri())
-    page.wait_for_url("**/preface.html")
+    assert page.url.endswith("/index.html") and "The Reverse Bottleneck" in (page.text_content("h1") or "")
+    described = page.get_attribute('meta[name="description"]', "content")
+    assert described is not None and len(described) > 40 and page.inner_text("article").find(described[:30]) > 0
+    assert page.get_attribute('meta[property="og:description"]', "content") == described
+    page.goto((built_book / "chapters" / "05-reverse-bottleneck.html").as_uri())
+    assert re.fullmatch(r"\d+ minutes to read; its notebook takes \d+ seconds of processor time\.",
+                        page.inner_text(".rb-minutes"))  # fmt: skip
     page.close()
