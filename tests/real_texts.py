@@ -72,7 +72,7 @@ def prepared(rng: np.random.Generator, parts=None, **inputs) -> Prepared:
             copies[name, other] = between(list(inputs[name]), list(inputs[other]))
     order = rng.permutation(len(inputs["ANCHOR"]))
     halves = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
-    groups = {name: families(copies[name, name]) for name in inputs}
+    groups = {name: families(copies[name, name].of) for name in inputs}
     return Prepared(records, {}, groups, copies, *halves, {})
 
 

@@ -22,7 +22,7 @@ if typing.TYPE_CHECKING:
     from rbcore.audit.result import Result
 
 FINE, FAILED, REFUSED, FLAGGED, UNSURE, INTERRUPTED = 0, 1, 2, 3, 4, 130
-"""Exit statuses: nothing flagged, no memory or no disk, bad input, something flagged, interrupted."""
+"""Exit statuses: nothing flagged, no memory or disk, bad input, something flagged, not sure, interrupted."""
 GROUPS = {
     "inputs": "anchor synth raw heldout split subset limit skip",
     "fields of the records": "text fields role side vector label prompt logprob losses",

@@ -40,7 +40,9 @@ def looks(texts: Sequence[str]) -> np.ndarray:
     return rows
 
 
-def foreseen(texts: Mapping[str, Sequence[str]], fitted: np.ndarray, fresh: np.ndarray) -> dict[str, np.ndarray]:
+def foreseen(
+    texts: Mapping[str, Sequence[str]], surprise: Mapping[str, np.ndarray], fitted: np.ndarray, fresh: np.ndarray
+) -> dict[str, np.ndarray]:
     """How a model of one half of the anchors foresees each record, by :data:`ORDER` words and by single ones.
 
     Each half of the anchors teaches two models, which score the other half; of the other inputs one half's models
@@ -49,6 +51,7 @@ def foreseen(texts: Mapping[str, Sequence[str]], fitted: np.ndarray, fresh: np.n
 
     Args:
         texts: by input, ``"ANCHOR"`` among them.
+        surprise: of each record, nats per token, under the model of order :data:`ORDER` of the fitted half.
         fitted, fresh: indices of the two halves of the anchors.
 
     Returns:
@@ -58,11 +61,12 @@ def foreseen(texts: Mapping[str, Sequence[str]], fitted: np.ndarray, fresh: np.n
     scores = {name: np.zeros((len(one), 2)) for name, one in split.items()}
     for turn, half in enumerate((fitted, fresh)):
         known = [split["ANCHOR"][i] for i in half]
-        models = [Ngram.fit(known, order) for order in (ORDER, 1)]
+        single, context = Ngram.fit(known, 1), Ngram.fit(known, ORDER) if turn else None
         for name, one in split.items():
             rows = (fresh, fitted)[turn] if name == "ANCHOR" else np.arange(turn, len(one), 2)
             if not len(rows):
                 continue
-            whole, single = (model.losses_per_token([one[i] for i in rows]) for model in models)
-            scores[name][rows] = np.column_stack([whole, single - whole])
+            some = [one[i] for i in rows]
+            whole = surprise[name][rows] if context is None else context.losses_per_token(some)
+            scores[name][rows] = np.column_stack([whole, single.losses_per_token(some) - whole])
     return scores

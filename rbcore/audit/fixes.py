@@ -80,9 +80,13 @@ def _whole(data: Prepared, rng: Generator) -> tuple[Data, Data, Data]:
         scored = np.sort(rng.permutation(scored)[: max(LEAST, len(scored) // 3)])
         rest = np.setdiff1d(rest, scored)
 
-    def part(name: str, rows: np.ndarray) -> Data:
-        one = records[name]
-        contents = data.points[name].astype(float) if one.texts is None else one.texts
-        return Data(contents, one.labels if labelled else None).take(rows)
+    parts = ("SYNTH", np.arange(len(records["SYNTH"]))), (real, scored), ("ANCHOR", rest)
+    synth, heldout, anchor = (lesson(data, name, rows, labelled) for name, rows in parts)
+    return synth, heldout, anchor
 
-    return part("SYNTH", np.arange(len(records["SYNTH"]))), part(real, scored), part("ANCHOR", rest)
+
+def lesson(data: Prepared, name: str, rows: np.ndarray, labelled: bool) -> Data:
+    """Some records of an input as a student reads them: texts or points, with labels if `labelled`."""
+    one = data.records[name]
+    contents = data.points[name].astype(float) if one.texts is None else one.texts
+    return Data(contents, one.labels if labelled else None).take(rows)

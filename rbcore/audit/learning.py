@@ -15,7 +15,7 @@ from numpy.random import Generator
 
 from rbcore.audit import student
 from rbcore.audit.advice import finding
-from rbcore.audit.fixes import fixes
+from rbcore.audit.fixes import fixes, lesson
 from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.questions.verdict import LEVEL, Outcome
 from rbcore.audit.result import Finding, Number
@@ -96,9 +96,7 @@ def _parts(data: Prepared, rng: Generator) -> tuple[Kind, Parts]:
         return name in records and (records[name].labels is not None or not labelled)
 
     def part(name: str, rows: np.ndarray, most: int) -> Data:
-        one = records[name]
-        contents = data.points[name].astype(float) if one.texts is None else one.texts
-        return Data(contents, one.labels if labelled else None).take(some(rows, most, rng))
+        return lesson(data, name, some(rows, most, rng), labelled)
 
     anchors, parts = np.arange(len(records["ANCHOR"])), {}
     if usable("HELDOUT"):

@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 
 from rbcore.audit.copies import Copies, Words
 from rbcore.audit.copies import split as in_words
+from rbcore.audit.features import ORDER
 from rbcore.audit.read.records import Records
 from rbcore.audit.segment import spaced
 from rbcore.estimate.ngram import Ngram
@@ -72,6 +73,10 @@ class Prepared:
         """Which records of `name` nearly copy a record of `other`."""
         return self.copies[name, other].of >= 0
 
+    def origin(self, name: str, other: str) -> np.ndarray:
+        """Which records of `name` a record of `other` nearly copies."""
+        return np.isin(np.arange(len(self.records[name])), self.copies[other, name].of)
+
     def repeated(self, name: str) -> np.ndarray:
         """Which records nearly repeat an earlier record of the same input."""
         _, first = np.unique(self.families[name], return_index=True)
@@ -93,10 +98,8 @@ class Prepared:
         chosen[self.fresh] = True
         parts = [self.surprise["ANCHOR"][chosen & ~self.repeated("ANCHOR")]]
         if "HELDOUT" in self.records:
-            seen = np.zeros(len(self.records["HELDOUT"]), dtype=bool)
-            copies = self.copies["ANCHOR", "HELDOUT"].of
-            seen[copies[copies >= 0]] = True  # an anchor copies it
-            parts.append(self.surprise["HELDOUT"][~seen & ~self.repeated("HELDOUT")])
+            new = ~self.origin("HELDOUT", "ANCHOR") & ~self.repeated("HELDOUT")
+            parts.append(self.surprise["HELDOUT"][new])
         scores = np.sort(np.concatenate(parts))
         return scores[scores <= calm]
 
@@ -114,11 +117,15 @@ def some(rows: np.ndarray, most: int, rng: Generator) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.sort(rng.choice(len(rows), size=most, replace=False))]
 
 
-def families(copies: Copies) -> np.ndarray:
-    """A number for each record, the same for records that chains of near-copies connect."""
-    n = len(copies.of)
-    hit = np.flatnonzero(copies.of >= 0)
-    graph = coo_array((np.ones(hit.size), (hit, copies.of[hit])), shape=(n, n))
+def families(of: np.ndarray) -> np.ndarray:
+    """A number for each record, the same for records that chains of near-copies connect.
+
+    Args:
+        of: (n,) of each record one that it nearly copies, -1 for none.
+    """
+    n = len(of)
+    hit = np.flatnonzero(of >= 0)
+    graph = coo_array((np.ones(hit.size), (hit, of[hit])), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 
 
@@ -135,7 +142,7 @@ def surprise(
     texts = {name: one.texts for name, one in records.items() if one.texts is not None}
     if texts:
         split = {name: [spaced(text) for text in one] for name, one in texts.items()}
-        known = Ngram.fit([split["ANCHOR"][i] for i in fitted])
+        known = Ngram.fit([split["ANCHOR"][i] for i in fitted], ORDER)
         return {name: known.losses_per_token(one) for name, one in split.items()}
     tree = KDTree(points["ANCHOR"][fitted])
     k = min(NEIGHBOURS, len(fitted))

@@ -78,34 +78,22 @@ def _dropped(flagged: Sequence[tuple[str, Named]]) -> set[int]:
 
     The one that stays is the first that no other question names; the question itself names all but the first.
     """
+    from rbcore.audit.prepared import families  # only here: whoever only counts rows loads no libraries
+
     left_out: set[int] = set()
     for id, about in flagged:
         if id != REPEATS:
             left_out.update(np.flatnonzero(about.hits).tolist())
     for id, about in flagged:
         if id == REPEATS and about.of is not None:
-            for family in _families(about.of):
-                stays = next((i for i in family if i not in left_out), None)
-                left_out.update(i for i in family if i != stays)
+            family = families(about.of)
+            staying: dict[int, int] = {}
+            for i, number in enumerate(family.tolist()):
+                if i not in left_out:
+                    staying.setdefault(number, i)
+            sizes = np.bincount(family)
+            left_out.update(i for i, k in enumerate(family.tolist()) if sizes[k] > 1 and staying.get(k) != i)
     return left_out
-
-
-def _families(of: np.ndarray) -> Iterable[list[int]]:
-    """Records that chains of near-copies connect, each family in order; `of`: an earlier record, or -1."""
-    first = list(range(len(of)))
-
-    def root(i: int) -> int:
-        while first[i] != i:
-            first[i] = i = first[first[i]]
-        return i
-
-    for i in np.flatnonzero(of >= 0).tolist():
-        a, b = root(i), root(int(of[i]))
-        first[max(a, b)] = min(a, b)
-    families: dict[int, list[int]] = {}
-    for i in range(len(of)):
-        families.setdefault(root(i), []).append(i)
-    return [family for family in families.values() if len(family) > 1]
 
 
 def _resembled(records: Mapping[str, Records], about: Named, i: int) -> Resembled | None:

@@ -163,7 +163,7 @@ def prepare(
     def surprised(progress: Progress) -> dict[str, dict[str, np.ndarray]]:
         made = {"surprise": seen | prepared.surprise(new, points, fitted), "foreseen": {}, "looks": {}}
         if texts:
-            made["foreseen"] = features.foreseen(texts, fitted, fresh)
+            made["foreseen"] = features.foreseen(texts, made["surprise"], fitted, fresh)
             made["looks"] = {name: features.looks(one) for name, one in texts.items()}
         if like is not None and seen:
             for kind in ("foreseen", "looks"):
@@ -171,7 +171,7 @@ def prepare(
         return made
 
     scored = stages.run("surprise", surprised)
-    families = {name: prepared.families(copies[name, name]) for name in records}
+    families = {name: prepared.families(copies[name, name].of) for name in records}
     about = scored["surprise"], scored["foreseen"], scored["looks"]
     return Prepared(records, points, families, copies, fitted, fresh, *about)
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import functools
-import sysconfig
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_texts import functions
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from rbcore.audit import mauve, runner
 from rbcore.audit.features import foreseen, looks
 from rbcore.audit.planted import notes
+from rbcore.audit.prepared import surprise
 from rbcore.audit.questions import generator, law, omnibus, verdict
 from rbcore.audit.questions.verdict import LEVEL, compare, laws, means, shares
 from rbcore.audit.read.records import Records
-
-
-@functools.cache
-def functions() -> tuple[str, ...]:
-    """Functions of the standard library, a heterogeneous corpus that every Python has."""
-    found = set()
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
-        text = path.read_text(encoding="utf8", errors="ignore")
-        lines = text.splitlines()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
-                source = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-                if 80 <= len(source) <= 1500:
-                    found.add(source)
-    return tuple(sorted(found))
 
 
 def drawn(rng, n: int, *more: int) -> list[list[str]]:
@@ -224,7 +206,8 @@ def test_no_record_is_foreseen_by_a_model_that_has_read_it():
     rng = np.random.default_rng(5)
     anchors, other = drawn(rng, 40, 10)
     halves = np.arange(20), np.arange(20, 40)
-    found = foreseen({"ANCHOR": anchors, "SYNTH": anchors[:10] + other}, *halves)
+    texts = {"ANCHOR": anchors, "SYNTH": anchors[:10] + other}
+    found = foreseen(texts, surprise(records(**texts), {}, halves[0]), *halves)
     # Anchors 0 to 9 are fitted: as anchors the other half scores them, as synthetic ones each half in turn.
     own, made = found["ANCHOR"][:10, 0], found["SYNTH"][:10, 0]
     assert np.allclose(own[1::2], made[1::2]) and (made[::2] < own[::2]).all()

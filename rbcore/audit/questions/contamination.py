@@ -55,7 +55,7 @@ def contamination(data: Prepared, rng: Generator) -> Outcome:
     rows = {name: ~data.copied(name, "HELDOUT") for name in ("SYNTH", "ANCHOR")}
     if min(one.sum() for one in rows.values()) < LEAST:
         return unchecked(id, TOO_FEW)
-    told = getattr(held, "parts", {})
+    told = held.parts
     texts = {PARTS[key]: told[key] for key in PARTS if key in told} or {"records": held.texts}
     kept = some(np.arange(len(held)), SOURCES, rng)
     hits = {name: np.zeros(len(one), dtype=bool) for name, one in rows.items()}
@@ -209,7 +209,7 @@ def _anchors(
     data: Prepared, texts: Mapping[str, Sequence[str]], kept: np.ndarray, rng: Generator
 ) -> Answer | None:
     """Whether anchors hold passages of held-out records more often than of as many other anchors."""
-    told = getattr(data.records["ANCHOR"], "parts", {})
+    told = data.records["ANCHOR"].parts
     keys = {kind: key for key, kind in PARTS.items()}
     given = {kind: data.records["ANCHOR"].texts if kind == "records" else told.get(keys[kind]) for kind in texts}
     own = {kind: one for kind, one in given.items() if one is not None}

@@ -19,6 +19,7 @@ from rbcore.audit.questions.verdict import (
     pairs,
     percent,
     share_number,
+    smallest,
     unchecked,
 )
 
@@ -49,7 +50,7 @@ def repeats(data: Prepared, rng: Generator) -> Outcome:
     unlucky = stats.binom.ppf(1 - POWER, len(synth), np.minimum(1.0, expected + excess))
     found = (p(unlucky) < 1 - LEVEL) & (unlucky / len(synth) - expected > MARGIN)
     found |= (usual.sum() == 0) & (unlucky / len(synth) >= OFTEN)
-    detects = float(excess[int(np.argmax(found))]) if found.any() else np.nan
+    detects = smallest(excess, found)
     seen, chance = synth.mean() - expected, float(p(int(synth.sum())))
     flagged = seen > MARGIN and (chance < 1 - LEVEL or often)
     answer = Answer(decided(bool(flagged), seen, detects, MATTERS), chance, detects)

@@ -17,6 +17,7 @@ from scipy import stats
 from rbcore.audit import writing
 from rbcore.audit.prepared import Prepared, some
 from rbcore.audit.questions.verdict import (
+    SHOWN,
     TOO_FEW,
     Named,
     Outcome,
@@ -82,7 +83,7 @@ def _sides(data: Prepared, id: str, rng: Generator) -> _Sides | Outcome:
 def answers(data: Prepared) -> tuple[dict[str, tuple[str, ...]], str] | None:
     """The answers of anchors and synthetic records, where both tell them, else texts; and what to call them."""
     records = {name: data.records[name] for name in ("ANCHOR", "SYNTH")}
-    parts = {name: getattr(one, "parts", {}) for name, one in records.items()}
+    parts = {name: one.parts for name, one in records.items()}
     if all("answer" in one for one in parts.values()):
         return {name: one["answer"] for name, one in parts.items()}, "answers"
     texts = {name: one.texts for name, one in records.items() if one.texts is not None}
@@ -309,7 +310,7 @@ def _median(x: np.ndarray) -> Estimate:
 
 def _drawn(hits: np.ndarray, rng: Generator) -> np.ndarray:
     """The records of `hits` in any order."""
-    return rng.permutation(np.flatnonzero(hits))[:5]
+    return rng.permutation(np.flatnonzero(hits))[:SHOWN]
 
 
 def _tail(text: str, most: int = 300) -> str:

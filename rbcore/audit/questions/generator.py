@@ -66,14 +66,8 @@ def membership(data: Prepared, rng: Generator) -> Outcome:
 
 def _single(data: Prepared, name: str) -> np.ndarray:
     """One record of each family, none that is an anchor and held out."""
-    kept = ~data.repeated(name)
-    other = "HELDOUT" if name == "ANCHOR" else "ANCHOR"
-    if (name, other) in data.copies:
-        return kept & ~data.copied(name, other)
-    both = data.copies[other, name].of
-    seen = np.zeros(len(kept), dtype=bool)
-    seen[both[both >= 0]] = True
-    return kept & ~seen
+    both = data.copied("ANCHOR", "HELDOUT") if name == "ANCHOR" else data.origin("HELDOUT", "ANCHOR")
+    return ~data.repeated(name) & ~both
 
 
 def _far(data: Prepared, name: str, rows: np.ndarray) -> np.ndarray:

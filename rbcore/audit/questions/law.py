@@ -112,40 +112,34 @@ def narrow(data: Prepared, rng: Generator) -> Outcome:
 
 def stranger(data: Prepared, rng: Generator) -> Outcome:
     """Are synthetic records on the whole more surprising than fresh anchors, though each may pass for one?"""
-    found = _foreseen(data)
-    if found is None:
-        return unchecked("stranger", "It takes texts." if not data.foreseen else TOO_FEW)
-    (synth, usual), rows = found
-    difference = welch(synth[:, 0], usual[:, 0], 0.95, "nats per token", "mean-difference")
-    numbers = [
-        Number("stranger-synth", "how much more surprising SYNTH is to models of other anchors", difference)
-    ]
+    meaning = "how much more surprising SYNTH is to models of other anchors"
     sentence = (
-        f"To models of half of the anchors the synthetic records cost {synth[:, 0].mean():.2f} nats a word, "
-        f"the other anchors {usual[:, 0].mean():.2f}."
+        "To models of half of the anchors the synthetic records cost {:.2f} nats a word, the other anchors {:.2f}."
     )
-    answer = means(synth[:, 0], usual[:, 0], STRANGER, SHIFTED)
-    scores = data.foreseen["SYNTH"][:, 0]
-    worst = examples(data, "SYNTH", rows[np.argsort(-scores[rows])])
-    return outcome("stranger", answer, sentence, numbers, worst, size=deviations)
+    return _shifted(data, "stranger", 0, 1, meaning, sentence)
 
 
 def order(data: Prepared, rng: Generator) -> Outcome:
     """Do the words before a word tell less about it than in the task?  They do where words are in disorder."""
+    meaning = "by how much more context helps in SYNTH than in anchors"
+    sentence = (
+        "The two words before a word save {:.2f} nats a word in the synthetic records and {:.2f} in the anchors."
+    )
+    return _shifted(data, "order", 1, -1, meaning, sentence)
+
+
+def _shifted(data: Prepared, id: str, column: int, sign: int, meaning: str, sentence: str) -> Outcome:
+    """Is the mean of what is foreseen, in a column of it, shifted to the bad side, which is that of `sign`?"""
     found = _foreseen(data)
     if found is None:
-        return unchecked("order", "It takes texts." if not data.foreseen else TOO_FEW)
-    (synth, usual), rows = found
-    difference = welch(synth[:, 1], usual[:, 1], 0.95, "nats per token", "mean-difference")
-    numbers = [Number("order-synth", "by how much more context helps in SYNTH than in anchors", difference)]
-    sentence = (
-        f"The two words before a word save {synth[:, 1].mean():.2f} nats a word in the synthetic records and "
-        f"{usual[:, 1].mean():.2f} in the anchors."
-    )
-    answer = means(-synth[:, 1], -usual[:, 1], STRANGER, SHIFTED)
-    saved = data.foreseen["SYNTH"][:, 1]
-    worst = examples(data, "SYNTH", rows[np.argsort(saved[rows])])
-    return outcome("order", answer, sentence, numbers, worst, size=deviations)
+        return unchecked(id, "It takes texts." if not data.foreseen else TOO_FEW)
+    sides, rows = found
+    synth, usual = (side[:, column] for side in sides)
+    difference = welch(synth, usual, 0.95, "nats per token", "mean-difference")
+    answer = means(sign * synth, sign * usual, STRANGER, SHIFTED)
+    worst = rows[np.argsort(-sign * data.foreseen["SYNTH"][rows, column])]
+    said, numbers = sentence.format(synth.mean(), usual.mean()), [Number(f"{id}-synth", meaning, difference)]
+    return outcome(id, answer, said, numbers, examples(data, "SYNTH", worst), size=deviations)
 
 
 def _foreseen(data: Prepared) -> tuple[list[np.ndarray], np.ndarray] | None:
@@ -164,40 +158,35 @@ def _foreseen(data: Prepared) -> tuple[list[np.ndarray], np.ndarray] | None:
 
 def missing(data: Prepared, rng: Generator) -> Outcome:
     """Is there a part of the task that the synthetic data hardly ever visit?"""
-    found = _part(data, "ANCHOR", "SYNTH", rng)
-    if found is None:
-        return unchecked("missing", FEW)
-    (of_task, made), rows, _ = found
-    numbers = [
-        share_number("missing-task", "anchors in the part that the classifier proposed", of_task),
-        share_number("missing-synth", "synthetic records in that part", made),
-    ]
-    sentence = (
-        f"A part that holds {percent(of_task)} of the anchors holds {percent(made)} of the "
-        "synthetic records; both were counted on records that did not help to find it."
-    )
-    answer = compare(of_task, made, max(MISSED, (RARER - 1) * made.mean()), MATTERS)
-    return outcome("missing", answer, sentence, numbers, examples(data, "ANCHOR", rows[of_task]))
+    return _only(data, "missing", "ANCHOR", "SYNTH", rng)
 
 
 def extra(data: Prepared, rng: Generator) -> Outcome:
     """Is there a part of the synthetic data that the task hardly ever visits?  The mirror of :func:`missing`."""
-    found = _part(data, "SYNTH", "ANCHOR", rng)
+    return _only(data, "extra", "SYNTH", "ANCHOR", rng)
+
+
+def _only(data: Prepared, id: str, inside: str, outside: str, rng: Generator) -> Outcome:
+    """Is there a part that `inside` has and `outside` hardly?  It names records of SYNTH alone."""
+    found = _part(data, inside, outside, rng)
     if found is None:
-        return unchecked("extra", FEW)
-    (made, of_task), rows, named = found
+        return unchecked(id, FEW)
+    (within, beyond), rows, every = found
+    tag = {"ANCHOR": "task", "SYNTH": "synth"}
+    who = {"ANCHOR": "anchors", "SYNTH": "synthetic records"}
     numbers = [
-        share_number("extra-synth", "synthetic records in the part that the classifier proposed", made),
-        share_number("extra-task", "anchors in that part", of_task),
+        share_number(f"{id}-{tag[inside]}", f"{who[inside]} in the part that the classifier proposed", within),
+        share_number(f"{id}-{tag[outside]}", f"{who[outside]} in that part", beyond),
     ]
     sentence = (
-        f"A part that holds {percent(made)} of the synthetic records holds {percent(of_task)} of the anchors; "
+        f"A part that holds {percent(within)} of the {who[inside]} holds {percent(beyond)} of the {who[outside]}; "
         "both were counted on records that did not help to find it."
     )
-    answer = compare(made, of_task, max(MISSED, (RARER - 1) * of_task.mean()), MATTERS)
-    hits = np.zeros(len(data.records["SYNTH"]), dtype=bool)
-    hits[named] = True
-    return outcome("extra", answer, sentence, numbers, examples(data, "SYNTH", rows[made]), Named(hits))
+    named = None
+    if inside == "SYNTH":
+        named = Named(np.isin(np.arange(len(data.records["SYNTH"])), every))
+    answer = compare(within, beyond, max(MISSED, (RARER - 1) * beyond.mean()), MATTERS)
+    return outcome(id, answer, sentence, numbers, examples(data, inside, rows[within]), named)
 
 
 def _part(

@@ -20,6 +20,7 @@ from rbcore.audit.questions.verdict import (
     HALF,
     LEVEL,
     POWER,
+    SHOWN,
     Answer,
     Named,
     Outcome,
@@ -31,6 +32,7 @@ from rbcore.audit.questions.verdict import (
     percent,
     share_number,
     shares,
+    smallest,
     unchecked,
 )
 from rbcore.audit.read.records import Records
@@ -46,7 +48,7 @@ NO_PAIRS = "The synthetic records are no pairs of a chosen and a rejected answer
 
 def _pairs(one: Records | None) -> tuple[Words, Words] | None:
     """The chosen and the rejected answers of an input in words."""
-    parts = getattr(one, "parts", {}) if one is not None else {}
+    parts = one.parts if one is not None else {}
     if not {"answer", "rejected"} <= set(parts) or len(parts["answer"]) < LEAST:
         return None
     return split(parts["answer"]), split(parts["rejected"])
@@ -144,7 +146,7 @@ def beyond(hits: np.ndarray, allowed: float, matters: float, margin: float = 0.0
     tried = np.arange(np.floor(200 * (allowed + margin)) + 1, 201) / 200
     unlucky = stats.binom.ppf(1 - POWER, n, tried)
     found = (stats.binom.sf(unlucky - 1, n, allowed) < 1 - level) & (unlucky / n > allowed + margin)
-    detects = float(tried[int(np.argmax(found))]) if found.any() else np.nan
+    detects = smallest(tried, found)
     return Answer(decided(flagged, k / n - allowed, detects - allowed, matters - allowed), 1.0, detects)
 
 
@@ -168,7 +170,7 @@ def _similarity(chosen: Words, rejected: Words) -> np.ndarray:
 
 def _contradicted(one: Records) -> tuple[np.ndarray, np.ndarray]:
     """Which pairs another pair contradicts, and one that does, or -1."""
-    parts = getattr(one, "parts", {})
+    parts = one.parts
     asked = parts.get("prompt", ("",) * len(one))
     columns = ([" ".join(text.split()) for text in parts[name]] for name in ("answer", "rejected"))
     key = list(zip(*columns, asked, strict=True))
@@ -193,6 +195,6 @@ def _contradicted(one: Records) -> tuple[np.ndarray, np.ndarray]:
 
 def _shown(data: Prepared, hits: np.ndarray, rng: Generator) -> tuple[tuple[str, ...], ...]:
     """Some pairs: the chosen and the rejected answer."""
-    parts = getattr(data.records["SYNTH"], "parts", {})
-    rows = np.sort(rng.permutation(np.flatnonzero(hits))[:5])
+    parts = data.records["SYNTH"].parts
+    rows = np.sort(rng.permutation(np.flatnonzero(hits))[:SHOWN])
     return tuple((f"chosen: {parts['answer'][i]}", f"rejected: {parts['rejected'][i]}") for i in rows)

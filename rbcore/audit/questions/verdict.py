@@ -118,17 +118,16 @@ def decided(flagged: bool, seen: float, detects: float, matters: float) -> Verdi
     return "clear" if seen <= matters / 2 and detects <= matters else "undecided"
 
 
-def compare(hits: np.ndarray, usual: np.ndarray, margin: float, matters: float, least: float = 0.0) -> Answer:
+def compare(hits: np.ndarray, usual: np.ndarray, margin: float, matters: float) -> Answer:
     """Is the first probability larger?  Fisher's exact test, one-sided, at :data:`LEVEL`, and a margin.
 
     Records count as independent draws.  `matters`: an excess that a clear answer must have been able to find.
-    `least`: a share that is flagged without a test.
     """
     k, n, j, m = int(np.sum(hits)), len(hits), int(np.sum(usual)), len(usual)
     if not n or not m:
         return Answer("undecided", 1.0, np.nan)
     p, excess = fisher(k, n, j, m), k / n - j / m
-    flagged = bool(p < 1 - LEVEL and excess > margin) or (least > 0 and k / n >= least)
+    flagged = bool(p < 1 - LEVEL and excess > margin)
     detects = _found(n, j, m, margin)
     return Answer(decided(flagged, excess, detects, matters), p, detects)
 
@@ -165,7 +164,12 @@ def _found(n: int, j: int, m: int, margin: float) -> float:
         return np.nan
     unlucky = stats.binom.ppf(1 - POWER, n, np.minimum(1.0, j / m + excess))
     found = (fisher(unlucky, n, j, m) < 1 - LEVEL) & (unlucky / n - j / m > margin)
-    return float(excess[int(np.argmax(found))]) if found.any() else np.nan
+    return smallest(excess, found)
+
+
+def smallest(sizes: np.ndarray, found: np.ndarray) -> float:
+    """The first of the sizes, in rising order, that was found; NaN where none was."""
+    return float(sizes[int(np.argmax(found))]) if found.any() else np.nan
 
 
 def means(x: np.ndarray, y: np.ndarray, margin: float, matters: float, two_sided: bool = False) -> Answer:
