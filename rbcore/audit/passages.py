@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rbcore.audit.copies import Words
+from rbcore.audit.copies import Words, within
 
 RUN = 13  # words of a passage, as evaluation harnesses count them
 SHORTEST = 8  # words of a text that is sought as a whole
@@ -27,6 +27,7 @@ SPAN = 20  # words of a template, at least
 SAMPLED = 2_000  # records that tell an input's templates
 HELD, HOLDERS = 0.02, 10  # a template is held by so large a share of them, and by so many
 STEADY = 1.5  # factor by which the number of holders may change from word to word within a template
+RESEMBLES = 0.55  # Jaccard similarity of the rests of records that are near-copies, not fillings of a template
 LEFT = 8  # words that a record must have besides its templates
 
 
@@ -186,7 +187,29 @@ def templates(texts: Words) -> list[tuple[str, ...]]:
             whole[passage] += 1
             most[passage] = int(many[a])
     found = [one for one, k in whole.items() if k >= need and 2 * k >= most[one]]
-    return [tuple(texts.vocabulary[i] for i in np.frombuffer(one, dtype=numbers.dtype)) for one in found]
+    told = [tuple(texts.vocabulary[i] for i in np.frombuffer(one, dtype=numbers.dtype)) for one in found]
+    return [one for one in told if not _crowded(some, one, told)]
+
+
+def _crowded(texts: Words, passage: tuple[str, ...], passages: Sequence[tuple[str, ...]]) -> bool:
+    """Whether most records that hold the passage resemble one another in the rest, too: it is no template then.
+
+    They do when their rests are near-copies, or when most words besides all the `passages` are words of most of
+    them.
+    """
+    owner = np.repeat(np.arange(texts.sizes.size), texts.sizes)
+    apart = [set_apart(texts, one).apart for one in ([passage], passages)]
+    if apart[0] is None or apart[1] is None:
+        return True
+    owning = np.unique(owner[apart[0]])
+    kept = np.isin(owner, owning) & ~apart[0]
+    sizes = np.bincount(owner[kept], minlength=texts.sizes.size)[owning]
+    rest = within(Words(texts.numbers[kept], sizes, texts.vocabulary), threshold=RESEMBLES)
+    besides = np.isin(owner, owning) & ~apart[1]
+    words = texts.numbers[besides]
+    held = np.unique(owner[besides] * np.int64(len(texts.vocabulary)) + words) % len(texts.vocabulary)
+    usual = 2 * np.bincount(held, minlength=len(texts.vocabulary))[words] > owning.size
+    return bool(2 * (rest.of >= 0).sum() > owning.size or 2 * usual.sum() > usual.size)
 
 
 def set_apart(texts: Words, passages: Sequence[tuple[str, ...]]) -> Words:
