@@ -157,7 +157,7 @@ def test_what_cannot_be_run_is_refused(
 def test_a_run_says_what_is_wrong_with_the_text_of_its_chapter(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    for name in ("_ext", "_static", "_config.yml", "references.bib", "notation.md", "ledger.md"):
+    for name in ("_ext", "_static", "_web", "_config.yml", "references.bib", "notation.md", "ledger.md"):
         where, there = ROOT / "book" / name, tmp_path / "book" / name
         there.parent.mkdir(exist_ok=True)
         (shutil.copytree if where.is_dir() else shutil.copy2)(where, there)

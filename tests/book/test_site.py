@@ -65,7 +65,7 @@ def assemble(root: Path, paths: dict[str, Path]) -> Path:
 def small(tmp_path: Path) -> Path:
     """A book of one page and two chapters, with the real configuration and extensions."""
     (tmp_path / "book").mkdir()
-    for name in ("_ext", "_static", "_config.yml", "references.bib", "ledger.md", "reproduction.md"):
+    for name in ("_ext", "_static", "_web", "_config.yml", "references.bib", "ledger.md", "reproduction.md"):
         where = ROOT / "book" / name
         (shutil.copytree if where.is_dir() else shutil.copy2)(where, tmp_path / "book" / name)
     (tmp_path / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
