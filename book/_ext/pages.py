@@ -16,11 +16,14 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from rbcore.book.downloads import MACROS
 from rbcore.book.site import DOWNLOADS
 from rbcore.information.notation import NOTATION
+
+logger = logging.getLogger(__name__)
 
 
 def header_buttons(
@@ -100,6 +103,37 @@ class FigureOf(SphinxDirective):
         return []
 
 
+class Awaited(nodes.General, nodes.Element):
+    """The place of a figure that a later cell draws."""
+
+
+class HeadFigure(SphinxDirective):
+    """Show a figure here that a cell further down draws; the cell says where it went."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        place = Awaited(figure=self.arguments[0])
+        self.set_source_info(place)
+        return [place]
+
+
+def move_figures(app: Sphinx, document: nodes.document) -> None:
+    """Bring each awaited figure to its place."""
+    for place in list(document.findall(Awaited)):
+        name = place["figure"]
+        drawn = [node for node in document.findall(nodes.figure) if name in (*node["ids"], *node["names"])]
+        if not drawn:
+            logger.warning("no cell of this chapter draws the figure %r", name, location=place)
+            place.parent.remove(place)
+            continue
+        title = next(iter(document.findall(nodes.title)))
+        link = nodes.reference("", "", nodes.Text("at the head of the chapter"), internal=True)
+        link["refuri"] = f"#{title.parent['ids'][0]}"
+        drawn[0].replace_self(nodes.paragraph("", "The figure stands ", link, nodes.Text(".")))
+        place.replace_self(drawn[0])
+
+
 def set_macros(app: Sphinx, config: Config) -> None:
     """MathJax gets the macros that downloads have written out."""
     config.mathjax3_config = {"tex": {"macros": {name.removeprefix("\\"): tex for name, tex in MACROS.items()}}}
@@ -107,6 +141,8 @@ def set_macros(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_macros)
+    app.connect("doctree-read", move_figures, priority=400)
+    app.add_directive("head-figure", HeadFigure)
     app.add_directive("notation", NotationDirective)
     app.add_directive("figure-of", FigureOf)
     app.connect("html-page-context", header_buttons, priority=900)
