@@ -130,7 +130,8 @@ def move_figures(app: Sphinx, document: nodes.document) -> None:
         title = next(iter(document.findall(nodes.title)))
         link = nodes.reference("", "", nodes.Text("at the head of the chapter"), internal=True)
         link["refuri"] = f"#{title.parent['ids'][0]}"
-        drawn[0].replace_self(nodes.paragraph("", "The figure stands ", link, nodes.Text(".")))
+        said = nodes.paragraph("", "The figure stands ", link, nodes.Text("."))
+        drawn[0].parent.replace(drawn[0], said)  # replace_self would give the figure's labels away
         place.replace_self(drawn[0])
 
 
