@@ -261,6 +261,7 @@ class Goals(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         box = nodes.container(classes=["rb-goals"])
+        box += nodes.paragraph("", "", nodes.strong("", "In this chapter"))
         self.state.nested_parse(self.content, self.content_offset, box)
         if "need" in self.options:
             need, messages = self.state.inline_text(self.options["need"], self.lineno)
