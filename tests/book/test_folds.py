@@ -91,9 +91,8 @@ def page() -> Iterator[Page]:
 def test_a_link_into_a_folded_part_opens_it(built_book: Path, page: Page) -> None:
     tried = 0
     for name in CHAPTERS:
-        source = BeautifulSoup(
-            (built_book / "chapters" / f"{name}.html").read_text(encoding="utf8"), "html.parser"
-        )
+        path = built_book / "chapters" / f"{name}.html"
+        source = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
         inside = source.select_one("details.rb-further :is(.proof, .rb-claim, figure)[id]")
         if inside is None:
             continue
