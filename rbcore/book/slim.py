@@ -24,7 +24,6 @@ DROPPED = {
     "_static/images/logo_*": "logos of services that the pages do not offer",
     "_static/*webpack-macros.html": "templates of the theme",
     "_static/copybutton_funcs.js": "a copy of functions that copybutton.js holds",
-    "_static/basic.css": "the basic theme's style, which no page links",
     "_static/README": "for authors",
     "_static/**/.gitignore": "for authors",
 }
