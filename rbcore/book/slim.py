@@ -24,6 +24,7 @@ DROPPED = {
     "_static/images/logo_*": "logos of services that the pages do not offer",
     "_static/*webpack-macros.html": "templates of the theme",
     "_static/copybutton_funcs.js": "a copy of functions that copybutton.js holds",
+    "prf-prf.html": "an index of proofs that nothing leads to; the page of theorems says more",
     "_static/README": "for authors",
     "_static/**/.gitignore": "for authors",
 }
@@ -58,7 +59,7 @@ def slim(site: Path) -> None:
             path.rmdir() if path.is_dir() else path.unlink()
     for page in pages:
         text = page.read_text(encoding="utf8")
-        page.write_text(pictures(needed(text), page), encoding="utf8")
+        page.write_text(mended(pictures(needed(text), page)), encoding="utf8")
     icons(site, pages)
 
 
@@ -74,6 +75,14 @@ def needed(text: str) -> str:
         return match[0] if sign is not None and re.search(sign, body) else ""
 
     return LINK.sub(judged, head) + mark + body
+
+
+def mended(text: str) -> str:
+    """What the themes write and a screen reader trips over: empty headers, roles that are gone, names not seen."""
+    text = re.sub(r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>", r"<td\1></td>", text)
+    text = text.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="citation-list">', "<div>")
+    text = re.sub(r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1", text)
+    return text
 
 
 def size(png: bytes) -> tuple[int, int]:
