@@ -107,7 +107,9 @@ def weighed(browser: Browser, address: str) -> tuple[int, int, Page]:
     transferred = [0.0]
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda e: transferred.__setitem__(0, transferred[0] + e["encodedDataLength"]))
+    session.on(
+        "Network.loadingFinished", lambda e: transferred.__setitem__(0, transferred[0] + e["encodedDataLength"])
+    )
     page.goto(address)
     settle(page)
     page.wait_for_load_state("networkidle")

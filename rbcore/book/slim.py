@@ -46,17 +46,19 @@ NEEDED = {
 }
 ICONS = "_static/vendor/fontawesome/webfonts/fa-solid-900"
 THEME = "_static/styles/pydata-sphinx-theme.css"
-LINK = re.compile(r'\s*<(?:script|link)\b[^>]*\b(?:src|href)="(?:[^"?]*/)?([\w.-]+)(?:\?[^"]*)?"[^>]*>(?:</script>)?')
+LINK = re.compile(
+    r'\s*<(?:script|link)\b[^>]*\b(?:src|href)="(?:[^"?]*/)?([\w.-]+)(?:\?[^"]*)?"[^>]*>(?:</script>)?'
+)
 
 
 def slim(site: Path) -> None:
     """Rewrite the built pages in place."""
-    pages = [p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts]
     for pattern in DROPPED:
         for path in sorted(site.glob(pattern), reverse=True):
             for inside in sorted(path.rglob("*"), reverse=True) if path.is_dir() else ():
                 inside.unlink() if inside.is_file() else inside.rmdir()
             path.rmdir() if path.is_dir() else path.unlink()
+    pages = [p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts]
     for page in pages:
         text = page.read_text(encoding="utf8")
         page.write_text(mended(pictures(needed(text), page)), encoding="utf8")
@@ -81,7 +83,9 @@ def mended(text: str) -> str:
     """What the themes write and a screen reader trips over: empty headers, roles that are gone, names not seen."""
     text = re.sub(r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>", r"<td\1></td>", text)
     text = text.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="citation-list">', "<div>")
-    text = re.sub(r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1", text)
+    text = re.sub(
+        r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1", text
+    )
     return text
 
 
