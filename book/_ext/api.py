@@ -56,7 +56,8 @@ class Api(SphinxDirective):
 
 def inline(text: str) -> list[nodes.Node]:
     """Text with its code in literals."""
-    parts = re.split(r"(``.+?``|`[^`]+`)", " ".join(text.split()))
+    text = re.sub(r":\w+:`~?", "`", " ".join(text.split()))
+    parts = re.split(r"(``.+?``|`[^`]+`)", text)
     return [
         nodes.literal("", part.strip("`")) if part.startswith("`") else nodes.Text(part) for part in parts if part
     ]

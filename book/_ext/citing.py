@@ -1,8 +1,8 @@
 """The foot of a page: how to cite it, and a button that carries a sentence to where faults are reported.
 
 Scholar's meta elements and the BibTeX entry are made from CITATION.cff.  The address of the project's issues is
-`repository` in the configuration, or that of the clone's origin where it is a public one; without either the button
-copies the report.
+`repository` in the configuration, or that of the clone's origin where it is a public one; without either the
+button copies the report.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from rbcore.book.execute import ROOT
 
 CHAPTERS = "chapters/"
+BUTTON = "btn btn-sm btn-outline-primary"
 APART = ("search", "genindex", "prf-prf")  # pages without text
 PUBLIC = re.compile(
     r"(?:https://|git@|ssh://git@)((?:www\.)?(?:github|gitlab)\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$"
@@ -91,15 +92,16 @@ def add_foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     entry = html.escape(bibtex(page, title, work))
     chapter = (
         f'<details><summary>Cite this chapter</summary><pre tabindex="0">{entry}</pre>'
-        '<button type="button" class="btn btn-sm btn-outline-primary rb-copy" hidden>Copy the entry</button></details>'
+        f'<button type="button" class="{BUTTON} rb-copy" hidden>Copy the entry</button></details>'
     )
     where = issues(app.config.repository or origin())
     version = f"{work.version}, {work.date}"
     context["body"] = context.get("body", "") + (
-        f'<div class="rb-foot tex2jax_ignore" data-version="{html.escape(version)}" data-issues="{html.escape(where)}">'
+        f'<div class="rb-foot tex2jax_ignore" data-version="{html.escape(version)}"'
+        f' data-issues="{html.escape(where)}">'
         f"{chapter if page.startswith(CHAPTERS) else ''}"
         "<p>Mark a sentence, or tap it, and say: "
-        '<button type="button" class="btn btn-sm btn-outline-primary rb-wrong" hidden>something is wrong here</button>'
+        f'<button type="button" class="{BUTTON} rb-wrong" hidden>something is wrong here</button>'
         "<noscript>name it with the page and the version, "
         f"{html.escape(version)}</noscript></p>"
         '<div role="status"></div></div>'

@@ -18,7 +18,7 @@ from fontTools.ttLib import TTFont
 # Files that no page asks for, and why.
 DROPPED = {
     "_static/**/*.map": "source maps, for those who debug the theme",
-    "_static/locales": "translations of the theme's words; the book is in English, and the pages have them already",
+    "_static/locales": "translations of the theme's words; the book is in English",
     "_static/scripts/fontawesome.js*": "every icon that there is, as a script; the few in use come as a font",
     "_static/vendor/fontawesome/webfonts/fa-[br]*": "icons of brands and outlines of icons; none is in use",
     "_static/images/logo_*": "logos of services that the pages do not offer",
@@ -84,9 +84,10 @@ def mended(text: str) -> str:
     text = re.sub(r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>", r"<td\1></td>", text)
     text = text.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="citation-list">', "<div>")
     text = re.sub(
-        r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1", text
+        r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Pages below this one">', text
     )
-    return text
+    name = r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"'
+    return re.sub(name, r"\1", text)
 
 
 def size(png: bytes) -> tuple[int, int]:
