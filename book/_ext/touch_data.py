@@ -1,0 +1,41 @@
+"""What the moving figures are told: the parameters of the running example, and results that the book recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_hex
+
+from rbcore import figures
+from rbcore.book.ledger import Value
+from rbcore.theory import process
+
+Recorded = Mapping[str, Value]
+
+
+def colors() -> dict[str, Any]:
+    """The palette of the book's figures."""
+    names = {"task": figures.TASK, "model": figures.MODEL, "curated": figures.CURATED, "bound": figures.BOUND}
+    more = {"truth": figures.TRUTH, "grey": figures.GREY, "other": figures.PALETTE[4]}
+    return {name: to_hex(color) for name, color in (names | more).items()}
+
+
+def world(recorded: Recorded) -> dict[str, Any]:
+    """The running example: its parameters, the law of the prompt, and its two tables."""
+    example = process.World()
+    tables = {
+        "prompt": process.prompt_pmf(example),
+        "closeness": np.cos(process.turn()),
+        "loss": process.loss(),
+        "task": example.task,
+    }
+    told = {key: value for key, value in dataclasses.asdict(example).items() if key != "prior"}
+    return told | {name: np.asarray(table).tolist() for name, table in tables.items()}
+
+
+DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
+    "05": world,
+}
