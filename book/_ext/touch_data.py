@@ -30,12 +30,24 @@ def world(recorded: Recorded) -> dict[str, Any]:
         "prompt": process.prompt_pmf(example),
         "closeness": np.cos(process.turn()),
         "loss": process.loss(),
-        "task": example.task,
+        "task": np.asarray(example.task),
     }
     told = {key: value for key, value in dataclasses.asdict(example).items() if key != "prior"}
-    return told | {name: np.asarray(table).tolist() for name, table in tables.items()}
+    return told | {"sectors": process.SECTORS} | {name: table.tolist() for name, table in tables.items()}
+
+
+def plus(**named: str) -> Callable[[Recorded], dict[str, Any]]:
+    """The running example and recorded values, each by a name of its own."""
+
+    def told(recorded: Recorded) -> dict[str, Any]:
+        return world(recorded) | {key: recorded[name].value for key, name in named.items()}
+
+    return told
 
 
 DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
+    "01": plus(informed="informed-after"),
+    "02": plus(readings="readings"),
     "05": world,
+    "07": lambda recorded: {},
 }
