@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from rbcore import figures
 from rbcore.book.ledger import Value
-from rbcore.theory import process
+from rbcore.theory import contraction, process
 
 Recorded = Mapping[str, Value]
 
@@ -45,9 +45,19 @@ def plus(**named: str) -> Callable[[Recorded], dict[str, Any]]:
     return told
 
 
+def depth(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 4: four readings, layers that forget at some rates, and the coefficients of these layers."""
+    rates = (0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0)
+    etas = {f"{rate:g}": contraction.eta_kl(contraction.forget(8, rate)) for rate in rates}
+    return world(recorded) | {"readings": 4, "rate": 0.3, "etas": etas}
+
+
 DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "01": plus(informed="informed-after"),
     "02": plus(readings="readings"),
+    "03": lambda recorded: {},
+    "04": depth,
     "05": world,
+    "06": plus(readings="post-n", learning="post-learning", noise="post-noise"),
     "07": lambda recorded: {},
 }

@@ -15,7 +15,10 @@ from browser import executable, launched
 from playwright.sync_api import Browser, Page
 
 from rbcore.book.execute import ROOT, notebooks
-from rbcore.theory import bottleneck, process
+from rbcore.information import Joint
+from rbcore.theory import bottleneck, bound, contraction, divergence, ggmi, process
+from rbcore.theory.generalization import gibbs
+from rbcore.theory.posttrain import expected_excess
 
 pytestmark = pytest.mark.book
 MOVED = [
@@ -45,6 +48,9 @@ SETTINGS = """() => {
     }
     return {failed: [...failed], nonsense};
 }"""
+
+AWAY = """e => e.options ? (e.selectedIndex > 0 ? "ArrowUp" : "ArrowDown")
+    : (Number(e.value) > 0 ? "ArrowLeft" : "ArrowRight")"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -113,7 +119,7 @@ def test_keys_move_it_and_the_button_brings_it_back(page: Page) -> None:
         name = field.get_attribute("id")
         assert frame.locator(f"label[for='{name}']").inner_text().strip()
         field.focus()
-        page.keyboard.press("ArrowUp" if field.evaluate("e => e.selectedIndex > 0") else "ArrowDown")
+        page.keyboard.press(field.evaluate(AWAY))
         after = frame.locator(".rb-line").inner_text(), frame.locator("svg").inner_html()
         assert after[0] != before[0], name
         drawn.add(after[1])
@@ -193,3 +199,88 @@ def test_the_account_of_the_flow_is_that_of_the_exact_tables(computed: Any) -> N
             parts = [f"I({variable};e_p)", f"I({variable};e_M|e_p)", f"I({variable};eps|e_p,e_M)"]
             expected = [joint.evaluate(text) / np.log(2) for text in parts]
             assert found["stages"][stage] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_learner_behind_layers_is_that_of_the_exact_tables(computed: Any) -> None:
+    settings = [{"depth": d, "rate": r, "learning": s} for d in (0, 3, 12) for r in (0, 0.3, 1) for s in (0, 6)]
+    loss, task = process.loss(), process.World().task
+    axes = [np.expand_dims(loss, [a for a in range(4) if a != i]) for i in range(4)]
+    for setting, found in zip(settings, computed("04", "behind", settings), strict=True):
+        weight = np.exp(-setting["learning"] * sum(axes))
+        joint = contraction.samples(task, weight / weight.sum(axis=-1, keepdims=True), 4)
+        layers = [contraction.forget(8, setting["rate"])] * setting["depth"]
+        exact = contraction.behind_layers(joint, loss, layers)
+        names = {
+            "risk": "risk",
+            "training": "training",
+            "sharp": "sharp_bound",
+            "whole": "tv_bound",
+            "kl": "kl_bound",
+        }
+        for name, field in names.items():
+            assert found[name] == pytest.approx(float(getattr(exact, field)), abs=1e-7), (setting, name)
+
+
+def test_the_terms_of_the_post_training_bound_are_those_of_the_exact_tables(computed: Any) -> None:
+    settings = [
+        {"strictness": b, "readings": n, "learning": rate, "noise": e}
+        for b in (0, 2, 16)
+        for n in (1, 5)
+        for rate in (1, 100)
+        for e in (0, 0.4)
+    ]
+    for setting, found in zip(settings, computed("06", "assemble", settings), strict=True):
+        world = process.World(strictness=setting["strictness"], noise=setting["noise"])
+        answers = process.generator(world).T
+        data = divergence.convolve(answers, process.curation(world))
+        learner = gibbs(process.loss(), setting["learning"])
+        exact = bound.assemble(
+            world.task, process.prompt_pmf(world), answers, data, process.loss(), learner, setting["readings"]
+        )
+        for name in ("task", "generation", "sampling", "total", "shortest", "gap", "risk", "information"):
+            assert found[name] == pytest.approx(float(getattr(exact, name)), abs=1e-7), (setting, name)
+
+
+def test_divergences_and_worlds_of_the_region_are_those_of_the_core(computed: Any) -> None:
+    task, readings = np.asarray(process.World().task), 50
+    settings = [
+        {"strictness": b, "kind": kind, "noise": e, "readings": readings}
+        for b in (0, 2, 16)
+        for kind in ("none", "noise", "verifier")
+        for e in (0.1, 0.6)
+    ]
+    for setting, found in zip(settings, computed("02", "divergences", settings), strict=True):
+        world = process.World(strictness=setting["strictness"], noise=setting["noise"])
+        prompt, answers = process.prompt_pmf(world), process.generator(world).T
+        data = {
+            "none": answers,
+            "noise": divergence.convolve(answers, process.curation(world)),
+            "verifier": divergence.verified(answers, task > 0),
+        }[setting["kind"]]
+        model, generated = answers @ prompt, data @ prompt
+        assert found["sum"] == pytest.approx(float(divergence.additive_bound(task, model, generated)), abs=1e-9)
+        excess = expected_excess(task, prompt, data, readings)
+        assert found["excess"] == pytest.approx(float(excess), abs=1e-9)
+    shares = [{"alpha": a, "share": t} for a, t in ((0.5, 1.0), (1.0, 1.0), (1.0, 0.3), (0.8, 0.4))]
+    for setting, found in zip(shares, computed("07", "world", shares), strict=True):
+        joint = ggmi.edge_worlds([setting["alpha"]], [setting["share"]])
+        exact = joint.evaluate("I(S;W') - I(G;W)") / joint.H("S")
+        assert found["ggmi"] == pytest.approx(float(exact[0]), abs=1e-6)
+
+
+def test_two_bits_and_the_stages_of_the_process_are_those_of_the_core(computed: Any) -> None:
+    tries = [[5, 0, 0, 5], [1, 2, 3, 4], [0, 7, 1, 0]]
+    two = computed("03", "bits", [{"weights": one} for one in tries])
+    for weights, found in zip(tries, two, strict=True):
+        law = np.array(weights).reshape(2, 2) / sum(weights)
+        joint = Joint(["Z", "W"], law)
+        assert found["information"] == pytest.approx(float(joint.I("Z", "W")), abs=1e-9)
+        apart = law.sum(axis=1)[:, None] * law.sum(axis=0)
+        assert found["gap"] == pytest.approx(apart[0, 1] + apart[1, 0] - law[0, 1] - law[1, 0], abs=1e-9)
+    settings = [
+        {"strictness": b, "noise": e, "learning": rate} for b in (0, 2, 16) for e in (0, 0.5) for rate in (0, 6)
+    ]
+    for setting, found in zip(settings, computed("01", "stages", settings), strict=True):
+        joint = process.chain(process.World(**setting))
+        for name, stage in {"prompt": "P", "answer": "X", "data": "G", "parameters": "W"}.items():
+            assert found[name] == pytest.approx(float(joint.I("S", stage, units="bits")), abs=1e-9)
