@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import to_hex
 
 from rbcore import figures
 from rbcore.book.ledger import Value
+from rbcore.lm import scaling, self_training
 from rbcore.theory import contraction, process
 
 Recorded = Mapping[str, Value]
@@ -52,6 +54,48 @@ def depth(recorded: Recorded) -> dict[str, Any]:
     return world(recorded) | {"readings": 4, "rate": 0.3, "etas": etas}
 
 
+def practice(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 13: P(right) after each round behind each verifier, and the data of the first, over the worlds."""
+    table, _ = self_training.read()
+    table = table[table.world.isin(table.world.unique()[: int(recorded["st-worlds"].value)])]
+    right = table.groupby(["arm", "round"]).right.mean().unstack()
+    rounds = int(recorded["st-rounds"].value)
+    arms = {}
+    for arm in self_training.ERRORS:
+        first = table[(table.arm == arm.name) & (table["round"] == 1)]
+        row = right.loc[arm.name].iloc[: rounds + 1]
+        arms[arm.name] = {"right": row.tolist(), "data": first.data.mean(), "before": first.before.tolist()}
+    errors = [
+        (one.verifier.false_accept, one.verifier.false_reject) for one in self_training.ERRORS if one.verifier
+    ]
+    accepts, rejects = (sorted(set(values)) for values in zip(*errors, strict=True))
+    raw = right.loc["raw"].iloc[: rounds + 1].tolist()
+    return {"arms": arms, "raw": raw, "rounds": rounds, "accepts": accepts, "rejects": rejects}
+
+
+def rates(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 14: geometric means over languages for each source and width, and what a real sequence is worth."""
+    table, n = scaling.read(), np.array(scaling.SIZES)
+    every = {s: [scaling.curves(table, width, s) for width in scaling.WIDTHS] for s in scaling.SOURCES}
+    found = {
+        "median of three": {s: pd.concat(all_).groupby("language").median().mean() for s, all_ in every.items()}
+    }
+    for i, width in enumerate(scaling.WIDTHS):
+        found[str(width)] = {source: widths[i].mean() for source, widths in every.items()}
+    others = [source for source in scaling.SOURCES if source != "real"]
+    curves = {width: {s: np.exp(c).tolist() for s, c in logs.items()} for width, logs in found.items()}
+    worth = {
+        width: {s: [finite(k) for k in scaling.exchange(n, logs["real"], logs[s])] for s in others}
+        for width, logs in found.items()
+    }
+    return {"sizes": n.tolist(), "others": others, "widths": list(found), "curves": curves, "worth": worth}
+
+
+def finite(number: float) -> float | None:
+    """The number, or nothing if it is infinite."""
+    return float(number) if np.isfinite(number) else None
+
+
 DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "01": plus(informed="informed-after"),
     "02": plus(readings="readings"),
@@ -60,4 +104,12 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "05": world,
     "06": plus(readings="post-n", learning="post-learning", noise="post-noise"),
     "07": lambda recorded: {},
+    "10": lambda recorded: {
+        "n": recorded["collapse-size"].value,
+        "fresh": 2,
+        "fits": recorded["collapse-fits"].value,
+    },
+    "13": practice,
+    "14": rates,
+    "16": lambda recorded: {"first": recorded["loops-pull-first"].value, "away": 0.8, "keep": 0.8, "accepted": 20},
 }
