@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import touch_panels
 from matplotlib.colors import to_hex
 
 from rbcore import figures
 from rbcore.book.ledger import Value
-from rbcore.lm import scaling, self_training
+from rbcore.lm import pretrained, scaling, self_training
 from rbcore.theory import contraction, process
 
 Recorded = Mapping[str, Value]
@@ -91,6 +93,66 @@ def rates(recorded: Recorded) -> dict[str, Any]:
     return {"sizes": n.tolist(), "others": others, "widths": list(found), "curves": curves, "worth": worth}
 
 
+CANDIDATES = {
+    "chain": "difference of chains",
+    "gain": "information gain",
+    "useful": "useful gain",
+    "ggmi": "GGMI, counting",
+    "ggmi-losses": "GGMI, by losses",
+    "sum": "sum of both divergences",
+    "direct": "direct divergence",
+    "log": "log divergence",
+    "anchors": "log loss on anchors",
+    "accepted": "share accepted",
+}
+
+
+def candidates(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 12: the recorded rank correlations of each candidate."""
+    ranks = {
+        key: {"all": recorded[f"pred-{key}"].value, "choice": recorded[f"pred-{key}-choice"].value}
+        for key in CANDIDATES
+    }
+    return {"names": CANDIDATES, "ranks": ranks}
+
+
+def web(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 15: mean gain and share of right answers, by prompt, temperature and anchors."""
+    table = pretrained.table(pretrained.read())
+    draws = table.groupby(["strict", "temperature", "anchors", "draw"])[["gain", "right"]].mean()
+    means = draws.groupby(["strict", "temperature", "anchors"]).mean()
+    heats, anchors = (0.5, 1.0, 1.5), sorted(int(k) for k in table.anchors.unique())
+    told: dict[str, Any] = {"heats": heats, "anchors": anchors, "prompts": ["loose", "strict"]}
+    for column in ("gain", "right"):
+        told[column] = {
+            name: {f"{t:g}": [float(means.loc[(strict, t, k), column]) for k in anchors] for t in heats}
+            for name, strict in (("loose", False), ("strict", True))
+        }
+    return told
+
+
+def gaps(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 9: the recorded gaps of three versions, and how they move."""
+    versions = ("plain", "stopped", "smoothed")
+    parts = {"gap": "gap", "zero": "zero", "j": "rise-j", "k": "rise-k", "l": "rise-l"}
+    found = {v: {key: recorded[f"lm-{part}-{v}"].value for key, part in parts.items()} for v in versions}
+    return {"versions": versions, "found": found}
+
+
+def defects(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 11: in how many data sets each planted defect was found, at three strengths, and what it costs."""
+    names = [name.removeprefix("audit-dose-") for name in recorded if name.startswith("audit-dose-")]
+    found = {
+        name: {
+            "found": [recorded[f"audit-real-{name}-{level}"].value for level in range(3)],
+            "strengths": recorded[f"audit-dose-{name}"].value,
+            "harm": recorded[f"audit-harm-{name}"].value,
+        }
+        for name in names
+    }
+    return {"names": names, "defects": found}
+
+
 def finite(number: float) -> float | None:
     """The number, or nothing if it is infinite."""
     return float(number) if np.isfinite(number) else None
@@ -104,12 +166,18 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "05": world,
     "06": plus(readings="post-n", learning="post-learning", noise="post-noise"),
     "07": lambda recorded: {},
+    "08": lambda recorded: json.loads(touch_panels.RECORD.read_text(encoding="utf8")),
+    "09": gaps,
     "10": lambda recorded: {
         "n": recorded["collapse-size"].value,
         "fresh": 2,
         "fits": recorded["collapse-fits"].value,
     },
+    "11": defects,
+    "12": candidates,
     "13": practice,
     "14": rates,
+    "15": web,
     "16": lambda recorded: {"first": recorded["loops-pull-first"].value, "away": 0.8, "keep": 0.8, "accepted": 20},
+    "17": lambda recorded: {"target": 0.01},
 }
