@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import touch_records
 from matplotlib.colors import to_hex
 
 from rbcore import figures
@@ -113,3 +114,4 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "14": rates,
     "16": lambda recorded: {"first": recorded["loops-pull-first"].value, "away": 0.8, "keep": 0.8, "accepted": 20},
 }
+DATA |= touch_records.DATA
