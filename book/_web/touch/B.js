@@ -19,7 +19,7 @@ export const figure = {
       .sort((a, b) => a.d - b.d);
     const cells = of(estimator, world, n);
     const last = cells.at(-1);
-    const asked = cells.filter((cell) => cell.d !== 2); // the dimensions of the sentence
+    const asked = cells.length > 2 ? cells.filter((cell) => cell.d !== 2) : cells; // as in the sentence
     const falls = asked.slice(1).every((cell, i) => asked[i].mean - cell.mean > 0.05);
     const percent = (p) => `${fixed(100 * p, 0)} %`;
     const { task, model, grey, curated } = data.colors;
@@ -40,7 +40,7 @@ export const figure = {
         `${cells.map((cell) => `${said(cell)} (${percent(cell.coverage)} of intervals hold the truth)`).join(", ")}.`,
       claims: {
         "cal-ksg-falls": [falls, `the chosen estimator reads ${asked.map(said).join(", ")}`],
-        "cal-ksg-useless": [last.high < 0.1, `in ${last.d} dimensions ${percent(last.coverage)} of its intervals do`],
+        "cal-ksg-useless": [last.high < 0.1, `in ${last.d} dimensions ${percent(last.coverage)} of its intervals hold the truth`],
       },
       chart: {
         alt: cells.map(said).join(", "),
