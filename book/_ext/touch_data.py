@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import touch_records
+import touch_appendices
+import touch_panels
 from matplotlib.colors import to_hex
 
 from rbcore import figures
 from rbcore.book.ledger import Value
-from rbcore.lm import scaling, self_training
+from rbcore.lm import pretrained, scaling, self_training
 from rbcore.theory import contraction, process
 
 Recorded = Mapping[str, Value]
@@ -92,6 +94,44 @@ def rates(recorded: Recorded) -> dict[str, Any]:
     return {"sizes": n.tolist(), "others": others, "widths": list(found), "curves": curves, "worth": worth}
 
 
+CANDIDATES = {
+    "chain": "difference of chains",
+    "gain": "information gain",
+    "useful": "useful gain",
+    "ggmi": "GGMI, counting",
+    "ggmi-losses": "GGMI, by losses",
+    "sum": "sum of both divergences",
+    "direct": "direct divergence",
+    "log": "log divergence",
+    "anchors": "log loss on anchors",
+    "accepted": "share accepted",
+}
+
+
+def candidates(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 12: the recorded rank correlations of each candidate."""
+    ranks = {
+        key: {"all": recorded[f"pred-{key}"].value, "choice": recorded[f"pred-{key}-choice"].value}
+        for key in CANDIDATES
+    }
+    return {"names": CANDIDATES, "ranks": ranks}
+
+
+def web(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 15: mean gain and share of right answers, by prompt, temperature and anchors."""
+    table = pretrained.table(pretrained.read())
+    draws = table.groupby(["strict", "temperature", "anchors", "draw"])[["gain", "right"]].mean()
+    means = draws.groupby(["strict", "temperature", "anchors"]).mean()
+    heats, anchors = (0.5, 1.0, 1.5), sorted(int(k) for k in table.anchors.unique())
+    told: dict[str, Any] = {"heats": heats, "anchors": anchors, "prompts": ["loose", "strict"]}
+    for column in ("gain", "right"):
+        told[column] = {
+            name: {f"{t:g}": [float(means.loc[(strict, t, k), column]) for k in anchors] for t in heats}
+            for name, strict in (("loose", False), ("strict", True))
+        }
+    return told
+
+
 def finite(number: float) -> float | None:
     """The number, or nothing if it is infinite."""
     return float(number) if np.isfinite(number) else None
@@ -105,13 +145,17 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "05": world,
     "06": plus(readings="post-n", learning="post-learning", noise="post-noise"),
     "07": lambda recorded: {},
+    "08": lambda recorded: json.loads(touch_panels.RECORD.read_text(encoding="utf8")),
     "10": lambda recorded: {
         "n": recorded["collapse-size"].value,
         "fresh": 2,
         "fits": recorded["collapse-fits"].value,
     },
+    "12": candidates,
     "13": practice,
     "14": rates,
+    "15": web,
     "16": lambda recorded: {"first": recorded["loops-pull-first"].value, "away": 0.8, "keep": 0.8, "accepted": 20},
+    "17": lambda recorded: {"target": 0.01},
 }
-DATA |= touch_records.DATA
+DATA |= touch_appendices.DATA

@@ -284,3 +284,12 @@ def test_two_bits_and_the_stages_of_the_process_are_those_of_the_core(computed: 
         joint = process.chain(process.World(**setting))
         for name, stage in {"prompt": "P", "answer": "X", "data": "G", "parameters": "W"}.items():
             assert found[name] == pytest.approx(float(joint.I("S", stage, units="bits")), abs=1e-9)
+
+
+def test_the_stored_panels_are_the_chapters_own() -> None:
+    stored = json.loads((ROOT / "book" / "panels.json").read_text(encoding="utf8"))
+    pinned = json.loads((ROOT / "book" / "ledger.json").read_text(encoding="utf8"))["values"]
+    for panel in "KJL":
+        for name, medians in stored["medians"][panel].items():
+            assert len(medians) == len(stored["values"])
+            assert medians[0] == pytest.approx(float(pinned[f"gmm-{name}-median"]["value"]), abs=1e-6)
