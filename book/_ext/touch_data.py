@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import touch_appendices
 import touch_panels
 from matplotlib.colors import to_hex
 
@@ -181,3 +182,4 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "16": lambda recorded: {"first": recorded["loops-pull-first"].value, "away": 0.8, "keep": 0.8, "accepted": 20},
     "17": lambda recorded: {"target": 0.01},
 }
+DATA |= touch_appendices.DATA
