@@ -28,8 +28,8 @@ TEXT = {".html", ".css", ".js", ".json", ".svg", ".txt", ".map", ".md", ".ipynb"
 # Folded parts are `details`, and what the theme makes a toggle; the cells of code are counted apart.
 READ = """() => {
   const article = document.querySelector('.bd-article') ?? document.body;
-  const aside = `details, .dropdown, .toggle, .exercise, .solution, .cell, pre, script, style, svg, .math, mjx-container,
-    .headerlink, .rb-badge, .rb-minutes, [hidden]`;
+  const aside = `details, .dropdown, .toggle, .exercise, .solution, .cell, pre, script, style, svg, .math,
+    mjx-container, .headerlink, .rb-badge, .rb-minutes, [hidden]`;
   const spoken = 'p, h1, h2, h3, h4, h5, h6, figcaption';
   let words = 0;
   const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
@@ -43,7 +43,8 @@ READ = """() => {
     .map(e => e.textContent.trimEnd().split('\\n').length).reduce((a, b) => a + b, 0);
   const figures = [...article.querySelectorAll('img, figure, svg[role=img]')]
     .filter(e => seen(e) && e.getBoundingClientRect().height > 40);
-  const top = figures.length ? Math.min(...figures.map(e => e.getBoundingClientRect().top + window.scrollY)) : null;
+  const tops = figures.map(e => e.getBoundingClientRect().top + window.scrollY);
+  const top = tops.length ? Math.min(...tops) : null;
   return { words, code: lines('.cell_input pre'), printed: lines('.cell_output pre'),
            figure: top === null ? null : Math.round(top) };
 }"""
@@ -104,20 +105,20 @@ def served(folder: Path, handler: type[Handler] = Handler) -> Iterator[str]:
 def weighed(browser: Browser, address: str) -> tuple[int, int, Page]:
     """Bytes transferred before and after scrolling; the page stays open."""
     page = browser.new_context(viewport=WIDE).new_page()
-    transferred = [0.0]
+    got: list[float] = []
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda e: transferred.__setitem__(0, transferred[0] + e["encodedDataLength"]))
+    session.on("Network.loadingFinished", lambda event: got.append(event["encodedDataLength"]))
     page.goto(address)
     settle(page)
     page.wait_for_load_state("networkidle")
-    before = int(transferred[0])
+    before = int(sum(got))
     page.evaluate("""async () => {
         for (let y = 0; y < document.body.scrollHeight; y += 600) {
             window.scrollTo(0, y); await new Promise(done => setTimeout(done, 15)); } }""")
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
-    return before, int(transferred[0]), page
+    return before, int(sum(got)), page
 
 
 def measured(browser: Browser, plain: str, packed: str, name: str) -> Measured:
@@ -144,7 +145,8 @@ def table(rows: list[Measured]) -> str:
         sizes = " | ".join(f"{size / 1000:,.0f}" for size in (*row.before, *row.after))
         figure = "" if row.figure is None else f"{row.figure:,}"
         lines.append(
-            f"| {row.name.removeprefix('chapters/')} | {row.words:,} | {figure} | {row.code} | {row.printed} | {sizes} |"
+            f"| {row.name.removeprefix('chapters/')} | {row.words:,} | {figure} | {row.code} "
+            f"| {row.printed} | {sizes} |"
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Pictures of notebooks, smaller: at most 256 colours, which a chart with its soft edges seldom exceeds visibly."""
+"""Pictures of notebooks, smaller: at most 256 colours, few charts need more."""
 
 from __future__ import annotations
 

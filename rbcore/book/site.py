@@ -177,7 +177,7 @@ def _digest(source: Path, strict: bool) -> str:
     digest = hashlib.sha256(f"{strict} {sys.version_info[:2]}".encode())
     inside = [p for p in sorted(source.rglob("*")) if p.is_file() and "__pycache__" not in p.parts]
     modules = [p for p in used_modules((source / "_ext").glob("*.py")) if ROOT / "rbcore" in p.parents]
-    lock = [p for p in [ROOT / "requirements.lock"] if p.exists()]
+    lock = [p for p in [ROOT / "requirements.lock", ROOT / "CITATION.cff"] if p.exists()]
     for path in [*inside, *modules, Path(__file__), *lock]:
         name = path.relative_to(source) if path in inside else path.name
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")

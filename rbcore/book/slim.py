@@ -18,13 +18,13 @@ from fontTools.ttLib import TTFont
 # Files that no page asks for, and why.
 DROPPED = {
     "_static/**/*.map": "source maps, for those who debug the theme",
-    "_static/locales": "translations of the theme's words; the book is in English, and the pages have them already",
+    "_static/locales": "translations of the theme's words; the book is in English",
     "_static/scripts/fontawesome.js*": "every icon that there is, as a script; the few in use come as a font",
     "_static/vendor/fontawesome/webfonts/fa-[br]*": "icons of brands and outlines of icons; none is in use",
     "_static/images/logo_*": "logos of services that the pages do not offer",
     "_static/*webpack-macros.html": "templates of the theme",
     "_static/copybutton_funcs.js": "a copy of functions that copybutton.js holds",
-    "_static/basic.css": "the basic theme's style, which no page links",
+    "prf-prf.html": "an index of proofs that nothing leads to; the page of theorems says more",
     "_static/README": "for authors",
     "_static/**/.gitignore": "for authors",
 }
@@ -46,20 +46,22 @@ NEEDED = {
 }
 ICONS = "_static/vendor/fontawesome/webfonts/fa-solid-900"
 THEME = "_static/styles/pydata-sphinx-theme.css"
-LINK = re.compile(r'\s*<(?:script|link)\b[^>]*\b(?:src|href)="(?:[^"?]*/)?([\w.-]+)(?:\?[^"]*)?"[^>]*>(?:</script>)?')
+LINK = re.compile(
+    r'\s*<(?:script|link)\b[^>]*\b(?:src|href)="(?:[^"?]*/)?([\w.-]+)(?:\?[^"]*)?"[^>]*>(?:</script>)?'
+)
 
 
 def slim(site: Path) -> None:
     """Rewrite the built pages in place."""
-    pages = [p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts]
     for pattern in DROPPED:
         for path in sorted(site.glob(pattern), reverse=True):
             for inside in sorted(path.rglob("*"), reverse=True) if path.is_dir() else ():
                 inside.unlink() if inside.is_file() else inside.rmdir()
             path.rmdir() if path.is_dir() else path.unlink()
+    pages = [p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts]
     for page in pages:
         text = page.read_text(encoding="utf8")
-        page.write_text(pictures(needed(text), page), encoding="utf8")
+        page.write_text(mended(pictures(needed(text), page)), encoding="utf8")
     icons(site, pages)
 
 
@@ -75,6 +77,17 @@ def needed(text: str) -> str:
         return match[0] if sign is not None and re.search(sign, body) else ""
 
     return LINK.sub(judged, head) + mark + body
+
+
+def mended(text: str) -> str:
+    """What the themes write and a screen reader trips over: empty headers, roles that are gone, names not seen."""
+    text = re.sub(r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>", r"<td\1></td>", text)
+    text = text.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="citation-list">', "<div>")
+    text = re.sub(
+        r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Pages below this one">', text
+    )
+    name = r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"'
+    return re.sub(name, r"\1", text)
 
 
 def size(png: bytes) -> tuple[int, int]:
