@@ -27,6 +27,7 @@ NAMES = [
     "notation",
     "rerun",
     "audit-tool",
+    "try",
     "holds",
     "subject",
     "departures",
