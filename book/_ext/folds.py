@@ -24,6 +24,7 @@ from sphinx_proof.nodes import proof_node
 FURTHER = "Further: "
 LONGEST = 3  # lines that a proof may print unfolded
 SHORT = 60  # words of a proof that stands unfolded
+SHARED = {"proof", "proof-content", "solution-content", "exercise-content"}  # ids that sphinx-proof gives to many
 CELL, SOURCE, OUTPUT = "cell_code", "cell_code_source", "cell_code_output"
 
 
@@ -223,14 +224,19 @@ def fold_sections(document: nodes.document) -> None:
 
 
 def fold_proofs(document: nodes.document) -> None:
-    """Fold the longer proofs, and drop ids that all proofs of a page share."""
+    """Fold the longer proofs."""
     for proof in list(document.findall(proof_node)):
-        for part in proof.findall(nodes.Element):
-            part["ids"] = [name for name in part.get("ids", ()) if name not in ("proof", "proof-content")]
         if len(proof.astext().split()) > SHORT:
             holder = Fold("", Line("", "Proof"), classes=["rb-fold", "rb-fold-proof"])
             proof.replace_self(holder)
             holder += proof
+
+
+def drop_shared(app: Sphinx, document: nodes.document, page: str) -> None:
+    """Drop ids that all statements or all proofs of a page share; the table of contents needed them."""
+    for part in document.findall(nodes.Element):
+        if SHARED & set(part.get("ids", ())):
+            part["ids"] = [name for name in part["ids"] if name not in SHARED]
 
 
 def fold_all(app: Sphinx, document: nodes.document) -> None:
@@ -261,6 +267,7 @@ class Goals(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         box = nodes.container(classes=["rb-goals"])
+        box += nodes.paragraph("", "", nodes.strong("", "In this chapter"))
         self.state.nested_parse(self.content, self.content_offset, box)
         if "need" in self.options:
             need, messages = self.state.inline_text(self.options["need"], self.lineno)
@@ -277,5 +284,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("checked", Checked)
     app.add_directive("goals", Goals)
     app.connect("doctree-read", fold_all)
+    app.connect("doctree-resolved", drop_shared)
     app.add_js_file("folds/folds.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,8 @@
-"""Serve everything from the site itself: MathJax is copied from its package into the built pages.
+"""Serve everything from the site itself: MathJax is put together from its package into the built pages.
 
-The package carries all of MathJax 3; the pages need the TeX input, the HTML output with its fonts, and the
-accessibility layer.  They go into the output's `_static`, not the source's, where the theme loads every script.
+The package carries all of MathJax 3 in parts.  The pages need its TeX input, its HTML output with the fonts, and
+the MathML that screen readers read: one script of these is half the size of the package's own.  What is left out
+is the menu of each formula, which also made every formula a stop of the Tab key, and what the menu can load.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-PARTS = ("tex-mml-chtml.js", "output/chtml", "input/tex/extensions", "ui/safe.js", "a11y", "sre")
+# The loader, then what it need not load any more; each part is a script by itself.
+SCRIPTS = (
+    "startup.js",
+    "core.js",
+    "input/tex.js",
+    "output/chtml.js",
+    "output/chtml/fonts/tex.js",
+    "a11y/assistive-mml.js",
+)
+MATHJAX = "mathjax/mathjax.js"
 PACKAGE = "sphinx-mathjax-offline"
 
 
@@ -26,19 +36,17 @@ def mathjax_folder() -> Path:
     raise ExtensionError(f"{PACKAGE} holds no tex-mml-chtml.js: reinstall the pinned requirements")
 
 
-def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Copy what is not there yet."""
+def put_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Write the script, copy the fonts and the rarer parts of TeX, which the script loads when they are used."""
     if exception is not None or app.builder.format != "html":
         return
     source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
-    for part in PARTS:
-        if (source / part).is_dir():
-            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
-        else:
-            (target / part).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / part, target / part)
+    for part in ("output/chtml/fonts/woff-v2", "input/tex/extensions"):
+        shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+    parts = (f"/* {part} */\n{(source / part).read_text(encoding='utf8')}" for part in SCRIPTS)
+    (target.parent / MATHJAX).write_text(";\n".join(parts), encoding="utf8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", put_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -137,7 +137,10 @@ def move_figures(app: Sphinx, document: nodes.document) -> None:
 
 def set_macros(app: Sphinx, config: Config) -> None:
     """MathJax gets the macros that downloads have written out."""
-    config.mathjax3_config = {"tex": {"macros": {name.removeprefix("\\"): tex for name, tex in MACROS.items()}}}
+    config.mathjax3_config = {
+        "loader": {"load": []},  # the script holds its parts: see offline.py
+        "tex": {"macros": {name.removeprefix("\\"): tex for name, tex in MACROS.items()}},
+    }
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

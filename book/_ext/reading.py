@@ -18,7 +18,7 @@ WORDS_PER_MINUTE = 200
 MINUTES = "rb-minutes"
 LONGEST = 200  # characters of a description
 CHAPTERS = "chapters/"
-FOLDED = {"dropdown", "solution", "exercise", "rb-fold", "rb-further"}
+FOLDED = {"dropdown", "solution", "exercise", "rb-fold", "rb-further", "rb-touch"}
 SPOKEN = (nodes.paragraph, nodes.title, nodes.caption)
 
 

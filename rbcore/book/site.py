@@ -27,6 +27,8 @@ from rbcore.book.agree import Problem
 from rbcore.book.downloads import authors, download, titles
 from rbcore.book.execute import ROOT, notebooks, used_modules
 from rbcore.book.ledger import MIME, Chapter
+from rbcore.book.pictures import shrink
+from rbcore.book.slim import slim
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
@@ -112,7 +114,7 @@ def page(notebook: Any) -> Any:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
-    return notebook
+    return shrink(notebook)
 
 
 def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
@@ -121,7 +123,7 @@ def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapt
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
-    return {name: _bytes(download(notebook, chapters, labels, cited)) for name, notebook in read.items()}
+    return {name: _bytes(shrink(download(notebook, chapters, labels, cited))) for name, notebook in read.items()}
 
 
 def _bytes(notebook: Any) -> bytes:
@@ -156,6 +158,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         shutil.rmtree(work, ignore_errors=True)
         raise SiteError(f"the pages were not built:\n{warnings}")
     _open_directly(fresh / "index.html")
+    slim(fresh)
     for name in (".buildinfo", "objects.inv"):
         (fresh / name).unlink(missing_ok=True)
     if not warnings:
@@ -174,7 +177,7 @@ def _digest(source: Path, strict: bool) -> str:
     digest = hashlib.sha256(f"{strict} {sys.version_info[:2]}".encode())
     inside = [p for p in sorted(source.rglob("*")) if p.is_file() and "__pycache__" not in p.parts]
     modules = [p for p in used_modules((source / "_ext").glob("*.py")) if ROOT / "rbcore" in p.parents]
-    lock = [p for p in [ROOT / "requirements.lock"] if p.exists()]
+    lock = [p for p in [ROOT / "requirements.lock", ROOT / "CITATION.cff"] if p.exists()]
     for path in [*inside, *modules, Path(__file__), *lock]:
         name = path.relative_to(source) if path in inside else path.name
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
