@@ -132,6 +132,28 @@ def web(recorded: Recorded) -> dict[str, Any]:
     return told
 
 
+def gaps(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 9: the recorded gaps of three versions, and how they move."""
+    versions = ("plain", "stopped", "smoothed")
+    parts = {"gap": "gap", "zero": "zero", "j": "rise-j", "k": "rise-k", "l": "rise-l"}
+    found = {v: {key: recorded[f"lm-{part}-{v}"].value for key, part in parts.items()} for v in versions}
+    return {"versions": versions, "found": found}
+
+
+def defects(recorded: Recorded) -> dict[str, Any]:
+    """Chapter 11: in how many data sets each planted defect was found, at three strengths, and what it costs."""
+    names = [name.removeprefix("audit-dose-") for name in recorded if name.startswith("audit-dose-")]
+    found = {
+        name: {
+            "found": [recorded[f"audit-real-{name}-{level}"].value for level in range(3)],
+            "strengths": recorded[f"audit-dose-{name}"].value,
+            "harm": recorded[f"audit-harm-{name}"].value,
+        }
+        for name in names
+    }
+    return {"names": names, "defects": found}
+
+
 def finite(number: float) -> float | None:
     """The number, or nothing if it is infinite."""
     return float(number) if np.isfinite(number) else None
@@ -146,11 +168,13 @@ DATA: dict[str, Callable[[Recorded], dict[str, Any]]] = {
     "06": plus(readings="post-n", learning="post-learning", noise="post-noise"),
     "07": lambda recorded: {},
     "08": lambda recorded: json.loads(touch_panels.RECORD.read_text(encoding="utf8")),
+    "09": gaps,
     "10": lambda recorded: {
         "n": recorded["collapse-size"].value,
         "fresh": 2,
         "fits": recorded["collapse-fits"].value,
     },
+    "11": defects,
     "12": candidates,
     "13": practice,
     "14": rates,

@@ -133,6 +133,7 @@ def test_a_page_is_offline_fits_every_width_and_is_accessible(
     page.goto(f"{server}/{name}.html")
     settle(page)
     page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.add_style_tag(content="* { transition: none !important; }")
     formulas = page.locator(".bd-article .math").count()
     assert page.locator(".bd-article mjx-container").count() >= formulas
     assert formulas > 0 or not name.startswith(("chapters", "notation"))
@@ -147,8 +148,8 @@ def test_a_page_is_offline_fits_every_width_and_is_accessible(
         assert page.evaluate(CUT) == []
     page.evaluate((AXE / "axe.min.js").read_text(encoding="utf8"))
     assert page.evaluate(RUN_AXE) == []
-    page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(50)
     assert page.evaluate(RUN_AXE, ["color-contrast"]) == []
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_timeout(100)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.book
 CHAPTERS = [path.stem for path in notebooks(ROOT)]
 THEORY = [name for name in CHAPTERS if name[0].isdigit()]
 MOST_WORDS, MOST_MARKED = 2500, 2
-OUT = "details, .exercise, .solution, .cell, pre, .math, table.rb-table, script, .rb-minutes"
+OUT = "details, .rb-touch, .exercise, .solution, .cell, pre, .math, table.rb-table, script, .rb-minutes"
 
 
 @pytest.fixture(scope="module", params=CHAPTERS)

@@ -15,7 +15,7 @@ export const figure = {
     const bars = both.flatMap((one, i) => [[i * 2.4, ranks[one].all, task], [i * 2.4 + 0.8, ranks[one].choice, curated]]);
     return {
       values: Object.fromEntries(Object.keys(names).flatMap((one) => [[`pred-${one}`, ranks[one].all], [`pred-${one}-choice`, ranks[one].choice]])),
-      line: both.map((one) => `${names[one]}: ${fixed(ranks[one].all, 2)} over all pairs, ${fixed(ranks[one].choice, 2)} for given anchors`).join(". ") + ".",
+      line: both.map((one) => `${names[one][0].toUpperCase()}${names[one].slice(1)}: ${fixed(ranks[one].all, 2)} over all pairs, ${fixed(ranks[one].choice, 2)} for given anchors`).join(". ") + ".",
       claims: {
         "pred-chain": [mine.all > 0.8 && mine.all > other.all,
           `${names[candidate]} in its place: ${fixed(mine.all, 2)}, and ${fixed(other.all, 2)} for ${names[rival]}`],

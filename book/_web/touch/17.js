@@ -31,7 +31,7 @@ export const figure = {
     const { tries } = setting;
     const { task, truth } = data.colors;
     const y = (share) => Math.log10(Math.max(share, 1e-3));
-    const curve = (name) => TRIES.map((n) => [Math.log10(n), y(both[name](n))]);
+    const curve = (name) => TRIES.filter((n) => both[name](n) >= 1e-3).map((n) => [Math.log10(n), y(both[name](n))]);
     return {
       values: { "te-even": needed.even, "te-uneven": needed.uneven },
       line: `At the first try the even model is right with probability ${fixed(first.even, 3)}, the uneven one with ` +
