@@ -28,6 +28,7 @@ FOLDER = "prove"
 CHAPTERS = "chapters/"
 VARIABLES = 9  # that the form takes: VARIABLES in decide.js
 ZHANG_YEUNG = "2 I(C;D) <= I(A;B) + I(A;C,D) + 3 I(C;D|A) + I(C;D|B)"
+PAIRS = ["I(A;B) = 0", "I(B;C) = 0", "I(A;C) = 0"]
 EXAMPLES = {
     "Textbook": [
         ("Data processing", "I(A;C) <= I(A;B)", ["A -> B -> C"]),
@@ -40,7 +41,7 @@ EXAMPLES = {
     ],
     "Not true": [
         ("Conditioning does not raise information", "I(A;B|C) <= I(A;B)", []),
-        ("Pairwise independence is enough", "H(A,B,C) = H(A) + H(B) + H(C)", ["I(A;B) = 0", "I(B;C) = 0", "I(A;C) = 0"]),
+        ("Pairs suffice for independence", "H(A,B,C) = H(A) + H(B) + H(C)", PAIRS),
         ("Ingleton's inequality", "I(A;B) <= I(A;B|C) + I(A;B|D) + I(C;D)", []),
     ],
     "Not of Shannon type": [("Zhang and Yeung's inequality", ZHANG_YEUNG, [])],
@@ -162,7 +163,7 @@ def script(verifier: str, known: dict[str, dict[str, Any]]) -> str:
     """The verifier and the certificates as a classic script, which hands them over in an event."""
     body = re.sub(r"(?m)^export ", "", verifier)
     data = json.dumps(known, separators=(",", ":"))
-    hand = 'document.dispatchEvent(new CustomEvent("rb:certificates", { detail: { verify, refutes, certificates } }));'
+    hand = 'document.dispatchEvent(new CustomEvent("rb:certificates", { detail: { verify, certificates } }));'
     return f'(() => {{\n"use strict";\n{body}\nconst certificates = {data};\n{hand}\n}})();\n'
 
 

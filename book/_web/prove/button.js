@@ -36,8 +36,8 @@
       said.replaceChildren(
         ...verdicts.map(({ accepted, message }, i) => {
           const line = document.createElement("p");
-          const which = ids.length > 1 ? `Statement ${i + 1}: ` : "";
-          line.textContent = `${accepted ? "✓ Checked here." : "✗ Not accepted."} ${which}${message}.`;
+          const which = ids.length > 1 ? `, statement ${i + 1}` : "";
+          line.textContent = `${accepted ? "✓ Checked here" : "✗ Not accepted"}${which}: ${message}.`;
           return line;
         }),
       );

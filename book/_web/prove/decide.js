@@ -60,7 +60,7 @@ function write(space, terms) {
 
 /** The constraints of a parsed statement, by place. */
 const placed = (space, parsed) =>
-  parsed.constraints.map((c) => ({ terms: space.placed(c.form), relation: c.relation, source: parsed.text }));
+  parsed.constraints.map((c) => ({ terms: space.placed(c.form), relation: c.relation, source: c.source }));
 
 /**
  * @param {string} statement
