@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from accounts import Rows
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
@@ -324,14 +325,12 @@ class LedgerDirective(SphinxDirective):
         values, claims = read_ledger(self.env)
         if self.options.get("of") == "values":
             rows = [self.value_row(v) for v in values.values()]
-            return [
-                table_of(
-                    "rb-values", ["Name", "Chapter", "Value", "Kind", "May drift by"], [24, 10, 34, 14, 18], rows
-                )
-            ]
+            head = ["Name", "Chapter", "Value", "Kind", "May drift by"]
+            return [Rows("", table_of("rb-values", head, [24, 10, 34, 14, 18], rows), of="values")]
         self.others = {k: v for entry in read_seeds(self.env).values() for k, v in seeds.claims(entry).items()}
         head = ["Sentence and check", "Chapter", "Kind", "Value", "Tolerance", "Verdict", "Cost"]
-        return [table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], [self.claim_row(c) for c in claims.values()])]
+        rows = [self.claim_row(c) for c in claims.values()]
+        return [Rows("", table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], rows), of="claims")]
 
     def claim_row(self, claim: Claim) -> nodes.row:
         holder = nodes.Element()

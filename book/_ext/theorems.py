@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from accounts import Rows
 from docutils import nodes
 from docutils.statemachine import StringList
 from ledger_roles import display, read_ledger
@@ -57,15 +58,15 @@ class TheoremsDirective(SphinxDirective):
         for id, payload in stored.items():
             if claims[id].chapter != chapter:
                 chapter = claims[id].chapter
-                lines += [f"### {heading(Path(self.env.srcdir), chapter)}", ""]
+                lines += [f"```{{rubric}} {heading(Path(self.env.srcdir), chapter)}", "```", ""]
             if not verified(payload):
                 logger.warning("the stored proof of %r does not verify", id, location=self.get_location())
             lines += [*theorem(claims[id], payload, long), ""]
         holder = nodes.Element()
-        self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder, match_titles=1)
+        self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder)
         for table in holder.findall(nodes.table):
             table["classes"] += ["rb-table", "rb-holds"]
-        return holder.children
+        return [Rows("", *holder.children, of="theorems")]
 
 
 class ChainsDirective(SphinxDirective):
