@@ -52,7 +52,9 @@ class Field {
 
   set(text) {
     this.input.value = text;
-    this.input.rows = Math.max(this.several ? 2 : 1, text.split("\n").length, this.several ? 1 : Math.ceil(text.length / 60));
+    const wide = (this.input.clientWidth || 600) / 10.5; // characters in a line
+    const needed = text.split("\n").reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / wide)), 0);
+    this.input.rows = Math.max(this.several ? 2 : 1, needed);
     this.preview();
   }
 
@@ -90,16 +92,14 @@ class Field {
 
 /** A sum as rows: multiplier, measure, what is known of it. */
 function sumTable(steps) {
-  const rows = steps.map(({ multiplier, latex: tex, relation, reason, reasonLatex }, i) => {
-    const sign = multiplier.startsWith("-") ? "−" : i ? "+" : "";
-    const size = multiplier.replace("-", "");
+  const rows = steps.map(({ multiplier, latex: tex, relation, reason, reasonLatex }) => {
     const because =
       reason === "Shannon" ? ["a basic inequality"]
       : reason === "alphabet" ? ["no entropy exceeds that of equal chances"]
       : ["assumed: ", formula(reasonLatex)];
     return make(
       "tr", {},
-      make("td", { className: "rb-try-factor" }, `${sign} ${size === "1" ? "" : size}`.trim()),
+      make("td", { className: "rb-try-factor" }, multiplier.replace("-", "−")),
       make("td", {}, formula(`${tex} ${relation === "=" ? "=" : "\\ge"} 0`)),
       make("td", {}, ...because),
     );
@@ -128,7 +128,7 @@ function proved({ statement, sums, check }) {
   });
   const unique = parts.filter((part, i) => i === 0 || part.textContent !== parts[i - 1].textContent || part.tagName !== "P");
   return [
-    make("h3", { className: "rb-try-proved" }, "Proved"),
+    make("h2", { className: "rb-try-proved" }, "Proved"),
     make("p", {}, "It follows from Shannon-type inequalities", check.assumptions ? " and the assumptions" : "", ", so it is true of all distributions", check.assumptions ? " that satisfy them." : "."),
     ...unique,
     make("p", { className: "rb-check-said rb-check-good" }, `✓ Checked by the independent verifier: ${check.message}.`),
@@ -148,7 +148,7 @@ function refuted({ counterexample: { names, outcomes, p }, violation, sides, giv
     .map(({ left, right, sign }) => `There the left side is ${bits(left)} and the right side ${bits(right)}, where ${sign} is claimed.`);
   const exact = given.length ? "It satisfies the assumptions (equations were checked without rounding)." : "";
   return [
-    make("h3", { className: "rb-try-false" }, "False"),
+    make("h2", { className: "rb-try-false" }, "False"),
     make("p", {}, `This distribution breaks it, by ${bits(violation)}:`),
     make("div", { className: "rb-try-scroll", tabIndex: 0, role: "region", "aria-label": "the distribution" }, table),
     make("p", {}, [...told, exact].filter(Boolean).join(" ")),
@@ -162,7 +162,7 @@ function open({ polymatroid, given }) {
     ? `There are values of joint entropies that obey all Shannon-type inequalities${assumed}, but not the statement (checked exactly).`
     : "The linear program has no solution, in floating point.";
   const found = [
-    make("h3", { className: "rb-try-open" }, "Open"),
+    make("h2", { className: "rb-try-open" }, "Open"),
     make("p", {}, `No Shannon-type proof exists, and no counterexample was found. ${why} `,
       "So the statement is either false, on a distribution that the search did not try, or true for another reason."),
   ];
