@@ -116,6 +116,7 @@ def uses(notebook: str, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_module(name: str, root: Path) -> bool:
+    """Whether a dotted name is a module or a package of the checkout."""
     place = root.joinpath(*name.split("."))
     return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
 
