@@ -106,7 +106,7 @@ def add_foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
         f"{html.escape(version)}</noscript></p>"
         '<div role="status"></div></div>'
     )
-    app.add_js_file("wrong/wrong.js", type="module")
+    app.add_js_file("wrong/wrong.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

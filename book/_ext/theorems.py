@@ -164,6 +164,7 @@ def theorem(claim: Claim, payload: Mapping[str, Any], long: Mapping[str, Any]) -
         yield f"Full tier, {entry['date']}: {entry['models']:,} models, smallest slack {_bits(entry['slack'])}."
     yield from _twins(payload)
     yield ""
+    yield from [f"```{{check-proof}} {claim.id}", "```", ""]
     certificate = Certificate.from_json(json.dumps(payload["certificate"]))
     steps, chain = len(certificate.steps), certificate.chains_latex()
     if not steps:

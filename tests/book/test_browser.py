@@ -101,7 +101,7 @@ def open_page(chromium: Browser, server: str) -> Iterator[Any]:
 
 def badge(page: Page) -> Any:
     """The first badge of the page's article."""
-    return page.locator(".bd-article a:has(.rb-badge)").first
+    return page.locator(".bd-article a:has(.rb-badge):visible").first
 
 
 def test_every_page_of_the_site_is_among_those_tested(built_book: Path) -> None:

@@ -204,6 +204,26 @@ def test_the_account_of_the_flow_is_that_of_the_exact_tables(computed: Any) -> N
             assert found["stages"][stage] == pytest.approx(expected, abs=1e-9)
 
 
+def test_the_weather_is_that_of_the_exact_tables(computed: Any) -> None:
+    settings = [{"rain": p, "caught": c, "look": k} for p in (0.1, 0.3) for c in (0, 0.8, 1) for k in (0, 0.4, 1)]
+    takes = np.array([0.05, 0.7])
+    for setting, found in zip(settings, computed("A", "day", settings), strict=True):
+        forecast = np.array([[0.9, 0.1], [1 - setting["caught"], setting["caught"]]])
+        rains = np.array([1 - setting["rain"], setting["rain"]])
+        umbrella = (1 - setting["look"]) * takes + setting["look"] * takes[:, None]  # (rain, forecast)
+        law = (rains[:, None] * forecast)[..., None] * np.stack([1 - umbrella, umbrella], axis=-1)
+        joint = Joint(["R", "F", "U"], law)
+        names = {
+            "rain": "H(R)",
+            "forecast": "I(R;F)",
+            "umbrella": "I(R;U)",
+            "beyond": "I(R;U|F)",
+            "open": "H(F|R)",
+        }
+        exact = {name: joint.evaluate(text) / np.log(2) for name, text in names.items()}
+        assert found == pytest.approx(exact, abs=1e-9), setting
+
+
 def test_the_learner_behind_layers_is_that_of_the_exact_tables(computed: Any) -> None:
     settings = [{"depth": d, "rate": r, "learning": s} for d in (0, 3, 12) for r in (0, 0.3, 1) for s in (0, 6)]
     loss, task = process.loss(), process.World().task

@@ -3,7 +3,7 @@
  */
 
 import { ExpressionError, latex, parse } from "./expr.js";
-import { isZero, negative, ONE, toText } from "./fraction.js";
+import { fromText, isZero, negative, ONE, toNumber, toText } from "./fraction.js";
 import { proof, ray, Space } from "./program.js";
 import { search } from "./search.js";
 import { refutes, verify } from "./verify.js";
@@ -60,7 +60,7 @@ function write(space, terms) {
 
 /** The constraints of a parsed statement, by place. */
 const placed = (space, parsed) =>
-  parsed.constraints.map((c) => ({ terms: space.placed(c.form), relation: c.relation, source: parsed.text }));
+  parsed.constraints.map((c) => ({ terms: space.placed(c.form), relation: c.relation, source: c.source }));
 
 /**
  * @param {string} statement
@@ -125,7 +125,8 @@ export function decide(statement, given, highs, seconds = 2) {
   };
   search(space, premises.slice(0, assumed.length), goals, accept, seconds);
   if (example) {
-    return done({ verdict: "false", counterexample: example, check, violation: check.violation });
+    const counterexample = example;
+    return done({ verdict: "false", counterexample, check, violation: check.violation, sides: sidesOf(claim, example) });
   }
   const values = ray(highs, space, premises, against);
   return done({ verdict: "open", polymatroid: values && polymatroid(space, values), variables: names });
@@ -146,6 +147,27 @@ function relabelled(outcomes) {
     return outcomes.map((row) => seen.get(row[i]) ?? (seen.set(row[i], seen.size), seen.size - 1));
   });
   return outcomes.map((_, o) => columns.map((column) => column[o]));
+}
+
+/** Both sides of each relation on a distribution, in bits, up to rounding. */
+function sidesOf(claim, { names, outcomes, p }) {
+  const chances = p.map((text) => toNumber(fromText(text)));
+  const entropy = (set) => {
+    if (set.endsWith("|")) return Math.log2(new Set(outcomes.map((row) => row[names.indexOf(set.slice(4, -1))])).size);
+    if (isConstant(set)) return Math.log2(Number(set.slice(4)));
+    const [places, mass] = [set.split(",").map((name) => names.indexOf(name)), new Map()];
+    outcomes.forEach((row, i) => {
+      const cell = places.map((place) => row[place]).join();
+      mass.set(cell, (mass.get(cell) || 0) + chances[i]);
+    });
+    return [...mass.values()].reduce((h, x) => h - x * Math.log2(x), 0);
+  };
+  const value = (form) => [...form].reduce((total, [set, k]) => total + toNumber(k) * entropy(set), 0);
+  return claim.constraints.map(({ larger, smaller, sign }) => {
+    const [left, right] = (sign === "<=" ? [smaller, larger] : [larger, smaller]).map(value);
+    const gap = sign === "<=" ? right - left : sign === ">=" ? left - right : -Math.abs(left - right);
+    return { left, right, sign, holds: gap > -1e-9 };
+  });
 }
 
 /** A step as a certificate has it: the inequality, the multiplier, the reason. */

@@ -10,7 +10,7 @@
  *
  * @typedef {import("./fraction.js").Fraction} Fraction
  * @typedef {Map<string, Fraction>} Form coefficients of joint entropies, by the sorted names of their variables
- * @typedef {{form: Form, relation: ">=" | "=", larger: Form, smaller: Form, sign: string}} Constraint
+ * @typedef {{form: Form, relation: ">=" | "=", larger: Form, smaller: Form, sign: string, source: string}} Constraint
  * @typedef {{text: string, latex: string, constraints: Constraint[], variables: string[]}} Statement
  */
 
@@ -175,7 +175,8 @@ class Parser {
       nodes.push(this.group());
       if (nodes.length > 2) {
         const form = information([nodes.slice(0, -2).flat(), nodes[nodes.length - 1]], nodes[nodes.length - 2]);
-        constraints.push({ form, relation: "=", larger: form, smaller: new Map(), sign: "=" });
+        const source = this.source(0);
+        constraints.push({ form, relation: "=", larger: form, smaller: new Map(), sign: "=", source });
       }
     }
     if (this.token.kind !== "end") this.fail(this.token, `expected ',' or '->', not ${show(this.token)}`);
@@ -194,18 +195,25 @@ class Parser {
 
   relations() {
     const constraints = [];
-    let left = this.side();
+    let [start, left] = [this.index, this.side()];
     for (let relation; (relation = this.accept(...RELATIONS)); ) {
+      const middle = this.index;
       const right = this.side(relation);
       const [larger, smaller] = relation.text === "<=" ? [right, left] : [left, right];
       const form = combine([ONE, larger], [MINUS, smaller]);
-      constraints.push({ form, relation: relation.text === "=" ? "=" : ">=", larger, smaller, sign: relation.text });
-      left = right;
+      const source = this.source(start);
+      constraints.push({ form, relation: relation.text === "=" ? "=" : ">=", larger, smaller, sign: relation.text, source });
+      [start, left] = [middle, right];
     }
     if (!constraints.length) {
       this.fail(this.token, "a statement needs a relation <=, >= or =, or a chain 'A -> B -> C'");
     }
     return constraints;
+  }
+
+  /** What was read since a token, as text. */
+  source(start) {
+    return written(this.tokens.slice(start, this.index));
   }
 
   side(relation = null) {

@@ -20,6 +20,7 @@
  * @property {{sign: 1 | -1, steps: object[]}[]} [sums] the same for display; -1: of the other direction of an equation
  * @property {{names: string[], outcomes: number[][], p: string[]}} [counterexample] of what is false
  * @property {number} [violation] by how many bits it is false there
+ * @property {{left: number, right: number, sign: string, holds: boolean}[]} [sides] of each relation there, in bits
  * @property {Record<string, string> | null} [polymatroid] of what is open: values of joint entropies, checked exactly,
  *   that obey all Shannon-type inequalities and the assumptions but not the statement (sets that are missing have 0);
  *   null if the solver's values could not be made exact

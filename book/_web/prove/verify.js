@@ -398,7 +398,7 @@ function words(seen, goals, links) {
   if (seen.sources.size) parts.push(count(seen.sources.size, "assumption"));
   parts.push(count(seen.sets.size, "joint entropy", "joint entropies"), `largest denominator ${seen.denominator}`);
   const sum = goals > 1 ? `the ${goals} sums are the statement` : "the sum is the statement";
-  const read = links ? `; each of the ${count(links, "link")} of the printed proof holds` : "";
+  const read = links ? `; the ${links === 1 ? "link of the printed proof holds" : `${links} links of the printed proof hold`}` : "";
   return `${parts.join(", ")}: ${sum}${read}`;
 }
 

@@ -17,7 +17,7 @@ export const figure = {
     return {
       values: Object.fromEntries(data.names.flatMap((name) => [
         ...data.defects[name].found.map((one, i) => [`audit-real-${name}-${i}`, one]), [`audit-harm-${name}`, data.defects[name].harm]])),
-      line: `At the ${LEVELS[level]} strength (${strengths}) the audit finds ${words(defect)} in ${fixed(100 * here, 0)} of 100 data sets. ` +
+      line: `At the ${LEVELS[level]} strength (${strengths.split(", ")[level]}) the audit finds ${words(defect)} in ${fixed(100 * here, 0)} of 100 data sets. ` +
         `At the third strength it costs a student ${fixed(harm, 2)} nats.`,
       claims: {
         "audit-real-found": [here > 0.8, `${words(defect)} at the ${LEVELS[level]} strength: ${fixed(100 * here, 0)} of 100`],

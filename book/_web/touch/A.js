@@ -22,7 +22,7 @@ export function day({ rain, caught, look }, { alarm, dry, wet }) {
 }
 
 const TENTHS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
-const percent = (p) => `${Math.round(100 * p)} %`;
+const percent = (p) => `${Math.round(100 * p)}\u00a0%`;
 
 /** @type {import("./figure.js").Figure} */
 export const figure = {

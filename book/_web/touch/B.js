@@ -21,7 +21,7 @@ export const figure = {
     const last = cells.at(-1);
     const asked = cells.length > 2 ? cells.filter((cell) => cell.d !== 2) : cells; // as in the sentence
     const falls = asked.slice(1).every((cell, i) => asked[i].mean - cell.mean > 0.05);
-    const percent = (p) => `${fixed(100 * p, 0)} %`;
+    const percent = (p) => `${fixed(100 * p, 0)}\u00a0%`;
     const { task, model, grey, curated } = data.colors;
     const color = estimator === "ksg" ? task : model;
     const top = Math.max(0.8, ...cells.map((cell) => cell.mean + cell.sd));

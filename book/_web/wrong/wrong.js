@@ -2,9 +2,11 @@
  * "Something is wrong here": carries the sentence that the reader marked, or touched last, to where it is reported.
  *
  * With an address of the project's issues the button opens a filled form there; without one it copies the same text.
- * Nothing is sent before the reader asks for it.
+ * Nothing is sent before the reader asks for it.  No module: browsers load those from a server alone, and the pages
+ * open from a folder, too.
  */
 
+{
 const LONGEST = 400; // characters of a quoted passage
 
 /** The text without what only the page needs: anchors, marks, formulas twice. @param {Node} node */
@@ -16,13 +18,13 @@ function plain(node) {
 }
 
 /** The sentence of a text that holds a place in it. @param {string} text @param {string} word */
-export function sentence(text, word) {
+function sentence(text, word) {
   const all = text.match(/[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*\s*/g) ?? [text];
   return (all.find((one) => one.includes(word)) ?? all[0] ?? "").trim();
 }
 
 /** What the report says. @param {{page: string, quote: string, version: string}} about */
-export function report({ page, quote, version }) {
+function report({ page, quote, version }) {
   const said = quote ? `> ${quote.slice(0, LONGEST)}\n\n` : "";
   return `${said}Page: ${page}\nVersion: ${version}\n\nWhat is wrong with it: `;
 }
@@ -87,3 +89,4 @@ async function copied(text) {
 }
 
 document.querySelectorAll(".rb-foot").forEach((foot) => listen(/** @type {HTMLElement} */ (foot)));
+}
