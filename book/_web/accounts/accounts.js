@@ -32,6 +32,33 @@
     return Object.fromEntries(FILTERS.map((name) => [name, of(name)]));
   }
 
+  function typeset(nodes) {
+    const set = () => window.MathJax?.typesetPromise?.(nodes);
+    return window.MathJax?.startup?.promise ? MathJax.startup.promise.then(set) : Promise.resolve();
+  }
+
+  /** Boxes that unfold: what is inside is made at the first opening. */
+  function unfoldable(row) {
+    row.querySelectorAll(".dropdown").forEach((box) => {
+      const details = document.createElement("details");
+      details.className = "rb-fold";
+      const line = document.createElement("summary");
+      line.append(...box.querySelector(".admonition-title").childNodes);
+      const inside = document.createElement("template");
+      box.querySelector(".admonition-title").remove();
+      inside.content.append(...box.childNodes);
+      details.append(line, inside);
+      const open = () => {
+        const made = [...inside.content.children];
+        inside.replaceWith(inside.content);
+        typeset(made);
+      };
+      details.addEventListener("toggle", open, { once: true });
+      box.replaceWith(details);
+    });
+    return row;
+  }
+
   function control(name, inner) {
     const label = document.createElement("label");
     label.append(`${name[0].toUpperCase()}${name.slice(1)} `, inner);
@@ -69,13 +96,12 @@
     let shown = 0;
 
     function bring(many) {
-      const fresh = found.slice(shown, shown + many).map(({ node }) => document.importNode(node, true));
+      const fresh = found.slice(shown, shown + many).map(({ node }) => unfoldable(document.importNode(node, true)));
       body.append(...fresh);
       shown += fresh.length;
       more.hidden = shown >= found.length;
       count.textContent = `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${holder.dataset.of}`;
-      const set = () => window.MathJax?.typesetPromise?.(fresh);
-      return window.MathJax?.startup?.promise ? MathJax.startup.promise.then(set) : Promise.resolve();
+      return typeset(fresh);
     }
 
     function filter() {
