@@ -15,14 +15,22 @@ function make(tag, properties = {}, ...children) {
 }
 
 const formula = (text) => make("span", { className: "math" }, `\\(${text}\\)`);
-const display = (text) => make("div", { className: "math rb-try-formula" }, `\\[${text}\\]`);
+const display = (text) => make("div", { className: "rb-try-formula" }, make("div", { className: "math" }, `\\[${text}\\]`));
 
 /** Set the formulas inside an element, where the page has MathJax. */
 async function typeset(element) {
   const { MathJax } = window;
   await MathJax?.startup?.promise;
   if (MathJax?.typesetPromise) await MathJax.typesetPromise([element]);
+  for (const one of [element, ...element.querySelectorAll(".rb-try-formula")]) {
+    if (!one.matches(".rb-try-shown, .rb-try-formula")) continue;
+    const wide = one.scrollWidth > one.clientWidth; // then the keyboard must reach it to scroll
+    if (wide) for (const [name, value] of Object.entries(SCROLLS)) one.setAttribute(name, value);
+    else for (const name of Object.keys(SCROLLS)) one.removeAttribute(name);
+  }
 }
+
+const SCROLLS = { tabindex: "0", role: "group", "aria-label": "a formula that scrolls" };
 
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const number = (x) => String(Math.abs(x) < 5e-10 ? 0 : Number(x.toPrecision(6))).replace("-", "−");
