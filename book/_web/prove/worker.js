@@ -5,9 +5,17 @@ import { decide } from "./decide.js";
 
 let solver = null;
 
+/** The solver, whose code is stored compressed. */
+async function solve() {
+  const packed = await fetch(new URL("../lib/highs/highs.wasm.gz", import.meta.url));
+  if (!packed.ok) throw new Error(`the solver could not be loaded (${packed.status})`);
+  const code = packed.body.pipeThrough(new DecompressionStream("gzip"));
+  return load({ wasmBinary: await new Response(code).arrayBuffer() });
+}
+
 self.onmessage = async ({ data: { id, statement, given, seconds } }) => {
   try {
-    solver = solver || (await load());
+    solver = solver || (await solve());
     self.postMessage({ id, answer: decide(statement, given, solver, seconds) });
   } catch (error) {
     const { message, position, which, text } = error;
