@@ -24,6 +24,9 @@ SCRIPTS = (
     "output/chtml/fonts/tex.js",
     "a11y/assistive-mml.js",
 )
+# Packages of TeX that this book does not write in, and those that the script has already.
+UNUSED = ("all-packages.js", "mhchem.js", "mathtools.js", "physics.js", "bussproofs.js", "empheq.js", "cases.js")
+UNUSED += ("textcomp.js", "amscd.js", "colortbl.js", "ams.js", "newcommand.js", "autoload.js", "require.js")
 MATHJAX = "mathjax/mathjax.js"
 PACKAGE = "sphinx-mathjax-offline"
 
@@ -42,7 +45,8 @@ def put_mathjax(app: Sphinx, exception: Exception | None) -> None:
         return
     source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
     for part in ("output/chtml/fonts/woff-v2", "input/tex/extensions"):
-        shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        left = shutil.ignore_patterns(*UNUSED)
+        shutil.copytree(source / part, target / part, ignore=left, dirs_exist_ok=True)
     parts = (f"/* {part} */\n{(source / part).read_text(encoding='utf8')}" for part in SCRIPTS)
     (target.parent / MATHJAX).write_text(";\n".join(parts), encoding="utf8")
 

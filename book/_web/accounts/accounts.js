@@ -4,7 +4,7 @@
  */
 (() => {
   "use strict";
-  const AT_ONCE = 20;
+  const AT_ONCE = 15;
   const FILTERS = ["chapter", "kind", "verdict"];
 
   /** Read rows from the text: of a table its rows, else the boxes. */

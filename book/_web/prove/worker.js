@@ -10,7 +10,9 @@ async function solve() {
   const packed = await fetch(new URL("../lib/highs/highs.wasm.gz", import.meta.url));
   if (!packed.ok) throw new Error(`the solver could not be loaded (${packed.status})`);
   const code = packed.body.pipeThrough(new DecompressionStream("gzip"));
-  return load({ wasmBinary: await new Response(code).arrayBuffer() });
+  const unpacked = await new Response(code, { headers: { "Content-Type": "application/wasm" } }).blob();
+  const address = URL.createObjectURL(unpacked);
+  return load({ locateFile: () => address });
 }
 
 self.onmessage = async ({ data: { id, statement, given, seconds } }) => {
