@@ -22,13 +22,13 @@ from sphinx.application import Sphinx
 from rbcore.information.notation import NOTATION
 
 FOLDER = Path("_static") / "hover"
-BOXES = "div.proof[id], div.exercise[id], div.math[id], figure[id], div.citation[id]"
-LEFT_OUT = "script, noscript, details, button, .headerlink, .dropdown, figure.rb-touch"
+BOXES = "div.proof[id], div.exercise[id], div.math[id], figure[id], table[id], div.citation[id]"
+LEFT_OUT = "script, noscript, details, button, .headerlink, .dropdown, .rb-check, figure.rb-touch"
 
 
 def beginning(section: Tag) -> str:
     """The title of a section and its first paragraph, which may stand inside its fold."""
-    parts = [section.find(re.compile("^h[1-6]$")), section.find("p", recursive=False)]
+    parts = [section.find(re.compile("^h[1-6]$")), section.select_one(":scope > p:not(.rb-minutes)")]
     if fold := section.find("details", class_="rb-further", recursive=False):
         parts[1] = fold.find("p", recursive=False)
     return "".join(str(part) for part in parts if part)

@@ -6,8 +6,8 @@
   "use strict";
   const HERE = new URL(".", document.currentScript.src);
   const ROOT = new URL("../../", HERE);
-  const BOX = "div.proof, div.exercise, div.math, figure, div.citation, section";
-  const LEFT_OUT = "script, noscript, details, button, .headerlink, .dropdown, figure.rb-touch";
+  const BOX = "div.proof, div.exercise, div.math, figure, table, div.citation, section";
+  const LEFT_OUT = "script, noscript, details, button, .headerlink, .dropdown, .rb-check, figure.rb-touch";
   const pages = {}, loads = {};
   let table = [], owner = null, waiting = 0, leaving = 0, title = null;
   window.rbHover = { page: (name, boxes) => (pages[name] = boxes), letters: (rows) => (table = rows) };
@@ -27,7 +27,7 @@
   /** A section's title and first paragraph. */
   function beginning(section) {
     const part = document.createElement("div"), fold = section.querySelector(":scope > details.rb-further");
-    const shown = [section.querySelector("h1, h2, h3, h4, h5, h6"), (fold ?? section).querySelector(":scope > p")];
+    const shown = [section.querySelector("h1, h2, h3, h4, h5, h6"), (fold ?? section).querySelector(":scope > p:not(.rb-minutes)")];
     part.append(...shown.filter(Boolean).map((one) => one.cloneNode(true)));
     return part;
   }
