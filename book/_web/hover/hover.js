@@ -106,6 +106,7 @@
     of.removeAttribute("title");
     if (of.matches("a")) of.setAttribute("aria-describedby", box.id);
     place();
+    part.querySelectorAll("img").forEach((one) => (one.onload = () => owner === of && place()));
     await window.MathJax?.startup?.promise;
     await window.MathJax?.typesetPromise?.([part]);
     if (owner === of) place();
