@@ -20,7 +20,7 @@ from rbcore.information.expr import parse
 # the macros that formulas may use: MathJax gets them for the pages, downloads have them written out
 MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}
 BOX = re.compile(
-    r"^(`{3,}|:{3,})\{(?:prf:)?(\w+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
+    r"^(`{3,}|:{3,})\{(?:prf:)?([\w-]+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
 )
 KINDS = ("definition", "theorem", "lemma", "proposition", "corollary", "remark", "proof", "exercise", "solution")
 REFERENCE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
@@ -82,6 +82,8 @@ def download(
         cells.append(cell)
         if cell.cell_type == "markdown":
             cell.source = written(cell.source)
+        for output in cell.get("outputs", ()):  # values and claims are in the text now
+            output.get("data", {}).pop(ledger.MIME, None)
         caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
         if caption:
             cells.append(nbformat.v4.new_markdown_cell(f"*Figure.* {written(caption)}", id=f"{cell.id}-caption"))
@@ -104,7 +106,16 @@ def plain_markdown(text: str, labels: Mapping[str, str], cited: Mapping[str, tup
 
 
 def _box(match: re.Match[str], labels: Mapping[str, str]) -> str:
-    _, kind, title, _, body = match.groups()
+    _, kind, title, options, body = match.groups()
+    if kind == "goals":
+        need = re.search(r":need:\s*(.*)", options)
+        return f"**In this chapter**\n\n{body.strip()}\n" + (f"\n**You need:** {need[1]}\n" if need else "")
+    if kind == "checked":
+        return "Checked here, too:\n\n" + "\n".join(f"- {line}" for line in body.strip().split("\n"))
+    if kind == "head-figure":
+        return "*(The book's page has a figure here that is drawn below.)*"
+    if kind == "touch":
+        return "*(The book's page has a figure here that you can move.)*"
     if kind == "worlds":
         return "*(The book's page has a table here: values of this run beside those of other worlds.)*"
     if kind not in KINDS:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from rbcore.book.downloads import authors, plain_markdown, titles
+from rbcore.book.execute import ROOT, notebooks
 
 TEXT = textwrap.dedent(
     r"""
@@ -65,3 +68,20 @@ def test_code_blocks_and_unknown_roles_stay(shown):
 def test_macros_end_where_they_end():
     r"""`\E` is a macro and `\Eta` another word."""
     assert plain_markdown(r"$\E X + \Eta + \Rightarrow$", {}, {}) == r"$\mathbb{E} X + \Eta + \Rightarrow$"
+
+
+def test_what_pages_fold_or_move_is_plain_text_in_a_download() -> None:
+    text = (
+        "```{goals}\n:need: {ref}`chapter 3 <x>`\n- to see\n```\n\n```{head-figure} fig-a\n```\n\n"
+        "```{checked}\nOne.\nTwo.\n```\n\n```{touch} 05\n:claims: a b\n\nMove it.\n```\n"
+    )
+    plain = plain_markdown(text, {}, {})
+    assert "{" not in plain and "```" not in plain
+    assert "**You need:** chapter 3" in plain and "- to see" in plain and "- One.\n- Two." in plain
+
+
+@pytest.mark.parametrize("path", notebooks(ROOT), ids=lambda path: path.stem)
+def test_no_directive_of_the_pages_is_left_in_a_download(path: Path) -> None:
+    text = plain_markdown(path.read_text(encoding="utf8"), {}, {})
+    left = set(re.findall(r"(?m)^[`:]{3,}\{([\w:-]+)\}", text))
+    assert left <= {"code-cell", "list-table", "figure", "dropdown", "tip", "note"}
