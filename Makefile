@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
+.PHONY: help setup book pdf test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
   serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -35,6 +35,9 @@ setup: $(READY) ## make .venv with the pinned requirements
 
 book: $(READY) ## execute what changed, build the pages, say how they agree
 	@$(RUN) -m rbcore book
+
+pdf: book ## print the built pages into one PDF (needs chromium); the site links it
+	@$(RUN) -m rbcore pdf
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'

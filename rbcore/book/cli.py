@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify``."""
+"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify|pdf``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import agree, falsified, portable, prose, seeds, site
+from rbcore.book import agree, falsified, paper, portable, prose, seeds, site
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
@@ -236,6 +236,15 @@ def falsify(root: Path, models: int) -> int:
     return 1 if broken else 0
 
 
+def pdf(root: Path) -> int:
+    """Print the book as it was last built."""
+    built = root / "book" / "_build" / "html"
+    if not (built / "index.html").exists():
+        raise paper.PaperError("there are no pages to print: call `make book` first")
+    print(f"printed {paper.write(root, built)}")
+    return 0
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as on Ctrl-C, so that kernels end and their folder goes."""
     raise KeyboardInterrupt
@@ -247,6 +256,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     whole = commands.add_parser("book", help="execute what changed, check agreement, build the pages")
     whole.add_argument("--fresh", action="store_true", help="execute everything from nothing")
+    commands.add_parser("pdf", help="print the built pages into one PDF")
     commands.add_parser("agree", help="re-execute everything and compare with the pins")
     accept = commands.add_parser("pin", help="accept the fresh numbers as the new pins")
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
@@ -273,6 +283,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         match given.command:
             case "book":
                 return book(root, fresh=given.fresh)
+            case "pdf":
+                return pdf(root)
             case "agree":
                 return check(root, run_chapters(root, fresh=True)[1])
             case "pin":
@@ -287,7 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_seeds(root, given.notebooks, given.seeds)
             case _:
                 return serve(root, given.port)
-    except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError) as error:
+    except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError, paper.PaperError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # no room, no permission: what was finished is kept
