@@ -108,11 +108,16 @@ def edge(start: tuple[int, int], end: tuple[int, int], needed: str, by: str) -> 
     return f'<path class="rb-edge" data-ends="{needed} {by}" d="M{x0} {y0} {bend} {x1} {y1}" />'
 
 
+def shortened(title: str) -> str:
+    """A title that fits its box, cut at a word: what is read must be part of the link's name."""
+    return title if len(title) <= LONGEST else f"{title[: LONGEST - 1].rsplit(' ', 1)[0]} …"
+
+
 def node(statement: Statement, place: tuple[int, int]) -> str:
     """A box that leads to its statement."""
     x, y = place
     title = plain(statement.title)
-    short = title if len(title) <= LONGEST else f"{title[: LONGEST - 1].rstrip()}…"
+    short = shortened(title)
     round_ = {"certificate": 15, "evaluated": 5, "hand": 0, "definition": 0}[statement.how]
     said = html.escape(f"{title}: {HOW[statement.how]}")
     return (

@@ -62,6 +62,22 @@ def test_a_link_brings_its_row(built_book: Path, page: Page) -> None:
     expect(page.locator("#claim-te-loop")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("asked", ["ledger.html?chapter=99", "holds.html?chapter=99"])
+def test_an_address_that_no_row_answers_shows_none(built_book: Path, page: Page, asked: str) -> None:
+    opened(page, built_book, asked)
+    expect(page.locator(".rb-count").first).to_contain_text("0 of ")
+    assert page.locator("table.rb-claims tbody tr, .rb-theorem").count() == 0
+    assert page.get_by_label("Chapter").first.input_value() == "99"
+
+
+def test_a_link_to_a_row_that_the_filters_leave_out_clears_them(built_book: Path, page: Page) -> None:
+    opened(page, built_book, "ledger.html?chapter=01&text=no+sentence+says+this")
+    page.evaluate("location.hash = 'claim-te-loop'")
+    expect(page.locator("#claim-te-loop")).to_be_in_viewport()
+    assert page.get_by_label("Chapter").first.input_value() == page.get_by_label("Text").first.input_value() == ""
+    assert page.url.endswith("ledger.html#claim-te-loop")
+
+
 def test_a_certificate_is_made_when_it_unfolds(built_book: Path, page: Page) -> None:
     opened(page, built_book, "holds.html")
     fold = page.locator(".rb-theorem details").first

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from rbcore.book.execute import ROOT, notebooks
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from dependencies import graph, picture
+from dependencies import LONGEST, graph, picture
 
 TEXT = """
 ```{prf:definition} One
@@ -56,6 +56,19 @@ def test_every_label_of_the_sources_is_on_the_map() -> None:
     pattern = r"(?m)^`{3,}\{prf:(?!proof)\w+\}[^\n]*\n:label: ([\w-]+)"
     assert set(found) == {label for text in texts.values() for label in re.findall(pattern, text)}
     assert len(found) > 80
+
+
+def test_what_a_box_shows_are_whole_words_of_its_name() -> None:
+    texts = {path.stem: path.read_text(encoding="utf8") for path in notebooks(ROOT)}
+    by_hand = yaml.safe_load((ROOT / "book" / "statements.yaml").read_text(encoding="utf8"))
+    boxes = BeautifulSoup(picture(graph(texts, frozenset(), by_hand)), "html.parser").select(".rb-node")
+    cut = [box for box in boxes if box.find("text").get_text().endswith("…")]
+    assert len(cut) > 10
+    for box in boxes:
+        shown = box.find("text").get_text()
+        words = shown.removesuffix(" …").split()
+        said = box["aria-label"].rpartition(": ")[0].split()
+        assert words and len(shown) <= LONGEST and said[: len(words)] == words
 
 
 @pytest.mark.book

@@ -74,6 +74,12 @@
     return select;
   }
 
+  /** Choose what an address asks for, also if no row has it: then none is shown. */
+  function choose(select, value) {
+    if (![...select.options].some((option) => option.value === value)) select.append(new Option(value, value));
+    select.value = value;
+  }
+
   function start(holder, first) {
     const { rows, frame, body } = read(holder);
     rows.forEach((row) => (row.text = row.node.textContent.toLowerCase()));
@@ -121,6 +127,8 @@
       const id = decodeURIComponent(location.hash.slice(1));
       const wanted = id && rows.find(({ node }) => node.id === id || node.querySelector(`[id="${CSS.escape(id)}"]`));
       if (!wanted) return;
+      form.reset(); // the row need not pass the filters
+      if (first) history.replaceState(null, "", location.pathname + location.hash);
       found = [wanted, ...rows.filter((row) => row !== wanted)];
       body.replaceChildren();
       shown = 0;
@@ -140,7 +148,7 @@
     if (first) {
       const asked = new URLSearchParams(location.search);
       search.value = asked.get("text") ?? "";
-      selects.forEach((select) => (select.value = asked.get(select.name) ?? ""));
+      selects.forEach((select) => choose(select, asked.get(select.name) ?? ""));
     }
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => (filter(), remember()));
