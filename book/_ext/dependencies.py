@@ -91,7 +91,7 @@ def places(found: Mapping[str, Statement]) -> dict[str, tuple[int, int]]:
 
 def plain(title: str) -> str:
     """A title without the marks of formulas."""
-    return re.sub(r"[${}\\]|\\mathrm", "", title)
+    return re.sub(r"\\mathrm|[${}\\]", "", title)
 
 
 def edge(start: tuple[int, int], end: tuple[int, int], needed: str, by: str) -> str:
@@ -156,6 +156,8 @@ def read(env: Any) -> dict[str, Statement]:
     proved = frozenset(id for id, claim in claims.items() if claim.kind == "proved")
     by_hand = yaml.safe_load((source / "statements.yaml").read_text(encoding="utf8"))
     paths = sorted((source / "chapters").glob("*.ipynb"))
+    for path in (source / "statements.yaml", *paths):
+        env.note_dependency(str(path))
     return graph({path.stem: text_of(path) for path in paths}, proved, by_hand)
 
 
