@@ -241,7 +241,8 @@ def pdf(root: Path) -> int:
     built = root / "book" / "_build" / "html"
     if not (built / "index.html").exists():
         raise paper.PaperError("there are no pages to print: call `make book` first")
-    print(f"printed {paper.write(root, built)}")
+    with locked(built.parent):
+        print(f"printed {paper.write(root, built)}; the site links its copy, {built / 'downloads' / paper.NAME}")
     return 0
 
 
@@ -307,6 +308,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("finished notebooks are kept; fix this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if given.command == "pdf":
+            print("\ninterrupted: nothing was printed, an earlier print is as it was", file=sys.stderr)
+            return 130
         if given.command != "serve":
             kept = "theorems" if given.command == "falsify" else "notebooks"
             print(f"\ninterrupted: finished {kept} are kept, the next call goes on from there", file=sys.stderr)

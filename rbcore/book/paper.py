@@ -1,34 +1,48 @@
 """The book on paper: the built pages, one after the other, printed by a browser into one PDF.
 
 What a page folds is printed unfolded, but for code; what runs only on a screen is left out.  Links between pages
-become links within the file.  The accounts are not printed: the site has them, with filters.
+become links within the file, solutions go last.  The long accounts stay on the site, which has filters for them.
 """
 
 from __future__ import annotations
 
 import functools
+import html
 import http.server
+import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rbcore.files import replace_file
+from rbcore.files import replace_files
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCREEN_ONLY = ("try", "ledger", "holds", "map", "api")
 NAME = "the-reverse-bottleneck.pdf"
+LINKED = re.compile(r'(<span class="rb-pdf">).*?(</span>)', re.S)  # the place of the link on a page
+WIDTH = 658  # CSS pixels between the margins of A4, as access.css sets them
+# An empty document with the styles of the pages; the solutions wait at its end.
+BEGIN = """() => {
+  document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'light';
+  document.body.innerHTML = '<main id="rb-book" class="bd-content"><article id="rb-solutions"'
+    + ' class="bd-article rb-paper"><h1>Solutions of the exercises</h1></article></main>';
+}"""
 # Bring a page's article into this document: ids get the page's name, links to printed pages become local.
 BRING = """async ({page, printed}) => {
   const url = new URL(page + '.html', location.href);
   const whole = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html');
   const article = whole.querySelector('.bd-article');
   const mark = (path, id) => `${path}--${id}`.replaceAll('/', '-');
-  const away = '.rb-touch, .rb-fold-code, .rb-check, .rb-foot, .headerlink, .rb-minutes, .rb-badge, script,'
-    + ' noscript, .cell_input, .tableofcontents-wrapper, .rb-tall, .rb-map';
+  const away = '.rb-touch, .rb-fold-code, .rb-fold .cell_input, details.hide, .rb-check, .rb-foot, .headerlink,'
+    + ' .rb-minutes, .rb-pdf, script, noscript, button, .tableofcontents-wrapper, .rb-tall, .rb-map';
   article.querySelectorAll(away).forEach(e => e.remove());
   article.querySelectorAll('.dropdown').forEach(e => e.classList.remove('dropdown'));
   article.querySelectorAll('details').forEach(e => e.open = true);
@@ -47,20 +61,34 @@ BRING = """async ({page, printed}) => {
   holder.className = 'bd-article rb-paper';
   holder.id = mark(page, 'top');
   holder.append(...document.importNode(article, true).childNodes);
-  document.querySelector('#rb-book').append(holder);
+  const last = document.querySelector('#rb-solutions');
+  last.before(holder);
   await MathJax.startup.promise;
   await MathJax.typesetPromise([holder]);
+  const solutions = holder.querySelectorAll('.solution');
+  if (!solutions.length) return;
+  const title = document.createElement('h2');
+  title.textContent = holder.querySelector('h1').textContent;
+  last.append(title, ...solutions);
 }"""
-BEGIN = """() => {
-  document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'light';
-  document.body.innerHTML = '<main id="rb-book" class="bd-content"></main>';
+# The note of what is left out; the head of each page of paper; whatever is too wide gets smaller, and never cut.
+END = """async ({note}) => {
+  document.querySelector('.rb-paper').insertAdjacentHTML('beforeend', note);
+  const solutions = document.querySelector('#rb-solutions');
+  if (!solutions.querySelector('.solution')) solutions.remove();
   const style = document.createElement('style');
-  style.textContent = '.rb-paper { break-before: page; max-width: none; } #rb-book { display: block; }'
-    + ' .rb-paper:first-child { break-before: auto; } body { background: white; }';
+  document.querySelectorAll('.rb-paper').forEach((e, i) => {
+    e.style.page = `rb${i}`;
+    const title = e.querySelector('h1').textContent.trim().replace(/\\s+/g, ' ').replace(/["\\\\]/g, '\\\\$&');
+    if (i) style.textContent += `@page rb${i} { @top-center { content: "${title}"; } }\\n`;
+  });
   document.head.append(style);
+  await Promise.all([...document.images].map(e => e.decode().catch(() => null)));
+  document.querySelectorAll('.rb-paper :is(table, mjx-container[display], svg)').forEach(e => {
+    const room = e.parentElement.clientWidth, own = Math.max(e.scrollWidth, e.getBoundingClientRect().width);
+    if (room && own > room + 1) e.style.zoom = room / own;
+  });
 }"""
-LOADED = "() => Promise.all([...document.images].map(e => e.decode().catch(() => null))).then(() => true)"
-FOOT = '<p style="width: 100%; font-size: 8pt; text-align: center"><span class="pageNumber"></span></p>'
 
 
 class PaperError(RuntimeError):
@@ -75,56 +103,96 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 def pages(book: Path) -> list[str]:
     """The pages that go to paper, in the order of the table of contents."""
+    return [name for name in _listed(book) if name not in SCREEN_ONLY]
+
+
+def _listed(book: Path) -> list[str]:
     contents = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf8"))
-    files = [one["file"] for part in contents["parts"] for one in part["chapters"]]
-    return [contents["root"], *(name for name in files if name.split("/")[0] not in SCREEN_ONLY)]
+    return [contents["root"], *(one["file"] for part in contents["parts"] for one in part["chapters"])]
 
 
-def printed(built: Path, names: Sequence[str], say: Callable[[str], None] = print) -> bytes:
-    """The PDF of these built pages, in this order.
+def note(book: Path, built: Path) -> str:
+    """What stays on the screen, as the paper says it."""
+    names = [name for name in _listed(book) if name in SCREEN_ONLY]
+    listed = "".join(f"<li>{_title(built, name)} (<code>{name}.html</code>)</li>" for name in names)
+    return (
+        "<h2>This print</h2><p>This is the book on paper, printed from its pages. Code that the pages fold and"
+        " figures that the reader moves are left out, and the solutions of the exercises stand at the end. These"
+        f" pages are only on the screen; the marks of sentences lead to the ledger there.</p><ul>{listed}</ul>"
+    )
 
-    Raises:
-        PaperError: without playwright or a browser.
-    """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise PaperError("printing needs playwright: pip install playwright") from None
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        raise PaperError(f"printing needs a browser: install one of {', '.join(NAMES)}")
-    handler = functools.partial(_Quiet, directory=str(built))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page()
-            page.set_default_timeout(0)
-            formulas = next(name for name in names if "MathJax" in _text(built, name))
-            page.goto(f"http://127.0.0.1:{server.server_address[1]}/{formulas}.html")
-            page.evaluate("MathJax.startup.promise.then(() => true)")
-            page.evaluate("() => history.replaceState(null, '', '/')")
-            page.evaluate(BEGIN)
-            for number, name in enumerate(names, 1):
-                page.evaluate(BRING, {"page": name, "printed": list(names)})
-                say(f"{number} of {len(names)} pages: {name}")
-            page.evaluate(LOADED)
-            page.emulate_media(media="print", color_scheme="light")
-            how: dict[str, Any] = {"format": "A4", "print_background": True, "outline": True, "tagged": True}
-            how |= {"margin": {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}}
-            how |= {"display_header_footer": True, "header_template": "<p></p>", "footer_template": FOOT}
-            return page.pdf(**how)
-        finally:
-            server.shutdown()
+
+def _title(built: Path, name: str) -> str:
+    title = re.search(r"<title>(.*?) &#8212;", _text(built, name), re.S)
+    return title[1].strip() if title else html.escape(name)
 
 
 def _text(built: Path, name: str) -> str:
     return (built / f"{name}.html").read_text(encoding="utf8")
 
 
+@contextmanager
+def composed(
+    built: Path, names: Sequence[str], say: Callable[[str], None] = print, note: str = ""
+) -> Generator[Page]:
+    """One document of these built pages, in this order, in a browser that is ready to print it.
+
+    Raises:
+        PaperError: without playwright or a browser, or when the browser ends.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        raise PaperError("printing needs playwright: pip install playwright") from None
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        raise PaperError(f"printing needs a browser: install one of {', '.join(NAMES)}")
+    handler = functools.partial(_Quiet, directory=str(built))
+    try:
+        with (
+            http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+            sync_playwright() as playwright,
+        ):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                browser = playwright.chromium.launch(
+                    executable_path=program, args=["--no-sandbox", "--disable-gpu"]
+                )
+                page = browser.new_page(viewport={"width": WIDTH, "height": 900})
+                page.emulate_media(media="print", color_scheme="light")
+                formulas = next(name for name in names if "MathJax" in _text(built, name))
+                page.goto(f"http://127.0.0.1:{server.server_address[1]}/{formulas}.html")
+                page.evaluate("MathJax.startup.promise.then(() => true)")
+                page.evaluate("() => history.replaceState(null, '', '/')")
+                page.evaluate(BEGIN)
+                for number, name in enumerate(names, 1):
+                    page.evaluate(BRING, {"page": name, "printed": list(names)})
+                    say(f"{number} of {len(names)} pages: {name}")
+                page.evaluate(END, {"note": note})
+                yield page
+                browser.close()
+            finally:
+                server.shutdown()
+    except Error as error:
+        raise PaperError(f"the browser did not print: {str(error).splitlines()[0]}") from None
+
+
+def printed(built: Path, names: Sequence[str], say: Callable[[str], None] = print, note: str = "") -> bytes:
+    """The PDF of these built pages, in this order; its paper, margins and heads are in the pages' styles."""
+    with composed(built, names, say, note) as page:
+        say("printing")
+        return page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+
+
 def write(root: Path, built: Path) -> Path:
-    """Print the built book, whole or not at all; where the site links it, too."""
-    content = printed(built, pages(root / "book"))
-    target = built / "downloads" / NAME
-    replace_file(target, content)
+    """Print the built book and put it on the site, which links it from then on; all of it or nothing."""
+    content = printed(built, pages(root / "book"), note=note(root / "book", built))
+    target = built.parent / NAME
+    files: dict[str | Path, str | bytes] = {target: content, built / "downloads" / NAME: content}
+    link = rf'\1<a href="downloads/{NAME}">The book as one PDF</a> ({len(content) / 1e6:.0f} MB).\2'
+    for page in built.glob("*.html"):
+        text = page.read_text(encoding="utf8")
+        if LINKED.search(text):
+            files[page] = LINKED.sub(link, text)
+    replace_files(files)
     return target
