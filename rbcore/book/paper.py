@@ -28,6 +28,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 SCREEN_ONLY = ("try", "ledger", "holds", "map", "api")
 NAME = "the-reverse-bottleneck.pdf"
 LINKED = re.compile(r'(<span class="rb-pdf">).*?(</span>)', re.S)  # the place of the link on a page
+HOW: dict[str, Any] = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
 WIDTH = 658  # CSS pixels between the margins of A4, as access.css sets them
 # An empty document with the styles of the pages; the solutions wait at its end.
 BEGIN = """() => {
@@ -181,7 +182,7 @@ def printed(built: Path, names: Sequence[str], say: Callable[[str], None] = prin
     """The PDF of these built pages, in this order; its paper, margins and heads are in the pages' styles."""
     with composed(built, names, say, note) as page:
         say("printing")
-        return page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+        return page.pdf(**HOW)
 
 
 def write(root: Path, built: Path) -> Path:
