@@ -144,7 +144,7 @@ def composed(
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
-        raise PaperError("printing needs playwright: pip install playwright") from None
+        raise PaperError("printing needs playwright: call `make setup`, or pip install playwright") from None
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         raise PaperError(f"printing needs a browser: install one of {', '.join(NAMES)}")

@@ -70,7 +70,7 @@ EXTRAS = {  # what a room needs besides the core's own requirements; in theory, 
     "lm": ("lm",),
     "estimate": ("estimate",),
     "audit": ("audit", "embeddings"),
-    "book": ("book",),
+    "book": ("book", "pdf"),
 }
 
 
