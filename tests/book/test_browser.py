@@ -314,6 +314,16 @@ def test_a_page_says_how_to_cite_it_and_carries_a_sentence_to_a_report(open_page
     assert watched.wrong == []
 
 
+def test_scripts_of_the_pages_leave_what_the_browser_offers(open_page: Any) -> None:
+    """A script that is no module shares its names with the window: a function `open` of its own would be every
+    other script's, and no report would open."""
+    names = ["open", "close", "stop", "print", "find", "focus", "scroll", "alert", "fetch", "getSelection"]
+    for name in ("preface", "ledger", "try", "map", f"chapters/{CHAPTERS[4]}"):
+        page = open_page(name).page
+        taken = page.evaluate("names => names.filter(n => !/native code/.test(String(window[n])))", names)
+        assert taken == [], name
+
+
 def test_with_an_address_of_issues_the_report_is_a_form_there(open_page: Any) -> None:
     page = open_page(f"chapters/{CHAPTERS[0]}").page
     page.evaluate("""() => { window.open = address => { window.asked = address };
