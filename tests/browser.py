@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from rbcore.book.browser import NAMES, executable
+
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-def executable() -> str | None:
-    """The installed browser, if there is one."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager

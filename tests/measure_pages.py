@@ -12,15 +12,13 @@ from __future__ import annotations
 import argparse
 import functools
 import gzip
-import http.server
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from browser import launched, settle
 from playwright.sync_api import Browser, Page
+
+from rbcore.book.browser import Quiet, served
 
 ROOT = Path(__file__).parents[1]
 WIDE = {"width": 1440, "height": 900}
@@ -62,17 +60,18 @@ class Measured(NamedTuple):
     after: tuple[int, int]
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder without a log, compressed where `packed` says so."""
+class Plain(Quiet):
+    """Serves a folder as it is, several files to a connection."""
 
     protocol_version = "HTTP/1.1"
-    packed = False
 
-    def log_message(self, *_: Any) -> None: ...
+
+class Packing(Plain):
+    """Serves the texts of a folder compressed."""
 
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
-        if not self.packed or not path.is_file() or path.suffix not in TEXT:
+        if not path.is_file() or path.suffix not in TEXT:
             return super().do_GET()
         body = _packed(path)
         self.send_response(200)
@@ -83,23 +82,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class Packing(Handler):
-    packed = True
-
-
 @functools.cache
 def _packed(path: Path) -> bytes:
     return gzip.compress(path.read_bytes(), 6)
-
-
-@contextmanager
-def served(folder: Path, handler: type[Handler] = Handler) -> Iterator[str]:
-    """The address at which the folder is served."""
-    made = functools.partial(handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), made) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
 
 
 def weighed(browser: Browser, address: str) -> tuple[int, int, Page]:
@@ -159,7 +144,7 @@ def main() -> None:
     pages = [p.relative_to(given.folder).with_suffix("").as_posix() for p in sorted(given.folder.rglob("*.html"))]
     pages = [p for p in pages if given.only in p and not p.startswith("_static/") and p not in ("index", "search")]
     pages.sort(key=lambda p: (not p.startswith("chapters/"), p))
-    with served(given.folder) as plain, served(given.folder, Packing) as packed, launched() as browser:
+    with served(given.folder, Plain) as plain, served(given.folder, Packing) as packed, launched() as browser:
         rows = [measured(browser, plain, packed, name) for name in pages]
     print(table(rows))
     files = [p for p in given.folder.rglob("*") if p.is_file()]

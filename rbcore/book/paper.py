@@ -6,12 +6,8 @@ become links within the file, solutions go last.  The long accounts stay on the 
 
 from __future__ import annotations
 
-import functools
 import html
-import http.server
 import re
-import shutil
-import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from rbcore.book.browser import NAMES, executable, served
 from rbcore.files import replace_files
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCREEN_ONLY = ("try", "ledger", "holds", "map", "api")
 NAME = "the-reverse-bottleneck.pdf"
 LINKED = re.compile(r'(<span class="rb-pdf">).*?(</span>)', re.S)  # the place of the link on a page
@@ -96,12 +92,6 @@ class PaperError(RuntimeError):
     """The book cannot be printed; the message says what is missing."""
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that does not log."""
-
-    def log_message(self, format: str, *args: Any) -> None: ...
-
-
 def pages(book: Path) -> list[str]:
     """The pages that go to paper, in the order of the table of contents."""
     return [name for name in _listed(book) if name not in SCREEN_ONLY]
@@ -145,35 +135,25 @@ def composed(
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise PaperError("printing needs playwright: call `make setup`, or pip install playwright") from None
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = executable()
     if program is None:
         raise PaperError(f"printing needs a browser: install one of {', '.join(NAMES)}")
-    handler = functools.partial(_Quiet, directory=str(built))
     try:
-        with (
-            http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-            sync_playwright() as playwright,
-        ):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                browser = playwright.chromium.launch(
-                    executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-                )
-                page = browser.new_page(viewport={"width": WIDTH, "height": 900})
-                page.emulate_media(media="print", color_scheme="light")
-                formulas = next(name for name in names if "MathJax" in _text(built, name))
-                page.goto(f"http://127.0.0.1:{server.server_address[1]}/{formulas}.html")
-                page.evaluate("MathJax.startup.promise.then(() => true)")
-                page.evaluate("() => history.replaceState(null, '', '/')")
-                page.evaluate(BEGIN)
-                for number, name in enumerate(names, 1):
-                    page.evaluate(BRING, {"page": name, "printed": list(names)})
-                    say(f"{number} of {len(names)} pages: {name}")
-                page.evaluate(END, {"note": note})
-                yield page
-                browser.close()
-            finally:
-                server.shutdown()
+        with served(built) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page(viewport={"width": WIDTH, "height": 900})
+            page.emulate_media(media="print", color_scheme="light")
+            formulas = next(name for name in names if "MathJax" in _text(built, name))
+            page.goto(f"{address}/{formulas}.html")
+            page.evaluate("MathJax.startup.promise.then(() => true)")
+            page.evaluate("() => history.replaceState(null, '', '/')")
+            page.evaluate(BEGIN)
+            for number, name in enumerate(names, 1):
+                page.evaluate(BRING, {"page": name, "printed": list(names)})
+                say(f"{number} of {len(names)} pages: {name}")
+            page.evaluate(END, {"note": note})
+            yield page
+            browser.close()
     except Error as error:
         raise PaperError(f"the browser did not print: {str(error).splitlines()[0]}") from None
 

@@ -4,17 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import executable, launched, settle
+from browser import executable, settle
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.book, pytest.mark.skipif(executable() is None, reason="no Chromium is installed")]
 NODES = "document.querySelectorAll('*').length"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
-from browser import executable, launched, settle
-from measure_pages import Packing, served, weighed
+from browser import executable, settle
+from measure_pages import Packing, weighed
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from rbcore.book.browser import served
 from rbcore.book.execute import ROOT, notebooks
 
 pytestmark = [
@@ -56,13 +57,6 @@ def server(built_book: Path) -> Iterator[str]:
     """The address at which the built pages are served, as a host of static sites serves them."""
     with served(built_book, Packing) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with launched() as browser:
-        yield browser
 
 
 class Watched:

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import executable, launched, settle
+from browser import settle
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from rbcore.book.execute import ROOT, notebooks
 
@@ -81,11 +80,8 @@ def test_the_picture_of_the_first_screen_says_what_the_run_recorded(built_book: 
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    if executable() is None:
-        pytest.skip("no Chromium is installed")
-    with launched() as browser:
-        yield browser.new_page()
+def page(chromium: Browser) -> Page:
+    return chromium.new_page()
 
 
 def test_a_link_into_a_folded_part_opens_it(built_book: Path, page: Page) -> None:

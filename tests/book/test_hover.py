@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import executable, launched, settle
+from browser import executable, settle
 from playwright.sync_api import Browser, Page, expect
 
 from rbcore.book.execute import ROOT
@@ -20,12 +20,6 @@ FAULTS = """() => axe.run('#rb-hover', { preload: false })
     .then(found => found.violations.map(v => `${v.id}: ${v.nodes[0].html}`))"""
 # Links and formulas that a reader sees, not those in folds.
 OTHER = ".bd-article a[href='03-mutual-information.html#mutual-information']:visible"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

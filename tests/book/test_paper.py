@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import executable
 
 from rbcore import files
-from rbcore.book import paper
+from rbcore.book import browser, paper
+from rbcore.book.browser import executable
 from rbcore.book.execute import ROOT, notebooks
 
 
@@ -69,7 +69,7 @@ def test_the_paper_says_what_it_leaves_out(site: Path) -> None:
 
 
 def test_without_a_browser_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper.shutil, "which", lambda name: None)
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
     with pytest.raises(paper.PaperError, match="install one of chromium"):
         paper.printed(tmp_path, ["preface"])
 

@@ -1,24 +1,21 @@
 """Proofs in the browser: the verifier, the prover and its page, through a real Chromium."""
 
-import functools
 import gzip
 import hashlib
-import http.server
 import json
 import random
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import executable, launched
+from browser import executable
 from playwright.sync_api import Browser, Page, expect
 from statements import OPEN, PROVED, REFUTED, TEXTBOOK, THEORY
 
+from rbcore.book.browser import served
 from rbcore.book.execute import ROOT
 from rbcore.information.forms import LinearForm
 from rbcore.information.problem import Problem
@@ -43,28 +40,6 @@ READ = """async (texts) => {
         try { parse(text); return null; } catch (error) { return [error.message, error.position]; }
     });
 }"""
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that does not log."""
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address at which a folder is served."""
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,17 @@
 """Figures that a reader moves: they start as the book has it, react to keys, and judge sentences again."""
 
-import functools
-import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import executable, launched
 from playwright.sync_api import Browser, Page
 
 from rbcore.book.agree import tolerance
+from rbcore.book.browser import served
 from rbcore.book.execute import ROOT, notebooks
 from rbcore.book.ledger import Value
 from rbcore.information import Joint
@@ -55,27 +52,10 @@ AWAY = """e => e.options ? (e.selectedIndex > 0 ? "ArrowUp" : "ArrowDown")
     : (Number(e.value) > 0 ? "ArrowLeft" : "ArrowRight")"""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that does not log."""
-
-    def log_message(self, *_: Any) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def server(built_book: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(built_book))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if executable() is None:
-        pytest.skip("no Chromium is installed")
-    with launched() as browser:
-        yield browser
+    with served(built_book) as address:
+        yield address
 
 
 @pytest.fixture(scope="module", params=MOVED)
