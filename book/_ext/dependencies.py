@@ -19,9 +19,8 @@ from folds import fold
 from ledger_roles import read_ledger
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from theorems import text_of
+from theorems import boxes, how_proved, proved_claims, text_of
 
-BLOCK = re.compile(r"(?ms)^(`{3,})\{prf:(\w+)\} *([^\n]*)\n(.*?)^\1[ ]*$")
 REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 HOW = {
     "certificate": "proved by a certificate",
@@ -46,24 +45,18 @@ class Statement(NamedTuple):
 def statements(chapter: str, text: str, proved: frozenset[str], by_hand: Mapping[str, Any]) -> Iterator[Statement]:
     """The labelled boxes of a chapter, in order."""
     last: Statement | None = None
-    for _, kind, title, body in BLOCK.findall(text):
-        needs = tuple(REFERENCE.findall(body))
-        label = re.search(r"(?m)^:label: ([\w-]+)", body)
-        if kind == "proof":
+    for box in boxes(text):
+        needs = tuple(REFERENCE.findall(box.body))
+        if box.kind == "proof":
             last = last and last._replace(needs=last.needs + needs)
             continue
         if last:
             yield last
         last = None
-        if label:
-            formulas = re.findall(r"\{statement\}`([\w-]+)`", body)
-            if kind == "definition":
-                how = "definition"
-            elif proved.intersection(formulas):
-                how = "certificate"
-            else:
-                how = "evaluated" if by_hand.get(label[1], {}).get("checked") else "hand"
-            last = Statement(chapter, label[1], title.strip() or label[1], how, needs)
+        if box.label:
+            entry = by_hand.get(box.label, {})
+            how = "definition" if box.kind == "definition" else how_proved(box.formulas, proved, entry)
+            last = Statement(chapter, box.label, box.title.strip() or box.label, how, needs)
     if last:
         yield last
 
@@ -153,12 +146,11 @@ def read(env: Any) -> dict[str, Statement]:
     """The statements of this build."""
     source = Path(env.srcdir)
     _, claims = read_ledger(env)
-    proved = frozenset(id for id, claim in claims.items() if claim.kind == "proved")
     by_hand = yaml.safe_load((source / "statements.yaml").read_text(encoding="utf8"))
     paths = sorted((source / "chapters").glob("*.ipynb"))
     for path in (source / "statements.yaml", *paths):
         env.note_dependency(str(path))
-    return graph({path.stem: text_of(path) for path in paths}, proved, by_hand)
+    return graph({path.stem: text_of(path) for path in paths}, proved_claims(claims), by_hand)
 
 
 class MapDirective(SphinxDirective):

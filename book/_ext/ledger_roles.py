@@ -17,7 +17,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from accounts import Rows
 from docutils import nodes
@@ -40,18 +40,34 @@ SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
 RELATION = {"<=": r"\le", ">=": r"\ge", "=": "=", "==": "="}
 
 
-def read_ledger(env: BuildEnvironment) -> tuple[dict[str, Value], dict[str, Claim]]:
-    """The values and claims of this build, read once per page; the page is noted as depending on them."""
-    path = Path(env.srcdir) / "_ledger.json"
-    env.note_dependency(str(path))
+class Stored(NamedTuple):
+    """What `_ledger.json` holds of the notebooks, and when it was written."""
+
+    stamp: int
+    values: dict[str, Value]
+    claims: dict[str, Claim]
+    theorems: dict[str, Any]
+    run: dict[str, Any]
+
+
+def stored(app: Sphinx) -> Stored:
+    """The ledger of this build, read again only when it has changed."""
+    path = Path(app.srcdir) / "_ledger.json"
     stamp = path.stat().st_mtime_ns
-    cached = getattr(env.app, "_rb_ledger", (None,))
-    if cached[0] != stamp:
+    cached = getattr(app, "_rb_ledger", None)
+    if cached is None or cached.stamp != stamp:
         raw = json.loads(path.read_text(encoding="utf8"))
         values = {v["name"]: Value(**v) for v in raw["values"]}
         claims = {c["id"]: Claim(**c) for c in raw["claims"]}
-        cached = env.app._rb_ledger = (stamp, values, claims)
-    return cached[1], cached[2]
+        run = {name: raw.get(name) for name in ("drift", "failed", "costs")}
+        cached = app._rb_ledger = Stored(stamp, values, claims, raw["theorems"], run)
+    return cached
+
+
+def read_ledger(env: BuildEnvironment) -> tuple[dict[str, Value], dict[str, Claim]]:
+    """The values and claims of this build; the page is noted as depending on them."""
+    env.note_dependency(str(Path(env.srcdir) / "_ledger.json"))
+    return stored(env.app).values, stored(env.app).claims
 
 
 class ValueRole(SphinxRole):
@@ -174,10 +190,8 @@ class ShannonRole(SphinxRole):
 
 def read_run(env: BuildEnvironment) -> dict[str, Any]:
     """What `_ledger.json` says of the run as a whole: drift (None: not compared), failed chapters, costs."""
-    path = Path(env.srcdir) / "_ledger.json"
-    env.note_dependency(str(path))
-    whole = json.loads(path.read_text(encoding="utf8"))
-    return {name: whole.get(name) for name in ("drift", "failed", "costs")}
+    read_ledger(env)  # the page depends on it
+    return stored(env.app).run
 
 
 class AgreementDirective(SphinxDirective):

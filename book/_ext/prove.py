@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from ledger_roles import read_ledger
+from ledger_roles import read_ledger, stored
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
-from theorems import labelled, text_of
+from theorems import labelled, proved_claims, text_of
 
 from rbcore.information.prover import Certificate, prove
 
@@ -80,9 +80,9 @@ def certificates(app: Sphinx) -> dict[str, dict[str, Any]]:
     """The certificates of the book by claim: what the theorems stored, and those of claimed identities."""
     cached = getattr(app, "_rb_certificates", None)
     if cached is None:
-        ledger = json.loads((Path(app.srcdir) / "_ledger.json").read_text(encoding="utf8"))
-        claimed = {claim["id"]: claim["statement"] for claim in ledger["claims"] if claim["kind"] == "proved"}
-        cached = {id: payload["certificate"] for id, payload in ledger["theorems"].items()}
+        ledger = stored(app)
+        claimed = {id: ledger.claims[id].statement for id in proved_claims(ledger.claims)}
+        cached = {id: payload["certificate"] for id, payload in ledger.theorems.items()}
         for path in sorted((Path(app.srcdir) / "chapters").glob("*.ipynb")):
             for id in (id for _, _, ids in labelled(text_of(path)) for id in ids):
                 found = prove(claimed[id], search=False) if id in claimed and id not in cached else None
@@ -124,9 +124,8 @@ class TryInequalityDirective(SphinxDirective):
     """The form, with examples and the statements of the book."""
 
     def run(self) -> list[nodes.Node]:
-        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
         book = []
-        for id, payload in stored.items():
+        for id, payload in stored(self.env.app).theorems.items():
             asked = payload["certificate"]
             if size(asked) <= VARIABLES:
                 name = payload["name"] or id.replace("-", " ").capitalize()

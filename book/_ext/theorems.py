@@ -15,13 +15,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from accounts import Rows
 from docutils import nodes
 from docutils.statemachine import StringList
-from ledger_roles import display, read_ledger
+from ledger_roles import display, read_ledger, stored
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -37,6 +37,7 @@ from rbcore.information.theorems import SOURCES, verified
 logger = logging.getLogger(__name__)
 BIT = math.log(2)
 ROWS = 12  # outcomes of a counterexample that are shown
+KINDS = {"certificate": "by certificate", "evaluated": "by hand, evaluated", "hand": "by hand"}
 WHOSE = {
     "textbook": "a textbook's",
     "book": "this book's",
@@ -49,13 +50,13 @@ class TheoremsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         _, claims = read_ledger(self.env)
-        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        theorems = stored(self.env.app).theorems
         record = Path(self.env.srcdir) / "falsified.json"
         self.env.note_dependency(str(record))
         long = falsified.read(record)
         lines: list[str] = []
         chapter = ""
-        for id, payload in stored.items():
+        for id, payload in theorems.items():
             if claims[id].chapter != chapter:
                 chapter = claims[id].chapter
                 lines += [f"```{{rubric}} {heading(Path(self.env.srcdir), chapter)}", "```", ""]
@@ -73,8 +74,8 @@ class ChainsDirective(SphinxDirective):
     """A sentence on how many of the theorems have a proof that reads from left to right."""
 
     def run(self) -> list[nodes.Node]:
-        stored = json.loads((Path(self.env.srcdir) / "_ledger.json").read_text(encoding="utf8"))["theorems"]
-        return [nodes.paragraph(text=in_chains(stored.values()))]
+        read_ledger(self.env)  # the page depends on it
+        return [nodes.paragraph(text=in_chains(stored(self.env.app).theorems.values()))]
 
 
 class StatementsDirective(SphinxDirective):
@@ -84,19 +85,19 @@ class StatementsDirective(SphinxDirective):
         source = Path(self.env.srcdir)
         self.env.note_dependency(str(source / "statements.yaml"))
         by_hand = yaml.safe_load((source / "statements.yaml").read_text(encoding="utf8"))
-        stored = json.loads((source / "_ledger.json").read_text(encoding="utf8"))["theorems"]
+        theorems = stored(self.env.app).theorems
         _, claims = read_ledger(self.env)
+        proved = proved_claims(claims)
         rows, kinds = [], Counter()
         for path in sorted((source / "chapters").glob("*.ipynb")):
             for label, title, formulas in labelled(text_of(path)):
-                proved = any(id in claims and claims[id].kind == "proved" for id in formulas)
-                proofs, entry = [stored[id] for id in formulas if id in stored], by_hand.get(label)
+                proofs, entry = [theorems[id] for id in formulas if id in theorems], by_hand.get(label)
                 if not proofs and entry is None:
                     where = self.get_location()
                     logger.warning("%s has no certificate and is not in statements.yaml", label, location=where)
                     continue
                 row = entry or {"needs": "in its box above", "source": proofs[0]["source"]}
-                kind = "by certificate" if proved else "by hand, evaluated" if row.get("checked") else "by hand"
+                kind = KINDS[how_proved(formulas, proved, row)]
                 kinds[kind] += 1
                 whose = WHOSE.get(row["source"], row["source"])
                 first = f"{{prf:ref}}`{label}`, {title}. *{kind.capitalize()}.* {whose[0].upper()}{whose[1:]}."
@@ -113,12 +114,40 @@ class StatementsDirective(SphinxDirective):
         return holder.children
 
 
+class Box(NamedTuple):
+    """A box of a chapter's source: its kind, title, label (of a proof none), the claims it shows, all its text."""
+
+    kind: str
+    title: str
+    label: str
+    formulas: list[str]
+    body: str
+
+
+def boxes(text: str) -> Iterator[Box]:
+    """The boxes of a chapter, proofs included, in order."""
+    for _, kind, title, body in re.findall(r"(?ms)^(`{3,})\{prf:(\w+)\} *([^\n]*)\n(.*?)^\1[ ]*$", text):
+        label = re.search(r"(?m)^:label: ([\w-]+)", body)
+        yield Box(kind, title, label[1] if label else "", re.findall(r"\{statement\}`([\w-]+)`", body), body)
+
+
 def labelled(text: str) -> Iterator[tuple[str, str, list[str]]]:
     """Label, title and shown claims of each statement of a chapter, definitions apart."""
-    block = r"(?ms)^```\{prf:(\w+)\} *([^\n]*)\n:label: ([\w-]+)\n(.*?)^```"
-    for kind, title, label, body in re.findall(block, text):
-        if kind not in ("definition", "proof"):
-            yield label, title, re.findall(r"\{statement\}`([\w-]+)`", body)
+    for box in boxes(text):
+        if box.label and box.kind not in ("definition", "proof"):
+            yield box.label, box.title, box.formulas
+
+
+def proved_claims(claims: Mapping[str, Claim]) -> frozenset[str]:
+    """The claims that have an exact proof."""
+    return frozenset(id for id, claim in claims.items() if claim.kind == "proved")
+
+
+def how_proved(formulas: Iterable[str], proved: frozenset[str], entry: Mapping[str, Any]) -> str:
+    """How a statement that shows these claims is proved; `entry` is that of `statements.yaml`, or empty."""
+    if proved.intersection(formulas):
+        return "certificate"
+    return "evaluated" if entry.get("checked") else "hand"
 
 
 def text_of(path: Path) -> str:
