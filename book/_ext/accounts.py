@@ -11,7 +11,9 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.writers.html5 import HTML5Translator
+from web import need
 
 
 class Rows(nodes.General, nodes.Element):
@@ -26,17 +28,13 @@ def depart_rows(self: HTML5Translator, node: Rows) -> None:
     self.body.append("</noscript></div>\n")
 
 
-def add_script(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """The script, on pages that have such rows."""
-    if doctree is not None and any(doctree.findall(Rows)):
-        app.add_js_file("accounts/accounts.js", loading_method="defer")
-        app.add_css_file("accounts/accounts.css")
+def in_rows(env: BuildEnvironment, of: str, *children: nodes.Node) -> Rows:
+    """Such rows on the page being read, which gets their script."""
+    need(env, "accounts/accounts.js", "accounts/accounts.css")
+    return Rows("", *children, of=of)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     through = (lambda self, node: None, lambda self, node: None)
     app.add_node(Rows, html=(visit_rows, depart_rows), text=through, latex=through)
-    app.connect("html-page-context", add_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,6 +20,7 @@ from ledger_roles import read_ledger
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from theorems import boxes, how_proved, proved_claims, text_of
+from web import need
 
 REFERENCE = re.compile(r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`")
 HOW = {
@@ -157,6 +158,7 @@ class MapDirective(SphinxDirective):
     """The picture, and below it the same as a list that unfolds."""
 
     def run(self) -> list[nodes.Node]:
+        need(self.env, "map/map.js", "map/map.css")
         found = read(self.env)
         used: dict[str, list[str]] = {}
         for statement in found.values():
@@ -176,15 +178,6 @@ class MapDirective(SphinxDirective):
         return [nodes.raw("", picture(found), format="html"), fold(line, *holder.children, kind="list")]
 
 
-def add_script(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    if page == "map":
-        app.add_js_file("map/map.js", loading_method="defer")
-        app.add_css_file("map/map.css")
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("statement-map", MapDirective)
-    app.connect("html-page-context", add_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -35,8 +35,8 @@ def beginning(section: Tag) -> str:
 
 
 def boxes(body: str) -> dict[str, str]:
-    """The boxes of a page by label."""
-    soup = BeautifulSoup(body, "html.parser")
+    """The boxes of a page by label.  Rows that scripts bring in are no boxes, and long to read."""
+    soup = BeautifulSoup(re.sub(r"(?s)<noscript>.*?</noscript>", "", body), "html.parser")
     found = {}
     for section in soup.select("section[id]"):
         labels = [section["id"], *(one["id"] for one in section.find_all("span", id=True, recursive=False))]
@@ -81,11 +81,17 @@ def add_script(
     if doctree is None or app.builder.format != "html":
         return
     write(app, f"pages/{page}", "rbHover.page", page, boxes(context["body"]))
-    write(app, "letters", "rbHover.letters", letters())
     app.add_js_file("hover/hover.js", loading_method="defer")
     app.add_css_file("hover/hover.css")
 
 
+def write_letters(app: Sphinx, exception: Exception | None) -> None:
+    """The table of symbols, for all pages."""
+    if exception is None and app.builder.format == "html":
+        write(app, "letters", "rbHover.letters", letters())
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", add_script, priority=900)
+    app.connect("build-finished", write_letters)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from accounts import Rows
+from accounts import in_rows
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
@@ -340,11 +340,11 @@ class LedgerDirective(SphinxDirective):
         if self.options.get("of") == "values":
             rows = [self.value_row(v) for v in values.values()]
             head = ["Name", "Chapter", "Value", "Kind", "May drift by"]
-            return [Rows("", table_of("rb-values", head, [24, 10, 34, 14, 18], rows), of="values")]
+            return [in_rows(self.env, "values", table_of("rb-values", head, [24, 10, 34, 14, 18], rows))]
         self.others = {k: v for entry in read_seeds(self.env).values() for k, v in seeds.claims(entry).items()}
         head = ["Sentence and check", "Chapter", "Kind", "Value", "Tolerance", "Verdict", "Cost"]
         rows = [self.claim_row(c) for c in claims.values()]
-        return [Rows("", table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], rows), of="claims")]
+        return [in_rows(self.env, "claims", table_of("rb-claims", head, [42, 8, 9, 16, 9, 9, 7], rows))]
 
     def claim_row(self, claim: Claim) -> nodes.row:
         holder = nodes.Element()

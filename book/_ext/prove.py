@@ -21,6 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 from theorems import labelled, proved_claims, text_of
+from web import need
 
 from rbcore.information.prover import Certificate, prove
 
@@ -99,6 +100,7 @@ def place(env: BuildEnvironment, ids: list[str]) -> CheckProof | None:
     found = [id for id in ids if id in known]
     if not found:
         return None
+    need(env, f"{FOLDER}/button.js", f"{FOLDER}/prove.css")
     asked = [{"statement": known[id]["statement"], "given": [*known[id]["given"]]} for id in found]
     return CheckProof("", check=found, asked=[one for one in asked if size(one) <= VARIABLES])
 
@@ -124,6 +126,7 @@ class TryInequalityDirective(SphinxDirective):
     """The form, with examples and the statements of the book."""
 
     def run(self) -> list[nodes.Node]:
+        need(self.env, f"{FOLDER}/try-start.js", f"{FOLDER}/prove.css")
         book = []
         for id, payload in stored(self.env.app).theorems.items():
             asked = payload["certificate"]
@@ -144,18 +147,6 @@ def add_buttons(app: Sphinx, doctree: nodes.document) -> None:
     for node in list(doctree.findall(nodes.Admonition)):
         if node.get("label") in shown and (found := place(app.env, shown[node["label"]])):
             node += found
-
-
-def add_scripts(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """The scripts of those pages that need them."""
-    if doctree is None:
-        return
-    for kind, script in ((CheckProof, "button.js"), (TryInequality, "try-start.js")):
-        if any(doctree.findall(kind)):
-            app.add_js_file(f"{FOLDER}/{script}", loading_method="defer")
-            app.add_css_file(f"{FOLDER}/prove.css")
 
 
 def script(verifier: str, known: dict[str, dict[str, Any]]) -> str:
@@ -182,6 +173,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("check-proof", CheckProofDirective)
     app.add_directive("try-inequality", TryInequalityDirective)
     app.connect("doctree-read", add_buttons)
-    app.connect("html-page-context", add_scripts)
     app.connect("build-finished", write_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

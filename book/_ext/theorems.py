@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from accounts import Rows
+from accounts import in_rows
 from docutils import nodes
 from docutils.statemachine import StringList
 from ledger_roles import display, read_ledger, stored
@@ -67,7 +67,7 @@ class TheoremsDirective(SphinxDirective):
         self.state.nested_parse(StringList(lines, source="theorems"), self.content_offset, holder)
         for table in holder.findall(nodes.table):
             table["classes"] += ["rb-table", "rb-holds"]
-        return [Rows("", *holder.children, of="theorems")]
+        return [in_rows(self.env, "theorems", *holder.children)]
 
 
 class ChainsDirective(SphinxDirective):

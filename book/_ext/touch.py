@@ -19,8 +19,10 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from ledger_roles import badge, read_ledger
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from web import need
 
 logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent.parent / "_web" / "touch"
@@ -65,7 +67,7 @@ class TouchDirective(SphinxDirective):
             figure += Judged(
                 "", "", *sentence, nodes.Text("\u202f"), badge(claims[one], self.env.docname), claim=one
             )
-        self.env.metadata[self.env.docname]["rb_touch"] = name
+        need(self.env, f"touch/page-{name}.js", "touch/touch.css")
         return [figure]
 
 
@@ -110,18 +112,12 @@ def joined(name: str) -> str:
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "\nstart(figure);\n})();\n"
 
 
-def add_script(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Write the page's script and name it there, with the style of the figure."""
-    name = app.env.metadata.get(page, {}).get("rb_touch")
-    if name is None:
-        return
-    target = Path(app.outdir) / "_static" / "touch" / f"page-{name}.js"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(joined(name), encoding="utf8")
-    app.add_js_file(f"touch/{target.name}", loading_method="defer")
-    app.add_css_file("touch/touch.css")
+def write_scripts(app: Sphinx, env: BuildEnvironment) -> None:
+    """Write the script of each figure where Sphinx finds it when it writes the pages."""
+    target = Path(app.outdir) / "_static" / "touch"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in touch_data.DATA:
+        (target / f"page-{name}.js").write_text(joined(name), encoding="utf8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -132,5 +128,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     ):
         app.add_node(node, html=(visit, depart), text=(skip, None), latex=(skip, None))
     app.add_directive("touch", TouchDirective)
-    app.connect("html-page-context", add_script)
+    app.connect("env-updated", write_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -82,6 +82,7 @@ def exported(root: Path) -> dict[tuple[str, str], tuple[str, str]]:
     return found
 
 
+@functools.cache
 def used(root: Path) -> dict[tuple[str, str], list[str]]:
     """The chapters that use a name of the core, by (module, name)."""
     found: dict[tuple[str, str], list[str]] = {}
