@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
+.PHONY: help setup book pdf slides test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
   serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -38,6 +38,10 @@ book: $(READY) ## execute what changed, build the pages, say how they agree
 
 pdf: book ## print the built pages into one PDF (needs chromium); the site links it
 	@$(RUN) -m rbcore pdf
+
+slides: export NB := $(NB)
+slides: book ## a deck of slides for each chapter, or of NB=, with notes and PDF (needs chromium); the site links them
+	@$(RUN) -m rbcore slides --notebooks "$$NB"
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
