@@ -44,6 +44,7 @@ ROLE = re.compile(r"\{(\w+)\}`([^`]+)`")
 NOTE = re.compile(r"(?m)^Note \((\d+) minutes?\):\s*")
 STEP = re.compile(r"(?m)^\+\+\+[ \t]*$")
 WIDE = 1.95  # width over height from which a figure has its text below, and not beside it
+WIDE_ENOUGH, FEW = 1.5, 110  # the same where few characters stand below
 WIDTH, HEIGHT = 1280, 720  # of a slide, in CSS pixels
 LINE = 58  # characters of a line of a statement
 STATIC = ("lib/reveal", "slides", "mathjax")  # what decks need of the site's _static
@@ -315,7 +316,9 @@ class Page:
             figure = re.search(r"<figure>.*?</figure>", body, re.S)
             if figure:
                 rest = body.replace(figure[0], "")
-                kind += " wide" if self.aspect >= WIDE else " side" if rest.strip() else " full"
+                said = len(BeautifulSoup(rest, "html.parser").get_text().strip())
+                stacked = self.aspect >= WIDE or (self.aspect >= WIDE_ENOUGH and said < FEW)
+                kind += " full" if not said else " wide" if stacked else " side"
                 body = figure[0] + (f'<div class="text">{rest}</div>' if rest.strip() else "")
             inside = f'<h2>{title}</h2><div class="body">{body}</div>'
         sheet = f'<div class="sheet">{inside}</div><aside class="notes">{notes}</aside>'
