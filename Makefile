@@ -39,9 +39,8 @@ book: $(READY) ## execute what changed, build the pages, say how they agree
 pdf: book ## print the built pages into one PDF (needs chromium); the site links it
 	@$(RUN) -m rbcore pdf
 
-slides: export NB := $(NB)
-slides: book ## a deck of slides for each chapter, or of NB=, with notes and PDF (needs chromium); the site links them
-	@$(RUN) -m rbcore slides --notebooks "$$NB"
+slides: book ## a deck of slides for each chapter, with notes and PDF (needs chromium); the site links them
+	@$(RUN) -m rbcore slides
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'

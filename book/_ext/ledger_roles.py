@@ -14,7 +14,6 @@ All of them read `_ledger.json`, which the build writes beside the sources; a pa
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify|pdf|slides``."""
+"""The Makefile's commands: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify|pdf|slides``."""
 
 from __future__ import annotations
 
@@ -246,13 +246,13 @@ def pdf(root: Path) -> int:
     return 0
 
 
-def make_slides(root: Path, numbers: str) -> int:
+def make_slides(root: Path) -> int:
     """Make the decks of slides from the book as it was last built."""
     built = root / "book" / "_build" / "html"
     if not (built / "index.html").exists():
         raise slides.SlidesError("there are no pages to make slides of: call `make book` first")
     with locked(built.parent):
-        print(f"slides: {slides.write(root, built, numbers)}; the site links its copy")
+        print(f"slides: {slides.write(root, built)}; the site links its copy")
     return 0
 
 
@@ -268,7 +268,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole = commands.add_parser("book", help="execute what changed, check agreement, build the pages")
     whole.add_argument("--fresh", action="store_true", help="execute everything from nothing")
     commands.add_parser("pdf", help="print the built pages into one PDF")
-    lecture = commands.add_parser("slides", help="make a deck of slides for each chapter from the built pages")
+    commands.add_parser("slides", help="make a deck of slides for each chapter from the built pages")
     commands.add_parser("agree", help="re-execute everything and compare with the pins")
     accept = commands.add_parser("pin", help="accept the fresh numbers as the new pins")
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
@@ -282,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arithmetic.add_argument("--only", default="", help="a part of the name of one arithmetic")
     others = commands.add_parser("seeds", help="count on how many other seeds each claim holds")
     others.add_argument("--seeds", type=int, default=20, help="how many")
-    for command in (accept, arithmetic, others, lecture):
+    for command in (accept, arithmetic, others):
         command.add_argument(
             "--notebooks", default="", help="numbers of chapters, such as '02 05'; all without it"
         )
@@ -298,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "pdf":
                 return pdf(root)
             case "slides":
-                return make_slides(root, given.notebooks)
+                return make_slides(root)
             case "agree":
                 return check(root, run_chapters(root, fresh=True)[1])
             case "pin":

@@ -1,18 +1,18 @@
 """Decks of slides: a short file for each chapter chooses what its built page gives, and says the rest in a line.
 
-A deck is MyST Markdown, ``book/slides/NN.md``.  ``# `` begins it with its question, ``## `` begins a slide, a line
-``+++`` what the next step shows, and ``Note (3 minutes):`` what the speaker says, to the end of the slide.  Roles:
+A deck is MyST Markdown, ``book/slides/NN.md``.  ``# `` begins it with its question, ``## `` a slide, ``+++`` its
+next step, and ``Note (3 minutes):`` what the speaker says, to the end of the slide.  Roles:
 
-* alone in a paragraph, from the chapter's page: ``{box}`thm-two` `` a definition or statement, ``{figure}`fig-two` ``
-  a figure, with the first sentence of its caption; the rest of the caption goes to the notes;
-* in a line: ``{claim}`id` `` sentence and mark, ``{exercise}`ex-two` `` its name, from the page; ``{val}``, ``{num}``,
-  ``{ci}``, ``{statement}`` and ``{shannon}`` as in a notebook; ``{source}`key` `` an entry of the bibliography;
+* alone in a paragraph, from the chapter's page: ``{box}`thm-two` ``, a definition or statement; and
+  ``{figure}`fig-two` ``, with the first sentence of its caption; the rest of the caption goes to the notes;
+* in a line: ``{claim}`id` ``, sentence and mark from the page; ``{exercise}`ex-two` ``, its name; ``{val}``,
+  ``{num}``, ``{ci}``, ``{statement}`` and ``{shannon}`` as in a notebook; ``{source}`key` ``, an entry of the
+  bibliography;
 * ``[words](#label)`` leads to that place of the chapter's page.
 """
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import hashlib
 import html
@@ -20,7 +20,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,9 +30,9 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 
-from rbcore.book.browser import executable, served
 from rbcore.book.display import display
 from rbcore.book.ledger import Value
+from rbcore.book.paper import NoBrowser, browsing
 from rbcore.files import replace_file
 from rbcore.information import latex
 from rbcore.information.expr import ExpressionError
@@ -49,7 +50,7 @@ WIDTH, HEIGHT = 1280, 720  # of a slide, in CSS pixels
 LINE = 58  # characters of a line of a statement
 STATIC = ("lib/reveal", "slides", "mathjax")  # what decks need of the site's _static
 SITE = "../../html/"  # from a deck to the pages of the book
-PRINT = {"width": f"{WIDTH}px", "height": f"{HEIGHT}px", "print_background": True, "tagged": True}
+STAMP = ".printed-from"  # beside a PDF: the digest of all that it shows
 
 
 class SlidesError(RuntimeError):
@@ -204,15 +205,17 @@ class Page:
         self.title = heading.get_text().rstrip("#").strip()
         self.images: set[str] = set()
         self.slide: Slide | None = None
-        self.caption = ""  # what of the caption of this slide's figure goes to the notes
+        self.captions: list[str] = []  # what of the caption of this slide's figure goes to the notes
         self.aspect = 0.0  # of this slide's figure; zero without one
         self.markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
         dollarmath_plugin(self.markdown, double_inline=True, allow_blank_lines=False)
         myst_role_plugin(self.markdown)
-        rules = self.markdown.renderer.rules
-        rules["math_inline"] = rules["math_inline_double"] = lambda t, i, o, e: formula(t[i].content)
-        rules["math_block"] = lambda t, i, o, e: formula(t[i].content, alone=True)
-        rules["myst_role"] = lambda t, i, o, e: self.role(t[i].meta["name"], t[i].content)
+        self.markdown.add_render_rule("math_inline", lambda _, t, i, o, e: formula(t[i].content))
+        self.markdown.add_render_rule("math_inline_double", lambda _, t, i, o, e: formula(t[i].content, True))
+        self.markdown.add_render_rule("math_block", lambda _, t, i, o, e: formula(t[i].content, True))
+        self.markdown.add_render_rule(
+            "myst_role", lambda _, t, i, o, e: self.role(t[i].meta["name"], t[i].content)
+        )
 
     def render(self, text: str) -> str:
         """Markdown as HTML; boxes and figures stand by themselves, links lead to the chapter's page."""
@@ -280,29 +283,24 @@ class Page:
         return f'<div class="box"><p class="name">{plain(title)}</p>{plain(content)}</div>'
 
     def figure(self, found: Tag) -> str:
-        """A figure with its alternative text and the first sentence of its caption; the others are kept for the notes."""
+        """A figure with its alternative text and its caption's first sentence; the rest is kept for the notes."""
         image, caption = found.find("img"), found.find(class_="caption-text")
         if not isinstance(image, Tag) or not isinstance(caption, Tag):
             raise SlidesError(self.lost("figure", str(found["id"])))
         source = str(image["src"])
         self.images.add(source.removeprefix("../"))
         self.aspect = _aspect(image)
-        first, _, self.caption = plain(caption).strip().replace("?\n", "? ").partition("? ")
-        if not self.caption:
-            first, _, self.caption = plain(caption).strip().replace(".\n", ". ").partition(". ")
-            first += "" if first.endswith(".") else "."
-        else:
-            first += "?"
+        first, *more = re.split(r"(?<=[.?!])\s+", plain(caption), maxsplit=1)
+        self.captions += more
         alt = html.escape(str(image.get("alt", "")).strip())
         return f'<figure><img src="{source}" alt="{alt}"/><figcaption>{first}</figcaption></figure>'
 
     def made(self, number: int, slide: Slide) -> tuple[str, str]:
         """A slide as HTML, and its notes."""
-        self.slide, self.caption, self.aspect = slide, "", 0.0
+        self.slide, self.captions, self.aspect = slide, [], 0.0
         steps = [self.render(step) for step in slide.steps]
         notes = self.render(slide.note)
-        if self.caption:
-            notes += f'<p class="caption"><em>The figure:</em> {self.caption}</p>'
+        notes += "".join(f'<p class="caption"><em>The figure:</em> {more}</p>' for more in self.captions)
         shown = [steps[0], *(f'<div class="fragment">{step}</div>' for step in steps[1:])]
         title = self.markdown.renderInline(slide.title)
         if not number:
@@ -361,7 +359,7 @@ def bibliography(path: Path) -> dict[str, str]:
     from pybtex.database import parse_file
 
     def read(text: str) -> str:
-        return re.sub(r"[{}]", "", codecs.decode(text, "ulatex"))
+        return re.sub(r"[{}]", "", text.encode().decode("latex+utf8"))
 
     found = {}
     for key, entry in parse_file(str(path)).entries.items():
@@ -454,37 +452,45 @@ def overview(all_made: Sequence[Made], mathjax: str, target: Path) -> str:
         links = f'<a href="{one.name}/index.html">Slides</a>{pdf} <a href="{one.name}/notes.html">Notes</a>'
         rows.append(
             f"<li><h2>{html.escape(one.title)}</h2><p>{one.question}</p>"
-            f'<p class="links">{links} <span class="minutes">{one.slides} slides, {one.minutes} minutes</span></p></li>'
+            f'<p class="links">{links} <span class="minutes">{one.slides} slides, {one.minutes} minutes'
+            "</span></p></li>"
         )
     keys = (
-        "<p>Arrows and the space bar move, <kbd>Esc</kbd> shows all slides, <kbd>S</kbd> opens the speaker's view with"
-        " notes and a clock, <kbd>F</kbd> fills the screen, <kbd>.</kbd> blanks it.</p>"
+        "<p>Arrows and the space bar move, <kbd>Esc</kbd> shows all slides, <kbd>S</kbd> opens the speaker's view"
+        " with notes and a clock, <kbd>F</kbd> fills the screen, <kbd>.</kbd> blanks it.</p>"
     )
     body = f"<h1>The Reverse Bottleneck: slides</h1>{keys}<ul class='decks'>" + "\n".join(rows) + "</ul>"
     return PLAIN.format(title="The Reverse Bottleneck: slides", up="", mathjax=mathjax, body=body)
 
 
-def write(
-    root: Path, built: Path, numbers: str = "", say: Callable[[str], None] = print, paper: bool = True
-) -> Path:
-    """Make the decks, print each, put a copy on the site and link it there; earlier decks stay until all is made.
+def write(root: Path, built: Path, say: Callable[[str], None] = print) -> Path:
+    """Make all decks beside the pages, put a copy on the site and link it there.
 
     Args:
         built: the pages of the book.
-        numbers: of the chapters whose decks are made; all without it.
-        paper: print each deck into a PDF, if there is a browser.
 
     Raises:
         SlidesError: when a deck names what its chapter does not have.
     """
-    chosen = decks(root, numbers)
+    target = built.parent / FOLDER
+    put_on_site(target, built, make(root, built, target, decks(root), say))
+    return target / "index.html"
+
+
+def make(
+    root: Path, built: Path, target: Path, chosen: Sequence[Deck], say: Callable[[str], None] = print
+) -> list[Made]:
+    """Make these decks and print each, if there is a browser; earlier decks in `target` stay until all is made.
+
+    Raises:
+        SlidesError: when a deck names what its chapter does not have.
+        PaperError: when the browser ends.
+    """
     if lost := [line for deck in chosen for line in missing(root, deck)]:
         raise SlidesError("\n".join(lost))
-    target, work = built.parent / FOLDER, built.parent / f"{FOLDER}-new"
-    results, cited = (
-        ledger(built.parent / "source" / "_ledger.json"),
-        bibliography(root / "book" / "references.bib"),
-    )
+    results = ledger(built.parent / "source" / "_ledger.json")
+    cited = bibliography(root / "book" / "references.bib")
+    work, old = (target.with_name(f"{target.name}-{part}") for part in ("new", "old"))
     shutil.rmtree(work, ignore_errors=True)
     try:
         all_made, mathjax, images = [], "", set()
@@ -493,63 +499,50 @@ def write(
             files, made = deck_files(page)
             all_made.append(made)
             mathjax, images = page.mathjax, images | page.images
+            (work / deck.chapter).mkdir(parents=True)
             for name, content in files.items():
-                (work / deck.chapter).mkdir(parents=True, exist_ok=True)
                 replace_file(work / deck.chapter / name, content)
         for folder in STATIC:
             shutil.copytree(built / "_static" / folder, work / "_static" / folder)
         for image in sorted(images):
             (work / image).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(built / image, work / image)
-        if paper:
-            print_decks(work, target, [made.name for made in all_made], say)
+        print_decks(work, target, [made.name for made in all_made], say)
         replace_file(work / "index.html", overview(all_made, mathjax, work))
-        old = target.with_name(f"{FOLDER}-old")
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():
             target.rename(old)
         work.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-    put_on_site(target, built, all_made)
-    return target / "index.html"
+        for folder in (work, old):
+            shutil.rmtree(folder, ignore_errors=True)
+    return all_made
 
 
 def print_decks(work: Path, earlier: Path, names: Sequence[str], say: Callable[[str], None]) -> None:
     """Print each deck into a PDF beside it; one whose slides did not change is taken from the earlier decks."""
     todo = []
     for name in names:
-        stamp = _stamp(work, name)
-        replace_file(work / name / ".printed-from", stamp)
-        before = earlier / name / f"{name}.pdf"
-        was = earlier / name / ".printed-from"
-        if before.exists() and was.exists() and was.read_text() == stamp:
-            shutil.copyfile(before, work / name / before.name)
+        stamp, pdf = _stamp(work, name), f"{name}.pdf"
+        was = earlier / name / STAMP
+        if (earlier / name / pdf).exists() and was.exists() and was.read_text(encoding="utf8") == stamp:
+            shutil.copyfile(earlier / name / pdf, work / name / pdf)
         else:
             todo.append(name)
-    program = executable()
+        replace_file(work / name / STAMP, stamp)
+    began = time.monotonic()
     try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        program = None
-    if todo and program is None:
-        say("no PDF of the slides: printing needs playwright and Chromium")
-        return
-    if not todo:
-        return
-    try:
-        with served(work) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            for number, name in enumerate(todo, 1):
-                page.goto(f"{address}/{name}/index.html?view=print")
-                page.wait_for_selector("html[data-slides='ready']", state="attached")
-                replace_file(work / name / f"{name}.pdf", page.pdf(**PRINT))
-                say(f"{number} of {len(todo)} decks printed: {name}")
-            browser.close()
-    except Error as error:
-        raise SlidesError(f"the browser did not print the slides: {str(error).splitlines()[0]}") from None
+        if todo:
+            with browsing(work, WIDTH, HEIGHT) as (page, address):
+                for number, name in enumerate(todo, 1):
+                    page.goto(f"{address}/{name}/index.html?view=print")
+                    page.wait_for_selector("html[data-slides='ready']", state="attached")
+                    pdf = page.pdf(width=f"{WIDTH}px", height=f"{HEIGHT}px", print_background=True, tagged=True)
+                    replace_file(work / name / f"{name}.pdf", pdf)
+                    left = (time.monotonic() - began) / number * (len(todo) - number)
+                    say(f"{number} of {len(todo)} decks printed: {name}; about {left:.0f} s left")
+    except NoBrowser as error:
+        say(f"no PDF of the slides: {error}")
 
 
 def _stamp(work: Path, name: str) -> str:
@@ -599,8 +592,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def slides_of(deck: Deck) -> Iterator[tuple[int, Slide]]:
-    """The slides with their numbers, as the deck shows them."""
-    return enumerate(deck.slides, 1)
