@@ -200,8 +200,9 @@ class Page:
         heading = self.soup.select_one("article h1")
         if heading is None:
             raise SlidesError(f"{path} has no title: call `make book` first")
-        number = heading.find(class_="section-number")
-        self.number = number.extract().get_text(strip=True).rstrip(".") if isinstance(number, Tag) else ""
+        for number in heading.select(".section-number"):  # appendices have none
+            number.extract()
+        self.number = deck.chapter.split("-")[0].lstrip("0")
         self.title = heading.get_text().rstrip("#").strip()
         self.images: set[str] = set()
         self.slide: Slide | None = None

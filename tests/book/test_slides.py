@@ -116,7 +116,7 @@ MEASURE = """() => [...document.querySelectorAll('.slides .sheet')].map(sheet =>
   const inside = e => { const r = e.getBoundingClientRect(), s = sheet.getBoundingClientRect();
     return r.left >= s.left - 1 && r.right <= s.right + 1 && r.top >= s.top - 1 && r.bottom <= s.bottom + 1; };
   const shown = [...sheet.querySelectorAll('*')].filter(e => e.getClientRects().length
-    && !e.closest('mjx-assistive-mml'));
+    && !e.parentElement.closest('mjx-container'));  // boxes of glyphs are larger than what they show
   const text = sheet.querySelector('.text')?.getBoundingClientRect();
   const image = sheet.querySelector('figure')?.getBoundingClientRect();
   return {
