@@ -13,7 +13,7 @@ from rbcore.book.execute import ROOT
 settings.register_profile("patient", deadline=None)  # a machine that is busy fails no test
 settings.load_profile("patient")
 
-# A shell starts what it runs in the background with Ctrl-C ignored, and programs that tests start would inherit it.
+# A shell starts what it runs in the background with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
