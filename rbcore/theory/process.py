@@ -82,6 +82,14 @@ def world(
         ValueError: for weights that are not eight, negative or all zero, a prior with a zero, or a setting that
             :class:`World` refuses; the message says what would be right.
     """
+    for name, value, kinds in (
+        ("anchors", anchors, int),
+        ("strictness", strictness, (int, float)),
+        ("noise", noise, (int, float)),
+        ("learning", learning, (int, float)),
+    ):
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(f"{name} is a number, {'a whole one, ' if kinds is int else ''}got {value!r}")
     own = None if prior is None else _from_weights("prior", prior)
     return World(_from_weights("task", task), anchors, strictness, noise, learning, own)
 
@@ -89,11 +97,15 @@ def world(
 def _from_weights(name: str, weights: Sequence[float]) -> tuple[float, ...]:
     given = np.asarray(weights)
     if given.shape != (len(SECTORS),) or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
-        raise ValueError(f"{name} has a weight for each of {', '.join(SECTORS)}, {len(SECTORS)} numbers, got {weights}")
+        raise ValueError(
+            f"{name} has a weight for each of {', '.join(SECTORS)}, {len(SECTORS)} numbers, got {weights}"
+        )
     if (given < 0).any() or given.sum() <= 0:
         raise ValueError(f"the weights of {name} are at least 0 and not all 0, got {weights}")
     if name == "prior" and (given == 0).any():
-        raise ValueError(f"the weights of prior are positive: a small one, such as 0.001, says rarely; got {weights}")
+        raise ValueError(
+            f"the weights of prior are positive: a small one, such as 0.001, says rarely; got {weights}"
+        )
     return tuple(float(w) for w in given / given.sum())
 
 
@@ -169,6 +181,11 @@ def generator(world: World) -> np.ndarray:
         return np.eye(k)
     weight = prior * np.exp(world.strictness * (np.cos(turn()) - 1))
     return weight / weight.sum(axis=1, keepdims=True)
+
+
+def offsets(world: World) -> np.ndarray:
+    """The law of `X - p`, the turn to the answer, one for all prompts without a prior; shape (8 turns, 8 prompts)."""
+    return np.stack([np.roll(row, -p) for p, row in enumerate(generator(world))], axis=1)
 
 
 def curation(world: World) -> np.ndarray:
