@@ -184,7 +184,7 @@ def generator(world: World) -> np.ndarray:
 
 
 def offsets(world: World) -> np.ndarray:
-    """The law of `X - p`, the turn to the answer, one for all prompts without a prior; shape (8 turns, 8 prompts)."""
+    """The law of `X - p`, the turn to the answer, one for all without a prior; shape (8 turns, 8 prompts)."""
     return np.stack([np.roll(row, -p) for p, row in enumerate(generator(world))], axis=1)
 
 
