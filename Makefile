@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
+.PHONY: help setup book pdf test test-quick agree replay pin portable seeds run audit calibrate languages practice scaling tries real \
   serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -17,6 +17,7 @@ MODELS ?= 1000000
 SEEDS ?= 20
 ONLY ?=
 PYTHONS ?=
+FILE ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +49,10 @@ test-quick: $(READY) ## run the tests of the edit loop; about a minute on two id
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree
+
+replay: export FILE := $(FILE)
+replay: $(READY) ## judge the last edition again without running it, in seconds; or FILE=, of a release
+	@$(RUN) -m rbcore replay $${FILE:+--file "$$FILE"}
 
 pin: export NB := $(NB)
 pin: $(READY) ## accept the fresh numbers, of all chapters or of NB=; git diff shows those that moved
