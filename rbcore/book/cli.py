@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import address, agree, falsified, paper, portable, prose, replay, seeds, site
+from rbcore.book import address, agree, falsified, paper, portable, prose, release, replay, seeds, site
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
@@ -30,6 +30,7 @@ REFUSED = (
     site.SiteError,
     paper.PaperError,
     replay.ReplayError,
+    release.ReleaseError,
 )
 FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
 
@@ -268,6 +269,15 @@ def judge_again(root: Path, file: Path | None, pages: Path | None) -> int:
     return replay.run(file or built / replay.NAME, checkout, pages)
 
 
+def build_wheel(root: Path) -> int:
+    """Build the core's wheel; the site serves it, too, where it is built."""
+    built = root / "book" / "_build"
+    made = release.wheel(root, built / "dist")
+    release.serve_downloads(built, made)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as on Ctrl-C, so that kernels end and their folder goes."""
     raise KeyboardInterrupt
@@ -300,6 +310,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     again = commands.add_parser("replay", help="judge a published edition again, without running it")
     again.add_argument("--file", type=Path, help="the edition; by default that of the last `make book`")
     again.add_argument("--pages", type=Path, help="built pages that must show its numbers")
+    commands.add_parser("wheel", help="build the core's wheel")
+    packed = commands.add_parser("release", help="build everything into one archive")
+    packed.add_argument("--dirty", action="store_true", help="even if files are not committed")
     parser.add_argument("--root", type=Path, default=ROOT, help="the book's folder")
     given = parser.parse_args(argv)
     root = given.root.resolve()
@@ -323,6 +336,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_arithmetic(root, given.notebooks, given.only)
             case "seeds":
                 return other_seeds(root, given.notebooks, given.seeds)
+            case "wheel":
+                return build_wheel(root)
+            case "release":
+                release.write(root, functools.partial(book, root), dirty=given.dirty)
+                return 0
             case "replay":
                 return judge_again(root, given.file, given.pages)
             case _:
@@ -335,6 +353,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         site.SiteError,
         paper.PaperError,
         replay.ReplayError,
+        release.ReleaseError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -343,6 +362,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("finished notebooks are kept; fix this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if given.command == "release":
+            print("\ninterrupted: nothing was released; the next call goes on from here", file=sys.stderr)
+            return 130
         if given.command == "pdf":
             print("\ninterrupted: nothing was printed, an earlier print is as it was", file=sys.stderr)
             return 130

@@ -159,6 +159,15 @@ def used_modules(files: Iterable[Path], root: Path = ROOT) -> list[Path]:
     return sorted(found | {p for p in data if any(p.name in text for text in texts)})
 
 
+def imports_of(source: Path, root: Path = ROOT) -> set[str]:
+    """The packages that a notebook and the modules of rbcore that it uses import, by their first name."""
+    codes = [(_without_magics(cell.source), source.name) for cell in _code_cells(source)]
+    modules = [path for path in imported_modules(source, root) if path.suffix == ".py"]
+    codes += [(path.read_text(encoding="utf8"), path.name) for path in modules]
+    names = {name for code, where in codes for name in _imported_names(code, "rbcore", where)}
+    return {name.split(".")[0] for name in names} - {""}
+
+
 def _imports(code: str, package: str, root: Path, where: str) -> set[Path]:
     """The files of rbcore that `code` in `package` imports, with the packages that these belong to."""
     files = set()

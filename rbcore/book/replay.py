@@ -1,8 +1,8 @@
 """Check an edition of the book without running it: one small file holds what was measured, all is judged again.
 
 :func:`write` stores, for each chapter, its parameters, the key of its execution, the digests of the modules that
-it used, and every value, claim and proof.  :func:`replay` judges each claim from its measured numbers, verifies
-each proof and counterexample in exact arithmetic, and compares code, lock file, pins, text and built pages with it.
+it used, and every value, claim and proof.  :func:`replay` judges each claim from its numbers, verifies each proof
+and counterexample in exact arithmetic, and compares code, lock file, pins, text and built pages with the file.
 
 Every entry carries a seal, a digest of itself, so that a number that was changed is found even where the verdict
 stays.  A seal finds accidents and careless edits; somebody who recomputes it is found by the pins and the pages.
