@@ -1,5 +1,6 @@
 """What the tests share: the built book."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from rbcore.book.execute import ROOT
 
 settings.register_profile("patient", deadline=None)  # a machine that is busy fails no test
 settings.load_profile("patient")
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and what tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
