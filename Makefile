@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf test test-quick agree replay pin portable seeds run audit calibrate languages practice scaling tries real \
-  wheel release check-release serve lint format bench falsify screenshot lock clean
+  new wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,6 +18,8 @@ SEEDS ?= 20
 ONLY ?=
 PYTHONS ?=
 FILE ?=
+CHAPTER ?=
+TITLE ?=
 ARCHIVE ?=
 DIRTY ?=
 
@@ -116,6 +118,13 @@ real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
 	@$(RUN) -m rbcore.lm.pretrained
+
+new: export CHAPTER := $(CHAPTER)
+new: export TITLE := $(TITLE)
+new: $(READY) ## add a chapter that builds as it is: make new CHAPTER=my-chapter TITLE="My chapter"
+	@test -n "$$CHAPTER" -a -n "$$TITLE" || \
+	  { echo 'name it: make new CHAPTER=my-chapter TITLE="My chapter"' >&2; exit 1; }
+	@$(RUN) -m rbcore new -- "$$CHAPTER" "$$TITLE"
 
 wheel: $(READY) ## build the core's wheel into book/_build/dist; the site serves it
 	@$(RUN) -m rbcore wheel

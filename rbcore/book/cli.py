@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import address, agree, falsified, paper, portable, prose, release, replay, seeds, site
+from rbcore.book import address, agree, falsified, paper, portable, prose, release, replay, scaffold, seeds, site
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
@@ -31,6 +31,7 @@ REFUSED = (
     paper.PaperError,
     replay.ReplayError,
     release.ReleaseError,
+    scaffold.ScaffoldError,
 )
 FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
 
@@ -269,6 +270,16 @@ def judge_again(root: Path, file: Path | None, pages: Path | None) -> int:
     return replay.run(file or built / replay.NAME, checkout, pages)
 
 
+def new(root: Path, name: str, title: str) -> int:
+    """Add a chapter that builds as it is, and say what comes next."""
+    made = scaffold.write(root, name, title)
+    number = made.stem[:2]
+    print(f"wrote {made.relative_to(root)}, a line of book/_toc.yml and a row of README.md; next:")
+    print(f"  make run NB={number}   executes it alone and shows its page")
+    print("  make book         builds the book with it; its results are not pinned yet")
+    return 0
+
+
 def build_wheel(root: Path) -> int:
     """Build the core's wheel; the site serves it, too, where it is built."""
     built = root / "book" / "_build"
@@ -310,6 +321,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     again = commands.add_parser("replay", help="judge a published edition again, without running it")
     again.add_argument("--file", type=Path, help="the edition; by default that of the last `make book`")
     again.add_argument("--pages", type=Path, help="built pages that must show its numbers")
+    added = commands.add_parser("new", help="add a chapter that builds as it is")
+    added.add_argument("name", help="lower-case words joined by hyphens")
+    added.add_argument("title", help="its heading")
     commands.add_parser("wheel", help="build the core's wheel")
     packed = commands.add_parser("release", help="build everything into one archive")
     packed.add_argument("--dirty", action="store_true", help="even if files are not committed")
@@ -336,6 +350,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_arithmetic(root, given.notebooks, given.only)
             case "seeds":
                 return other_seeds(root, given.notebooks, given.seeds)
+            case "new":
+                return new(root, given.name, given.title)
             case "wheel":
                 return build_wheel(root)
             case "release":
@@ -354,6 +370,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         paper.PaperError,
         replay.ReplayError,
         release.ReleaseError,
+        scaffold.ScaffoldError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -128,7 +128,8 @@ def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapt
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
-    first = {name: install.cell(root / "notebooks" / f"{name}.md", root) for name in read}
+    packaged = (root / "pyproject.toml").exists()
+    first = {name: install.cell(root / "notebooks" / f"{name}.md", root) if packaged else "" for name in read}
     made = {name: download(notebook, chapters, labels, cited, first[name]) for name, notebook in read.items()}
     return {name: _bytes(shrink(notebook)) for name, notebook in made.items()}
 
