@@ -14,7 +14,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import address, agree, falsified, paper, portable, prose, release, replay, scaffold, seeds, site
+from rbcore.book import (
+    address,
+    agree,
+    changes,
+    falsified,
+    paper,
+    portable,
+    prose,
+    release,
+    replay,
+    scaffold,
+    seeds,
+    site,
+)
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
@@ -324,6 +337,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     added = commands.add_parser("new", help="add a chapter that builds as it is")
     added.add_argument("name", help="lower-case words joined by hyphens")
     added.add_argument("title", help="its heading")
+    compared = commands.add_parser("changes", help="what a change does to the results, as Markdown")
+    compared.add_argument("--since", required=True, help="a commit")
     commands.add_parser("wheel", help="build the core's wheel")
     packed = commands.add_parser("release", help="build everything into one archive")
     packed.add_argument("--dirty", action="store_true", help="even if files are not committed")
@@ -350,6 +365,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_arithmetic(root, given.notebooks, given.only)
             case "seeds":
                 return other_seeds(root, given.notebooks, given.seeds)
+            case "changes":
+                print(changes.since(root, given.since))
+                return 0
             case "new":
                 return new(root, given.name, given.title)
             case "wheel":
