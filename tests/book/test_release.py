@@ -1,14 +1,17 @@
 """The wheel, the cell that installs it, and the archive of a release."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import check_release
 import nbformat
 import pytest
 import yaml
@@ -260,3 +263,45 @@ def test_versions_that_differ_are_not_released(tmp_path: Path) -> None:
     with pytest.raises(release.ReleaseError, match=f"pyproject.toml has version {VERSION}, CITATION.cff 9.9"):
         release.write(root, never, dirty=True)
     assert release.consistent(ROOT) == VERSION
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda files: files, ""),
+        (lambda files: files | {"README.md": b"other"}, "README.md is not the file"),
+        (lambda files: files | {"new.txt": b"x"}, "new.txt is not listed"),
+        (lambda files: {n: c for n, c in files.items() if n != "README.md"}, "README.md is missing"),
+    ],
+)
+def test_the_check_finds_what_was_changed_in_an_archive(
+    spoil: Callable, said: str, parts: dict[str, Path], tmp_path: Path
+) -> None:
+    archive = tmp_path / "out" / "book-1.0.tar.gz"
+    release.pack(archive, parts, ABOUT, 1)
+    with tarfile.open(archive) as opened:
+        files = {m.name.split("/", 1)[1]: opened.extractfile(m).read() for m in opened}
+    with tarfile.open(archive, "w:gz") as changed:
+        for name, content in spoil(files).items():
+            entry = tarfile.TarInfo(f"book-1.0/{name}")
+            entry.size = len(content)
+            changed.addfile(entry, io.BytesIO(content))
+    (tmp_path / "there").mkdir()
+    if not said:
+        assert check_release.unpacked(archive, tmp_path / "there").name == "book-1.0"
+        return
+    with pytest.raises(check_release.Wrong, match=said):
+        check_release.unpacked(archive, tmp_path / "there")
+
+
+def test_the_check_says_that_there_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert check_release.main([str(tmp_path / "none.tar.gz")]) == 1
+    assert "make release" in capsys.readouterr().err
+
+
+def test_the_check_finds_a_page_that_asks_another_site(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text('<script src="https://127.0.0.1:9/x.js"></script><p>here</p>')
+    with pytest.raises(check_release.Wrong, match=r"index.html: https://127.0.0.1:9/x.js"):
+        check_release.loads_nothing(tmp_path)
+    (tmp_path / "index.html").write_text("<p>here</p>")
+    assert check_release.loads_nothing(tmp_path) == "1 pages"
