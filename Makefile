@@ -24,7 +24,7 @@ ARCHIVE ?=
 DIRTY ?=
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 # One environment, from the lock; made again when the lock or the package's own requirements change.
 $(READY): requirements.lock pyproject.toml
