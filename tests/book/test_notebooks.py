@@ -9,8 +9,7 @@ import lint_notebooks
 import nbformat
 import pytest
 
-from rbcore.book.agree import disagreements, gather
-from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks, read
+from rbcore.book.execute import ROOT, Job, default_parameters, notebooks, read
 
 CHAPTERS = notebooks(ROOT)
 
@@ -162,19 +161,6 @@ def test_the_linter_knows_how_wide_a_visible_cell_may_be(tmp_path: Path) -> None
     path = tmp_path / "09-small.md"
     path.write_text('# A\n\n```{code-cell} ipython3\nx = "' + "a" * 90 + '"\n```\n')
     assert any("96 characters" in text for text in lint_notebooks.problems(path))
-
-
-@pytest.mark.slow
-def test_the_chapter_in_contributing_runs_agrees_and_keeps_the_rules(tmp_path: Path) -> None:
-    (skeleton,) = re.findall(r"````markdown\n(.*?)````", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
-    source = tmp_path / "notebooks" / "12-my-chapter.md"
-    source.parent.mkdir()
-    source.write_text(skeleton)
-    (tmp_path / "rbcore").symlink_to(ROOT / "rbcore")
-    done = execute([Job(source, {}, tmp_path)], tmp_path / "cache")
-    assert disagreements(gather(done), [("notebooks/12-my-chapter.md", skeleton)]) == []
-    test_the_parameters_come_first_and_hold_a_seed(source)
-    assert lint_notebooks.problems(source) == []
 
 
 @pytest.mark.parametrize(
