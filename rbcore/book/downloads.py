@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 
 from rbcore.book import ledger
+from rbcore.course.tasks import without_answers
 from rbcore.information.expr import parse
 
 # the macros that formulas may use: MathJax gets them for the pages, downloads have them written out
@@ -22,7 +23,18 @@ MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", 
 BOX = re.compile(
     r"^(`{3,}|:{3,})\{(?:prf:)?([\w-]+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
 )
-KINDS = ("definition", "theorem", "lemma", "proposition", "corollary", "remark", "proof", "exercise", "solution")
+KINDS = (
+    "definition",
+    "theorem",
+    "lemma",
+    "proposition",
+    "corollary",
+    "remark",
+    "proof",
+    "exercise",
+    "solution",
+    "task",
+)
 REFERENCE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 
 
@@ -81,7 +93,7 @@ def download(
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "markdown":
-            cell.source = written(cell.source)
+            cell.source = written(without_answers(cell.source))
         for output in cell.get("outputs", ()):  # values and claims are in the text now
             output.get("data", {}).pop(ledger.MIME, None)
         caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
@@ -123,7 +135,8 @@ def _box(match: re.Match[str], labels: Mapping[str, str]) -> str:
     if kind == "solution":  # its title is the label of the exercise
         head = f"Solution of {labels.get(title, 'the exercise')}"
     else:
-        head = f"{kind.capitalize()} ({title})" if title else kind.capitalize()
+        name = "Exercise with code" if kind == "task" else kind.capitalize()
+        head = f"{name} ({title})" if title else name
     lines = f"**{head}.**\n\n{body.strip()}".split("\n")
     return "\n".join(f"> {line}".rstrip() for line in lines)
 

@@ -28,6 +28,7 @@ from rbcore.book.execute import ROOT, notebooks, used_modules
 from rbcore.book.ledger import MIME, Chapter
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
+from rbcore.course.tasks import without_answers
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
@@ -81,7 +82,8 @@ def assemble(
     for name, path in executed.items():
         notebook = nbformat.read(path, as_version=4)
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook))
-        wanted[target / DOWNLOADS / f"{name}.md"] = (root / "notebooks" / f"{name}.md").read_bytes()
+        source = (root / "notebooks" / f"{name}.md").read_text(encoding="utf8")
+        wanted[target / DOWNLOADS / f"{name}.md"] = without_answers(source).encode()
     for name, reason in (failed or {}).items():
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(_failed(root / "notebooks" / f"{name}.md", reason))
     for path in target.rglob("*"):
@@ -107,10 +109,12 @@ def _failed(source: Path, reason: str) -> Any:
 
 
 def page(notebook: Any) -> Any:
-    """The notebook as the page shows it: stored values and claims are in the text, so their outputs go."""
+    """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = without_answers(cell.source)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
     return shrink(notebook)
