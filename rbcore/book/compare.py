@@ -155,7 +155,7 @@ def _difference(pin: Mapping[str, Any], value: Value, sentence: str) -> Moved:
     was, now = old.value, value.value
     book, yours = old.with_interval(), value.with_interval()
     if isinstance(was, bool | str) or isinstance(now, bool | str):
-        return Moved(value.name, sentence, book, yours, "another word", 1.0)
+        return Moved(value.name, sentence, book, yours, "another word" if type(was) is type(now) else "", 1.0)
     gap = now - was
     if old.text() == value.text():  # the format hides it
         book, yours = f"{was:.9g}", f"{now:.9g}"
@@ -175,7 +175,7 @@ def _signed(gap: float, fmt: str) -> str:
         shown = ""
     if not any(digit in shown for digit in "123456789"):
         shown = f"{gap:+.2g}"
-    return shown.replace("-", "\u2212")
+    return shown.replace("-", "\u2212").replace("%", " points")
 
 
 def _measured(entry: Mapping[str, Any]) -> str:

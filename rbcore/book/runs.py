@@ -56,7 +56,8 @@ def slug(*parts: str) -> str:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-=._,") else "_" for c in text)
     if name == text and len(name) <= LONGEST_NAME:
         return name
-    return f"{name[: LONGEST_NAME - 9].rstrip('-._')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    short = re.sub("_+", "_", name)[: LONGEST_NAME - 9].rstrip("-._,")
+    return f"{short}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def name_of(job: Job) -> str:
@@ -302,9 +303,13 @@ def report(found: compare.Comparison, values: Mapping[str, Value]) -> str:
     """The comparison in short, for a terminal."""
     lines = [f"{found.chapter} with {compare.settings(found) or 'the parameters of the book'}"]
     lines += compare.headline(found)
-    for one in found.broken:
-        lines += [f"  {MARK['fails']} {one.claim.id} ({one.claim.kind}): {fill(one.claim.sentence, values)}"]
-        lines += textwrap.wrap(one.why, 100, initial_indent="      ", subsequent_indent="      ")
+    for because in dict.fromkeys(one.why for one in found.broken):
+        for one in found.broken:
+            if one.why == because:
+                lines.append(
+                    f"  {MARK['fails']} {one.claim.id} ({one.claim.kind}): {fill(one.claim.sentence, values)}"
+                )
+        lines += textwrap.wrap(because, 100, initial_indent="      ", subsequent_indent="      ")
     rows = [("number", "book", "yours", "difference")]
     rows += [(one.name, one.book, one.yours, one.difference) for one in found.clear[:SHOWN]]
     wide = [min(40, max(len(row[i]) for row in rows)) for i in range(3)]

@@ -21,7 +21,9 @@ from rbcore.book.ledger import Value, fill
 if TYPE_CHECKING:
     from rbcore.book.sweep import Finished, Sweep
 
-PANELS, LINES = 6, 6  # figures that are drawn by default; lines in one
+PANELS = 6  # figures that are drawn by default
+MARKS = {"o": "\u25cf", "s": "\u25a0", "^": "\u25b2", "D": "\u25c6", "v": "\u25bc", "P": "\u271a"}  # a line each
+LINES = len(MARKS)
 GRID = """<style>.panels { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); }
 .panels figure { margin: 0; }</style>"""
 
@@ -36,12 +38,16 @@ class Point(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The horizontal axis: the parameter, the place and the label of each of its values, the book's place."""
+    """The horizontal axis: the parameter, the place and the label of each of its values, the book's place.
+
+    numeric: the places are the values; ordered: the values are numbers, inf perhaps among them.
+    """
 
     name: str
     places: dict[str, float]
     labels: dict[str, str]
     numeric: bool
+    ordered: bool
     book: float | None
 
 
@@ -56,7 +62,9 @@ def page(sweep: Sweep, done: Sequence[Finished], pins: Mapping[str, Any], chosen
     if ran:
         across = axis(sweep)
         names = choose(sweep, ran, pins, chosen)
-        parts.append(f"<h2>Values against {html.escape(across.name)}</h2>{GRID}<p>{words(sweep, across)}</p>")
+        lines = list(pooled(sweep, ran, names[0])) if names else []
+        parts.append(f"<h2>Values against {html.escape(across.name)}</h2>{GRID}")
+        parts.append(f"<p>{words(sweep, across, lines)}</p>")
         drawn = [panel(sweep, ran, pins, name, across) for name in names]
         parts.append(f'<div class="panels">{"".join(drawn)}</div>' if drawn else "<p>No value varied.</p>")
         parts.append(claims(sweep, ran))
@@ -127,24 +135,31 @@ def axis(sweep: Sweep) -> Axis:
     values = sweep.axes[name]
     default = next(p.default for p in sweep.parameters if p.name == name)
     keys = [runs.written(v) for v in values]
-    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values)
-    if numeric:
+    ordered = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    if ordered and all(map(math.isfinite, values)):
         places = {key: float(v) for key, v in zip(keys, values, strict=True)}
         book = float(default) if min(values) <= default <= max(values) else None
-        return Axis(name, places, {key: key for key in keys}, True, book)
+        return Axis(name, places, {key: key for key in keys}, True, True, book)
     long = any(len(key) > 8 for key in keys)
     labels = {key: str(i) if long else key for i, key in enumerate(keys, 1)}
     places = {key: float(i) for i, key in enumerate(keys)}
-    return Axis(name, places, labels, False, places.get(runs.written(default)))
+    return Axis(name, places, labels, False, ordered, places.get(runs.written(default)))
 
 
-def words(sweep: Sweep, across: Axis) -> str:
-    """What the figures show, in HTML."""
+def words(sweep: Sweep, across: Axis, lines: Sequence[str]) -> str:
+    """What the figures show, in HTML, with a key of their lines."""
+    from rbcore import figures
+
     _, _, averaged = across_and_lines(sweep)
     said = "A point is the mean over the seeds with its interval." if averaged else "A bar is a value's interval."
-    said += " The dashed line is the book's value, the star its place on the axis."
+    said += " The dashed line is the book's value" + (", the star its place." if across.book is not None else ".")
     keys = [f"{label}: <code>{html.escape(key)}</code>" for key, label in across.labels.items() if key != label]
-    return said + (f" On the axis, {'; '.join(keys)}." if keys else "")
+    said += f" On the axis, {'; '.join(keys)}." if keys else ""
+    if len(lines) > 1:
+        for line, mark, (red, green, blue) in zip(lines, MARKS.values(), figures.PALETTE, strict=False):
+            color = f"rgb({255 * red:.0f} {255 * green:.0f} {255 * blue:.0f})"
+            said += f'<br><span style="color: {color}">{mark}</span> {html.escape(line)}'
+    return said
 
 
 def pooled(sweep: Sweep, ran: Sequence[Finished], name: str) -> dict[str, list[Point]]:
@@ -225,12 +240,11 @@ def draw(lines: Mapping[str, Sequence[Point]], across: Axis, value: Value, book:
     figures.style()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
         figure, ax = plt.subplots(figsize=(3.7, 2.7))
-        for number, (line, points) in enumerate(lines.items()):
+        for points, color, mark in zip(lines.values(), figures.PALETTE, MARKS, strict=False):
             x, y = [p.x for p in points], [p.y for p in points]
             ends = [[p.y - p.low for p in points], [p.high - p.y for p in points]]
-            color = figures.PALETTE[number]
-            style = "-" if across.numeric else "none"
-            ax.errorbar(x, y, ends, color=color, marker="o", ms=4, ls=style, capsize=2, lw=1.3, label=line)
+            style = "-" if across.ordered else "none"
+            ax.errorbar(x, y, ends, color=color, marker=mark, ms=4.5, ls=style, capsize=2, lw=1.3)
         if book is not None:
             ax.axhline(float(book.value), color=figures.GREY, ls="--", lw=1)
             if across.book is not None:
@@ -243,8 +257,6 @@ def draw(lines: Mapping[str, Sequence[Point]], across: Axis, value: Value, book:
             ax.set_xticks(list(across.places.values()), list(across.labels.values()))
             ax.margins(x=0.15)
         ax.set(xlabel=across.name, ylabel=value.unit or None)
-        if len(lines) > 1:
-            ax.legend(fontsize="small")
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -278,9 +290,20 @@ def claims(sweep: Sweep, ran: Sequence[Finished]) -> str:
     rows = []
     for id, where in sorted(failing.items(), key=lambda item: -len(item[1])):
         kind, text = said[id]
-        at = [", ".join(f"{k} = {runs.written(one.parameters[k])}" for k in sweep.swept) for one in where]
-        listed = "; ".join(at[:8]) + (f"; and {len(at) - 8} more" if len(at) > 8 else "")
-        rows.append(
-            [f"<code>{id}</code><br>{html.escape(text)}", kind, f"{len(where)} of {len(ran)}", html.escape(listed)]
-        )
+        kind += ": a fault, please report it" * (kind == "proved")
+        said_of = f"<code>{id}</code><br>{html.escape(text)}"
+        rows.append([said_of, kind, f"{len(where)} of {len(ran)}", html.escape(places(sweep, where, len(ran)))])
     return "<h2>Claims that fail in some run</h2>" + plain.table(["Claim", "Kind", "Runs", "Where"], rows)
+
+
+def places(sweep: Sweep, where: Sequence[Finished], runs_in_all: int) -> str:
+    """At which parameters these runs are, as shortly as it can be said."""
+    if len(where) == runs_in_all:
+        return "in all runs"
+    at = [{name: runs.written(one.parameters[name]) for name in sweep.swept} for one in where]
+    found = {name: list(dict.fromkeys(one[name] for one in at)) for name in sweep.swept}
+    if math.prod(map(len, found.values())) == len(where):  # every combination of some values
+        named = {name: values for name, values in found.items() if len(values) < len(sweep.axes[name])}
+        return "; ".join(f"{name} = {' or '.join(values)}" for name, values in named.items())
+    said = [", ".join(f"{name} = {value}" for name, value in one.items()) for one in at]
+    return "; ".join(said[:8]) + (f"; and {len(said) - 8} more" if len(said) > 8 else "")

@@ -148,6 +148,22 @@ def finished(parameters: dict[str, Any], **numbers: float) -> sweep.Finished:
 PINS: dict[str, Any] = {"parameters": {}, "claims": {}, "values": {"area": {"value": 4.0, "chapter": "01-one"}}}
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ([0, 1, 2, 3, 4, 5], "in all runs"),
+        ([4, 5], "size = 3.0"),
+        ([0, 2, 4], "seed = 1"),
+        ([2, 4], "size = 2.0 or 3.0; seed = 1"),
+        ([0, 3], "size = 1.0, seed = 1; size = 2.0, seed = 2"),
+    ],
+)
+def test_where_a_claim_fails_is_said_shortly(book: Path, where: list[int], said: str) -> None:
+    found = planned(book, "size=1,2,3 seed=1..2")
+    done = [finished(job.parameters) for job in found.jobs]
+    assert sweep_page.places(found, [done[i] for i in where], len(done)) == said
+
+
 @pytest.mark.slow
 def test_the_page_draws_what_varies_most_and_says_it_in_words(book: Path) -> None:
     found = planned(book, "size=1,2,3 seed=1..2")
@@ -161,7 +177,7 @@ def test_the_page_draws_what_varies_most_and_says_it_in_words(book: Path) -> Non
     assert "area against size. 1.150 at 1.0, 4.150 at 2.0, 9.150 at 3.0. The book has 4" in page.replace(
         "1.150", "1.150"
     )
-    assert "2 of 6" in page and "size = 3.0, seed = 1; size = 3.0, seed = 2" in page
+    assert "2 of 6" in page and '<td data-is="Where">size = 3.0</td>' in page
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page).replace("http://www.w3.org", "")
     assert sweep_page.choose(found, done, PINS, ["still"]) == ["still"]
     with pytest.raises(ExecutionError, match="no value 'aera' in every run; the nearest: area"):
