@@ -28,11 +28,12 @@ from tqdm import tqdm
 
 from rbcore.book import agree, runs
 from rbcore.book.execute import COSTS, ExecutionError, Job, parameters_of
+from rbcore.book.kernels import environment
 from rbcore.book.ledger import Chapter, LedgerError, fill
 from rbcore.book.parameters import Parameter, ParameterError, split, words
 
 MOST = 2000  # runs of one sweep
-START = 3.0  # seconds that a kernel takes to start, about
+START = 5.0  # seconds that a kernel takes to start, about
 BACKENDS = ("loky", "dask", "ray")
 STEPS = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})")
 
@@ -179,9 +180,10 @@ def run(sweep: Sweep, backend: str = "loky", at_once: int = 0) -> list[Finished]
     about = f", about {_time(seconds / at_once)}" if seconds else ""
     print(f"{len(jobs)} runs of {sweep.source.stem}, {at_once} at a time{about}", file=sys.stderr, flush=True)
     found: list[Finished | None] = [None] * len(jobs)
-    with scheduler(backend, at_once), joblib.parallel_config(backend=backend, n_jobs=at_once):
+    quiet = environment({"PYTHONWARNINGS": "ignore:resource_tracker"})  # of what an interruption leaves
+    with quiet, scheduler(backend, at_once), joblib.parallel_config(backend=backend, n_jobs=at_once):
         how = "generator_unordered" if backend != "ray" else "list"
-        done = joblib.Parallel(return_as=how, batch_size=1, pre_dispatch="all")(
+        done = joblib.Parallel(return_as=how, batch_size=1, pre_dispatch="n_jobs")(
             joblib.delayed(execute_one)(number, job) for number, job in enumerate(jobs)
         )
         with progress(len(jobs)) as tell:

@@ -1,6 +1,8 @@
 """The parameters cell: what it says is read, what comes in is checked against it, and every chapter says it."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -190,6 +192,21 @@ def test_the_table_names_everything() -> None:
 
 
 @pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
-def test_every_parameter_of_the_book_has_a_meaning_and_a_range_that_holds_its_default(source: object) -> None:
+def test_every_parameter_of_the_book_has_a_meaning_and_a_range_that_holds_its_default(source: Path) -> None:
     problems = [f"{p.name}: {p.problem}" for p in parameters_of(source) if p.problem]
     assert not problems, problems
+
+
+@pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
+def test_every_chapter_takes_its_defaults_and_refuses_what_is_wrong_or_too_extreme(source: Path) -> None:
+    parameters = parameters_of(source)
+    for p in parameters:
+        assert choose(f"{p.name}={p.default!r}", parameters, source.stem) == {p.name: p.default}
+        wrong = ["nan", "[]", "[[1]]", "-1e999"]
+        for one in (one for one in p.allowed if isinstance(one, Range)):
+            wrong += [str(int(end) + step) for end, step in ((one.low, -1), (one.high, 1)) if math.isfinite(end)]
+        for raw in wrong if Text() not in p.allowed and p.allowed else ():
+            with pytest.raises(ParameterError, match=re.escape(f"{p.name}={raw}: ")):
+                choose(f"{p.name}={raw}", parameters, source.stem)
+        with pytest.raises(ParameterError, match=f"the nearest:\n(.*\n)*    {p.name}: "):
+            choose(f"{p.name}x=1", parameters, source.stem)
