@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-quick agree pin portable seeds params run sweep audit calibrate languages practice scaling tries real \
+.PHONY: help setup book pdf slides test test-quick agree pin portable seeds params run sweep audit calibrate languages practice scaling \
+  tries real \
   serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
@@ -41,6 +42,9 @@ book: $(READY) ## execute what changed, build the pages, say how they agree
 
 pdf: book ## print the built pages into one PDF (needs chromium); the site links it
 	@$(RUN) -m rbcore pdf
+
+slides: book ## a deck of slides for each chapter, with notes and PDF (needs chromium); the site links them
+	@$(RUN) -m rbcore slides
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import agree, falsified, paper, portable, prose, runs, seeds, site, sweep
+from rbcore.book import agree, falsified, paper, portable, prose, runs, seeds, site, slides, sweep
 from rbcore.book.execute import (
     COSTS,
     ROOT,
@@ -279,6 +279,16 @@ def pdf(root: Path) -> int:
     return 0
 
 
+def make_slides(root: Path) -> int:
+    """Make the decks of slides from the book as it was last built."""
+    built = root / "book" / "_build" / "html"
+    if not (built / "index.html").exists():
+        raise slides.SlidesError("there are no pages to make slides of: call `make book` first")
+    with locked(built.parent):
+        print(f"slides: {slides.write(root, built)}; the site links its copy")
+    return 0
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as on Ctrl-C, so that kernels end and their folder goes."""
     raise KeyboardInterrupt
@@ -291,6 +301,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole = commands.add_parser("book", help="execute what changed, check agreement, build the pages")
     whole.add_argument("--fresh", action="store_true", help="execute everything from nothing")
     commands.add_parser("pdf", help="print the built pages into one PDF")
+    commands.add_parser("slides", help="make a deck of slides for each chapter from the built pages")
     commands.add_parser("agree", help="re-execute everything and compare with the pins")
     accept = commands.add_parser("pin", help="accept the fresh numbers as the new pins")
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
@@ -326,6 +337,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return book(root, fresh=given.fresh)
             case "pdf":
                 return pdf(root)
+            case "slides":
+                return make_slides(root)
             case "agree":
                 return check(root, run_chapters(root, fresh=True)[1])
             case "pin":
@@ -345,7 +358,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_seeds(root, given.notebooks, given.seeds)
             case _:
                 return serve(root, given.port)
-    except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError, paper.PaperError) as error:
+    except (
+        ExecutionError,
+        LedgerError,
+        ExpressionError,
+        ProverError,
+        site.SiteError,
+        paper.PaperError,
+        slides.SlidesError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # no room, no permission: what was finished is kept
@@ -353,7 +374,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("finished notebooks are kept; fix this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        if given.command == "pdf":
+        if given.command in ("pdf", "slides"):
             print("\ninterrupted: nothing was printed, an earlier print is as it was", file=sys.stderr)
             return 130
         if given.command != "serve":

@@ -64,7 +64,8 @@ def page(sweep: Sweep, done: Sequence[Finished], pins: Mapping[str, Any], chosen
         names = choose(sweep, ran, pins, chosen)
         lines = list(pooled(sweep, ran, names[0])) if names else []
         parts.append(f"<h2>Values against {html.escape(across.name)}</h2>{GRID}")
-        parts.append(f"<p>{words(sweep, across, lines)}</p>")
+        if names:
+            parts.append(f"<p>{words(sweep, across, lines)}</p>")
         drawn = [panel(sweep, ran, pins, name, across) for name in names]
         parts.append(f'<div class="panels">{"".join(drawn)}</div>' if drawn else "<p>No value varied.</p>")
         parts.append(claims(sweep, ran))
