@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf slides test test-quick agree pin portable seeds params run sweep audit calibrate languages practice scaling \
-  tries real \
-  serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book pdf slides test test-quick agree pin portable seeds params run sweep audit calibrate languages practice \
+  scaling tries real serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
