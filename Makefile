@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf slides test test-quick agree replay pin portable seeds run audit calibrate languages practice \
-  scaling tries real new wheel release check-release serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book pdf slides test test-quick agree replay pin portable seeds params run sweep audit calibrate languages \
+  practice scaling tries real new wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,6 +16,9 @@ PORT ?= 8000
 MODELS ?= 1000000
 SEEDS ?= 20
 ONLY ?=
+BACKEND ?=
+JOBS ?=
+VALUES ?=
 PYTHONS ?=
 FILE ?=
 CHAPTER ?=
@@ -81,11 +84,24 @@ seeds: export SEEDS := $(SEEDS)
 seeds: $(READY) ## count on how many other seeds each claim holds: make seeds NB=09 SEEDS=10
 	@$(RUN) -m rbcore seeds --notebooks "$$NB" --seeds "$$SEEDS"
 
+params: export NB := $(NB)
+params: $(READY) ## list the parameters: meaning, range, default, unit and cost, of all chapters or of NB=
+	@$(RUN) -m rbcore params --notebooks "$$NB"
+
 run: export NB := $(NB)
 run: export P := $(P)
-run: $(READY) ## one notebook with other parameters: make run NB=02 P="seed=3 n=500"
+run: $(READY) ## one notebook with other parameters, shown beside the book: make run NB=02 P="seed=3 n=500"
 	@test -n "$$NB" || { echo 'name a notebook: make run NB=02 P="seed=3"' >&2; exit 1; }
 	@$(RUN) -m rbcore run -- "$$NB" "$$P"
+
+sweep: export NB := $(NB)
+sweep: export P := $(P)
+sweep: export BACKEND := $(BACKEND)
+sweep: export JOBS := $(JOBS)
+sweep: export VALUES := $(VALUES)
+sweep: $(READY) ## a grid of runs: make sweep NB=02 P="n=50,100,200 seed=1..5" (JOBS=, BACKEND=, VALUES=)
+	@test -n "$$NB" || { echo 'name a notebook: make sweep NB=02 P="seed=1..5"' >&2; exit 1; }
+	@$(RUN) -m rbcore sweep --backend "$$BACKEND" --jobs "$$JOBS" --values "$$VALUES" -- "$$NB" "$$P"
 
 # The options that were named on the command line; make hands their values to the recipe's environment unquoted.
 AUDIT := ANCHOR SYNTH RAW HELDOUT TEXT FIELDS VECTOR LABEL PROMPT ROLE SIDE SKIP LOGPROB LOSSES EMBED SPLIT SUBSET \

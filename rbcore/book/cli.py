@@ -1,11 +1,11 @@
-"""The commands behind the Makefile: ``python -m rbcore book``, ``agree``, ``replay``, ``pin``, ``run`` ..."""
+"""The commands behind the Makefile, ``python -m rbcore <command>``: book, agree, pin, run, sweep and others."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import http.server
-import os
+import json
 import shutil
 import signal
 import sys
@@ -24,14 +24,28 @@ from rbcore.book import (
     prose,
     release,
     replay,
+    runs,
     scaffold,
     seeds,
     site,
     slides,
+    sweep,
 )
-from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
+from rbcore.book.execute import (
+    COSTS,
+    ROOT,
+    ExecutionError,
+    Job,
+    attempt,
+    execute,
+    find,
+    notebooks,
+    parameters_of,
+    parse_parameters,
+)
 from rbcore.book.kernels import locked
-from rbcore.book.ledger import Chapter, LedgerError, fill
+from rbcore.book.ledger import Chapter, LedgerError
+from rbcore.book.parameters import table
 from rbcore.information.expr import ExpressionError
 from rbcore.information.shannon import ProverError
 
@@ -196,42 +210,63 @@ def other_seeds(root: Path, numbers: str, count: int) -> int:
 
 
 def run_one(root: Path, number: str, text: str) -> int:
-    """Execute one notebook with other parameters into `runs/`, as notebook and as pages; whole or not at all."""
+    """Execute one notebook with other parameters into `runs/`, and show it beside the book."""
     source = find(number, root)
     job = Job(source, parse_parameters(text, source), root)
-    name = "-".join([job.name, *(f"{k}={v}" for k, v in job.parameters.items())])
-    target = root / "runs" / "".join(c if c.isalnum() or c in "-=._" else "_" for c in name)
-    (path,) = execute([job], root / "book" / "_build" / "cache-runs").values()
-    executed = {job.name: path}
-    chapters = agree.gather(executed)
-    values = {v.name: v for c in chapters for v in c.values}
-    work = root / "book" / "_build" / "run"
-    with locked(root / "book" / "_build"):
-        shutil.rmtree(work, ignore_errors=True)
-        site.assemble(root, executed, chapters, work / "source")
-        site.one_chapter(work / "source", job.name, job.parameters)
-        site.build(work / "source", work / "whole" / "html", strict=False)
-        (work / "whole" / f"{job.name}.ipynb").write_bytes(site.downloads(root, executed, chapters)[job.name])
-        shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(exist_ok=True)
-        os.replace(work / "whole", target)
-        shutil.rmtree(work)
-    for claim in (c for chapter in chapters for c in chapter.claims if c.verdict == "fails"):
-        print(f"with these parameters the claim {claim.id!r} fails: {fill(claim.sentence, values)}")
-    file, pins = source.relative_to(root).as_posix(), agree.read_pins(root / PINS)
-    wrong = [  # of the text of this chapter; names that are pinned may belong to others, or be quoted by them
-        p
-        for p in agree.disagreements(
-            chapters, [(file, source.read_text(encoding="utf8"))], prose.load_allowed(root / ALLOWED)
-        )
-        if p.found_by != "claim" and p.where.split(":")[0] in (file, job.name)
-        if p.name not in pins["values"].keys() | pins["claims"].keys()
-    ]
+    done = runs.run(job)
+    if done.failed:
+        raise ExecutionError("\n\n".join(done.failed.values()))
+    (path,) = done.paths.values()
+    (chapter,) = agree.gather({job.name: path})
+    found = runs.compared(job, chapter)
+    written = runs.write(job, path, chapter, found)
+    print(runs.report(found, {v.name: v for v in chapter.values}))
+    wrong = mistakes(root, source, chapter)
     if wrong:
         print(agree.report(wrong))
-    page = target / "html" / "chapters" / f"{job.name}.html"
-    print(f"notebook: {target / (job.name + '.ipynb')}\npages: {page}")
+    print(f"page: {written.page}\nnotebook: {written.notebook}\nall runs: {written.index}")
     return 1 if wrong and not job.parameters else 0
+
+
+def run_many(root: Path, number: str, text: str, backend: str, at_once: str, chosen: str) -> int:
+    """Execute a grid of runs into `runs/`; the exit status is 1 if one of them fails."""
+    if at_once and not (at_once.isdecimal() and 0 < int(at_once[:6]) <= 1024):
+        raise ExecutionError(f"JOBS={at_once}: runs at a time, a number from 1 to 1024")
+    planned = sweep.plan(text, find(number, root), root)
+    done = sweep.run(planned, backend or "loky", int(at_once or 0))
+    failed = [one for one in done if one.chapter is None]
+    if len(failed) == len(done):
+        raise ExecutionError(f"every run failed; the first:\n{failed[0].error}")
+    page, index = sweep.write(planned, done, chosen.split())
+    print(f"{len(done)} runs, {len(failed)} failed\npage: {page}")
+    print(f"tables: {page.with_name('values.csv')}, {page.with_name('claims.csv')}\nall runs: {index}")
+    return 1 if failed else 0
+
+
+def mistakes(root: Path, source: Path, chapter: Chapter) -> list[agree.Problem]:
+    """What is wrong with a chapter's text; names that are pinned may belong to others, or be quoted by them."""
+    file, pins = source.relative_to(root).as_posix(), agree.read_pins(root / PINS)
+    found = agree.disagreements(
+        [chapter], [(file, source.read_text(encoding="utf8"))], prose.load_allowed(root / ALLOWED)
+    )
+    return [
+        p
+        for p in found
+        if p.found_by != "claim" and p.where.split(":")[0] in (file, chapter.name)
+        if p.name not in pins["values"].keys() | pins["claims"].keys()
+    ]
+
+
+def parameters(root: Path, numbers: str) -> int:
+    """Print the parameters of the chapters, or of those whose numbers are named."""
+    recorded = root / COSTS
+    costs = json.loads(recorded.read_text(encoding="utf8"))["chapters"] if recorded.exists() else {}
+    width = shutil.get_terminal_size((100, 24)).columns
+    for job in jobs_of(root, numbers):
+        seconds = f" ({costs[job.name]:.0f} s at the defaults)" if job.name in costs else ""
+        print(f"{job.name}{seconds}\n{table(parameters_of(job.source), max(80, min(width, 140)))}\n")
+    print('a run with others: make run NB=02 P="seed=3 n=100"')
+    return 0
 
 
 def serve(root: Path, port: int) -> int:
@@ -331,6 +366,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
     one.add_argument("notebook", help="its number, such as 02")
     one.add_argument("parameters", nargs="*", help="name=value ...")
+    grid = commands.add_parser("sweep", help="a grid of runs of one notebook, into runs/")
+    grid.add_argument("notebook", help="its number, such as 02")
+    grid.add_argument("parameters", nargs="*", help="name=value,value,low..high or name=[..]|[..]")
+    grid.add_argument("--backend", default="", help="of joblib: loky (default), dask or ray")
+    grid.add_argument("--jobs", default="", help="runs at a time; one per core without it")
+    grid.add_argument("--values", default="", help="names of the values that the page draws")
+    shown = commands.add_parser("params", help="the parameters of the chapters, with meaning, range and cost")
     server = commands.add_parser("serve", help="serve the built pages")
     server.add_argument("--port", type=int, default=8000)
     many = commands.add_parser("falsify", help="evaluate every theorem on many random models")
@@ -339,7 +381,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arithmetic.add_argument("--only", default="", help="a part of the name of one arithmetic")
     others = commands.add_parser("seeds", help="count on how many other seeds each claim holds")
     others.add_argument("--seeds", type=int, default=20, help="how many")
-    for command in (accept, arithmetic, others):
+    for command in (accept, arithmetic, others, shown):
         command.add_argument(
             "--notebooks", default="", help="numbers of chapters, such as '02 05'; all without it"
         )
@@ -373,6 +415,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return pin(root, given.notebooks)
             case "run":
                 return run_one(root, given.notebook, " ".join(given.parameters))
+            case "sweep":
+                words = " ".join(given.parameters)
+                return run_many(root, given.notebook, words, given.backend, given.jobs, given.values)
+            case "params":
+                return parameters(root, given.notebooks)
             case "falsify":
                 return falsify(root, given.models)
             case "portable":

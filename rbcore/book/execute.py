@@ -41,13 +41,13 @@ from rbcore.book.kernels import (
     quiet_manager,
     said,
 )
+from rbcore.book.parameters import Parameter, ParameterError, choose, read_cell
 from rbcore.book.progress import Progress
 from rbcore.files import replace_file
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = 3  # finished executions kept per notebook, newest first
 COSTS = "book/costs.json"  # what each chapter cost when that was last recorded
-LONGEST = 2000  # characters of parameters on the command line
 
 
 class ExecutionError(RuntimeError):
@@ -240,76 +240,38 @@ def _parse(code: str, where: str) -> ast.Module:
         raise ExecutionError(f"{where}, line {error.lineno}: {error.msg}\n    {line}") from None
 
 
-def default_parameters(source: Path) -> dict[str, Any]:
-    """The names and default values of the notebook's ``parameters`` cell.
+def parameters_of(source: Path) -> tuple[Parameter, ...]:
+    """The parameters of a notebook, from its ``parameters`` cell (see :mod:`rbcore.book.parameters`).
 
     Raises:
         ExecutionError: when there is no such cell, or it holds anything but ``name = literal``.
     """
-    cells = [c for c in read(source).cells if c.cell_type == "code"]
+    cells = _code_cells(source)
     if not cells or "parameters" not in cells[0].metadata.get("tags", []):
         raise ExecutionError(f"{source.name}: the first code cell must carry the tag 'parameters'")
-    found: dict[str, Any] = {}
-    for node in _parse(cells[0].source, f"{source.name}, the parameters cell").body:
-        match node:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
-                try:
-                    found[name] = ast.literal_eval(value)
-                except ValueError:
-                    raise ExecutionError(
-                        f"{source.name}: parameter {name!r} must be a literal, got {ast.unparse(value)}"
-                    ) from None
-            case _:
-                raise ExecutionError(
-                    f"{source.name}: the parameters cell holds lines `name = literal`, got {ast.unparse(node)}"
-                )
-    return found
+    _parse(cells[0].source, f"{source.name}, the parameters cell")
+    try:
+        with _parsing:
+            return read_cell(cells[0].source)
+    except ParameterError as error:
+        raise ExecutionError(f"{source.name}: {error}") from None
+
+
+def default_parameters(source: Path) -> dict[str, Any]:
+    """The names and default values of the notebook's parameters; errors as in :func:`parameters_of`."""
+    return {parameter.name: parameter.default for parameter in parameters_of(source)}
 
 
 def parse_parameters(text: str, source: Path) -> dict[str, Any]:
     """Read ``seed=3 n=500`` against the notebook's own parameters.
 
     Raises:
-        ExecutionError: for a word that is not ``name=value``, a name that the notebook does not have, or a value
-            of another type than the default.
+        ExecutionError: for a name that the notebook does not have, or a value that it does not allow.
     """
-    defaults = default_parameters(source)
-    chosen: dict[str, Any] = {}
-    if len(text) > LONGEST:
-        raise ExecutionError(f"the parameters have {len(text):,} characters; at most {LONGEST:,} are read")
-    for word in text.split():
-        name, equals, raw = word.partition("=")
-        if not equals or not raw:
-            raise ExecutionError(f'{word!r} is not name=value; write P="seed=3 n=500"')
-        if name in chosen:
-            raise ExecutionError(f"{name!r} is given twice; write it once")
-        if name not in defaults:
-            raise ExecutionError(f"{source.stem} has no parameter {name!r}; it has {_listed(defaults)}")
-        value: Any = raw  # a word, unless it is a literal
-        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            value = ast.literal_eval(raw)
-        default = defaults[name]
-        if isinstance(default, float) and type(value) is int:
-            value = float(value)
-        if type(value) is not type(default):
-            raise ExecutionError(
-                f"{name}={raw}: {source.stem} expects {type(default).__name__} here, such as {default!r}"
-            )
-        if name == "seed" and value < 0:
-            raise ExecutionError(f"{name}={raw}: a seed is not negative")
-        if name != "seed" and type(value) is int and default >= 1 > value:
-            raise ExecutionError(f"{name}={raw}: a number of things, at least 1; the default is {default!r}")
-        if isinstance(value, float) and not (value >= 0 or default < 0):
-            raise ExecutionError(f"{name}={raw}: not a negative number; the default is {default!r}")
-        chosen[name] = value
-    return chosen
-
-
-def _listed(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={v!r}" for k, v in parameters.items()) or "none"
+    try:
+        return choose(text, parameters_of(source), source.stem)
+    except ParameterError as error:
+        raise ExecutionError(str(error)) from None
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
-import yaml
 
 from rbcore.book import install
 from rbcore.book.agree import Problem
@@ -231,24 +230,6 @@ def unlisted(root: Path, names: Iterable[str]) -> list[str]:
         for name in names
         if f"chapters/{name}" not in contents
     ]
-
-
-def one_chapter(source: Path, name: str, parameters: Mapping[str, Any]) -> None:
-    """Narrow an assembled folder to one chapter with notation, ledger and references; the page says what it is."""
-    path = source / "chapters" / f"{name}.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    chosen = ", ".join(f"`{key} = {value!r}`" for key, value in parameters.items()) or "the book's own parameters"
-    words = (
-        f"This is a run with {chosen}, and not the book.  Marked sentences were checked for this run; text without"
-    )
-    banner = nbformat.v4.new_markdown_cell(
-        f"```{{important}}\n{words} a mark was written for the book's.\n```", id="run"
-    )
-    notebook.cells.insert(1, banner)
-    path.write_bytes(_bytes(notebook))
-    parts = [{"caption": "This run", "chapters": [{"file": f} for f in ("notation", "ledger", "references")]}]
-    contents = {"format": "jb-book", "root": f"chapters/{name}", "parts": parts}
-    (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf8")
 
 
 def images_without_alt(pages: Iterable[Path]) -> list[str]:

@@ -151,7 +151,18 @@ def test_make_alone_lists_every_target() -> None:
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [("serve", "PORT"), ("falsify", "MODELS"), ("seeds", "SEEDS"), ("portable", "NB"), ("portable", "PYTHONS")],
+    [
+        ("serve", "PORT"),
+        ("falsify", "MODELS"),
+        ("seeds", "SEEDS"),
+        ("portable", "NB"),
+        ("portable", "PYTHONS"),
+        ("params", "NB"),
+        ("run", "P"),
+        ("sweep", "P"),
+        ("sweep", "JOBS"),
+        ("sweep", "VALUES"),
+    ],
 )
 def test_a_variable_of_make_is_never_run_as_a_command(target: str, name: str) -> None:
     """make would paste it into the recipe; the recipe gets it from its environment instead."""

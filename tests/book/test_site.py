@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from tiny import SEEDED
 from rbcore.book import portable, site
 from rbcore.book.agree import gather, read_pins
 from rbcore.book.cli import PINS, check, jobs_of, main
-from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks
+from rbcore.book.execute import ROOT, execute
 from rbcore.book.ledger import MIME, Chapter, collect
 
 RECORD = {"name": "half", "value": 0.5, "fmt": ".2f", "unit": "bits", "kind": "exact"}
@@ -139,14 +138,6 @@ def test_a_removed_chapter_disappears(small: Path, paths: dict[str, Path]) -> No
     assert not [name for name in files(source) if "02-two" in name]
 
 
-def test_a_run_of_one_chapter_lists_only_what_it_has(small: Path, paths: dict[str, Path]) -> None:
-    source = assemble(small, {"01-one": paths["01-one"]})
-    site.one_chapter(source, "01-one", {})
-    contents = yaml.safe_load((source / "_toc.yml").read_text())
-    assert contents["root"] == "chapters/01-one"
-    assert [c["file"] for c in contents["parts"][0]["chapters"]] == ["notation", "ledger", "references"]
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Pages
 # ---------------------------------------------------------------------------------------------------------------
@@ -198,26 +189,6 @@ def test_results_of_the_literature_are_shown_with_their_marks_and_a_claim_that_i
 
     (small / "book" / "field-more.yaml").write_text(yaml.safe_dump([{**entry, "key": "two", "claim": "gone"}]))
     assert "no notebook claims 'gone'" in site.build(assemble(small, paths), output)[1]
-
-
-@pytest.mark.slow
-def test_a_run_marks_a_sentence_that_fails_and_leads_to_no_chapter_that_it_lacks(
-    small: Path, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy2(ROOT / "book" / "notation.md", small / "book")
-    shutil.copy2(ROOT / "book" / "references.md", small / "book")
-    monkeypatch.setitem(CLAIM, "verdict", "fails")
-    source = assemble(small, {"01-one": executed(small, "01-one", PROSE + "\n\nSee {doc}`02-two`.")})
-    site.one_chapter(source, "01-one", {"seed": 3})
-    site.build(source, small / "run" / "html", strict=False)
-    page = (small / "run" / "html" / "chapters" / "01-one.html").read_text()
-    assert "rb-fails" in page
-    assert "\u2717" in page
-    assert "This is a run with seed = 3, and not the book." in re.sub("<[^>]*>", "", page)
-    assert "02-two.html" not in page
-    index = (small / "run" / "html" / "searchindex.js").read_text()
-    assert "chapters/01-one" in index
-    assert "02-two" not in index
 
 
 MISTAKES = {
@@ -450,38 +421,3 @@ def test_no_two_parts_of_a_page_share_an_address(built_book: Path) -> None:
         page = re.sub(r"<(noscript|script|svg)\b.*?</\1>", "", path.read_text(encoding="utf8"), flags=re.S)
         ids = Counter(re.findall(r'\sid="([^"]+)"', page))
         assert ids and max(ids.values()) == 1, (path.name, ids.most_common(3))
-
-
-@pytest.fixture(scope="module")
-def other_run() -> Iterator[tuple[Path, str]]:
-    """Chapter 1 with a seed that nobody else runs, by the command; what it wrote and printed."""
-    source = notebooks(ROOT)[0]
-    seed = default_parameters(source)["seed"] + 1_000_003
-    command = [sys.executable, "-m", "rbcore", "run", "--", "01", f"seed={seed}"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
-    target = ROOT / "runs" / f"{source.stem}-seed={seed}"
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield target, done.stdout
-    shutil.rmtree(target)
-
-
-@pytest.mark.book
-def test_a_run_with_other_parameters_shows_its_own_numbers(other_run: tuple[Path, str]) -> None:
-    target, said = other_run
-    source = notebooks(ROOT)[0]
-    seed = default_parameters(source)["seed"] + 1_000_003
-    assert f"notebook: {target / source.stem}.ipynb" in said
-    assert sorted(p.name for p in target.iterdir()) == [f"{source.stem}.ipynb", "html"]
-    run = Job(source, {"seed": seed}).target(ROOT / "book" / "_build" / "cache-runs")
-    values = collect(nbformat.read(run, as_version=4), source.stem).values
-    page = (target / "html" / "chapters" / f"{source.stem}.html").read_text()
-    shown = [v for v in values if isinstance(v.value, float) and v.number() in page]
-    assert len(shown) > len(values) / 2
-    assert "rb-fails" not in page or "fails:" in said
-    cells = nbformat.read(target / f"{source.stem}.ipynb", as_version=4).cells
-    assert any(f"seed = {seed}" in c.source for c in cells if c.cell_type == "code")
-    assert not any("{val}" in c.source for c in cells if c.cell_type == "markdown")
-    pages = {p.relative_to(target / "html").as_posix() for p in (target / "html").rglob("*.html")}
-    assert {f"chapters/{source.stem}.html", "ledger.html", "notation.html", "index.html"} <= pages
-    assert not [p for p in pages if p.startswith("chapters/") and source.stem not in p]
