@@ -41,7 +41,7 @@ pdf: book ## print the built pages into one PDF (needs chromium); the site links
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
-	@$(RUN) -m pytest -m book
+	@$(QUIET) $(RUN) -m pytest -q -n logical --dist loadfile -m book
 
 test-quick: $(READY) ## run the tests of the edit loop; about a minute on two idle cores
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow'

@@ -38,7 +38,7 @@ class Api(SphinxDirective):
 
     def entry(self, entry: Entry, chapters: list[str]) -> nodes.definition_list_item:
         term = nodes.term("", "", nodes.literal("", entry.signature))
-        term["ids"] = [nodes.make_id(f"api-{entry.module}-{entry.name}")]
+        term["ids"] = [f"{entry.module}.{entry.name}"]  # as Python spells it: Mean and mean are two
         said = nodes.definition("", *prose(entry.text))
         if chapters:
             line = nodes.paragraph("", "Used in ", classes=["rb-api-used"])

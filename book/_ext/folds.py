@@ -12,6 +12,7 @@ Links lead into folded parts, and open them.  Nothing is folded where a page is 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from docutils import nodes
@@ -150,12 +151,14 @@ def folded(node: nodes.Node) -> bool:
 
 
 def set_up(cells: list[nodes.Node]) -> None:
-    """The first cell holds the parameters, the second what is imported."""
-    first = [cells[0]]
+    """The first cell holds the parameters, those that follow it what is imported."""
     if "tag_parameters" not in cells[0]["classes"]:
         return
-    if len(cells) > 1 and is_cell(cells[1], output=False) and "import " in source(cells[1]):
-        first.append(cells[1])
+    after = cells[0].parent.children[cells[0].parent.index(cells[0]) + 1 :]
+    imports = itertools.takewhile(
+        lambda cell: is_cell(cell, output=False) and source(cell).startswith(("import ", "from ")), after
+    )
+    first = [cells[0], *imports]
     names = [row.split("=")[0].strip() for row in source(cells[0]).splitlines() if "=" in row.split("#")[0]]
     names = [name for name in names if name.isidentifier()]
     line = nodes.inline("", "Set-up: imports, and the parameters ")

@@ -91,7 +91,11 @@ class ClaimRole(SphinxRole):
         if claim is None:
             logger.warning("no notebook claims %r", self.text, location=self.get_location())
             return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
-        sentence = nodes.inline(self.rawtext, classes=["rb-claim"], ids=[f"said-{claim.id}"])
+        sentence = nodes.inline(self.rawtext, classes=["rb-claim"])
+        said = self.env.temp_data.setdefault("rb_said", set())  # of this document
+        if self.env.docname == f"chapters/{claim.chapter}" and claim.id not in said:
+            sentence["ids"] = [f"said-{claim.id}"]
+            said.add(claim.id)
         children, messages = self.inliner.parse(claim.sentence, self.lineno, self.inliner, sentence)
         sentence += children
         return [sentence, nodes.Text("\u202f"), badge(claim, self.env.docname)], messages

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -441,6 +442,14 @@ def test_every_image_of_the_pages_has_a_description(built_book: Path, tmp_path: 
     planted = tmp_path / "page.html"
     planted.write_text('<img src="a.png"><img src="b.png" alt="../_images/b.png"><img src="c.png" alt="A curve.">')
     assert len(site.images_without_alt([planted])) == 2
+
+
+@pytest.mark.book
+def test_no_two_parts_of_a_page_share_an_address(built_book: Path) -> None:
+    for path in sorted(built_book.rglob("*.html")):
+        page = re.sub(r"<(noscript|script|svg)\b.*?</\1>", "", path.read_text(encoding="utf8"), flags=re.S)
+        ids = Counter(re.findall(r'\sid="([^"]+)"', page))
+        assert ids and max(ids.values()) == 1, (path.name, ids.most_common(3))
 
 
 @pytest.fixture(scope="module")

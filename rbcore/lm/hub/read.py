@@ -23,7 +23,9 @@ def load(name: str, device: str = "cpu") -> tuple[PreTrainedTokenizerBase, PreTr
     """
     tokenizer, where = tokenizer_of(name), place(device)
     with _named(f"{name}: no causal language model can be read there"):
-        return tokenizer, AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False).to(where).eval()
+        model = AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False).to(where).eval()
+    model.loss_type = "ForCausalLM"  # transformers derives it from the class's name, and warns of those it misses
+    return tokenizer, model
 
 
 def data_set(name: str, subset: str | None, split: str) -> Any:
