@@ -1,8 +1,8 @@
-"""The entropy game: ``{entropy-game}`` lists the levels of `game.yml`, ``{true-or-false}`` is the place of the questions.
+"""The entropy game: ``{entropy-game}`` lists the levels of `game.yml`, ``{true-or-false}`` is where questions go.
 
-Each level is written as an exercise, with its hints folded, so that the page serves without scripts as well.  What a
-script needs stands beside it as JSON; model answers are not among it, but for the largest constant.  The texts of the
-replies are there, hidden, since they have formulas in them.
+Each level is written as an exercise, with its hints folded, so that the page serves without scripts as well.
+What a script needs stands beside it as JSON; model answers are not among it, but for the largest constant.
+The texts of the replies are there, hidden, since they have formulas in them.
 """
 
 from __future__ import annotations
@@ -90,6 +90,18 @@ def formula(text: str) -> str:
     return latex(text.replace("{k}", "k"), latex_name)
 
 
+def wrapping(text: str) -> str:
+    """A statement as several formulas, so that it wraps before a relation or a sign outside parentheses."""
+    pieces, depth = [""], 0
+    for part in re.split(r"( \\le | \\ge | = | \+ | - |[()])", formula(text)):
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        if part[:1] == " " and part.strip() and not depth and pieces[-1]:
+            pieces.append(r"{}" + part)
+        else:
+            pieces[-1] += part
+    return " ".join(f"${piece.strip()}$" for piece in pieces)
+
+
 def prose(text: str) -> str:
     """A text with `{H(A|B)}` in it, as Markdown with formulas."""
     return re.sub(r"\{([^{}]+)\}", lambda found: f"${formula(found[1])}$", text)
@@ -102,12 +114,12 @@ def question(level: dict[str, Any]) -> list[str]:
         lines += ["Given " + ", ".join(f"${formula(one)}$" for one in level["given"]) + ".", ""]
     match level["kind"]:
         case "state" if "before" in level:
-            lines += [f"${formula(level['before'])} \\;\\ldots$", ""]
+            lines += [f"{wrapping(level['before'])} …", ""]
         case "assume":
             cards = ", ".join(f"${formula(one)}$" for one in level["cards"])
-            lines += [f"${formula(level['goal'])}$", "", f"The cards: {cards}.", ""]
+            lines += [wrapping(level["goal"]), "", f"The cards: {cards}.", ""]
         case "constant" | "break":
-            lines += [f"${formula(level['goal'])}$", ""]
+            lines += [wrapping(level["goal"]), ""]
     return lines
 
 

@@ -1,7 +1,7 @@
-"""JavaScript modules joined into one classic script: pages are also opened from the disk, where a browser loads none.
+"""JavaScript modules joined into one classic script, for pages opened from the disk, where a browser loads none.
 
-Each module becomes a function that returns what it exports, called once, in the order of dependence.  The address of
-the script is `here` in all of them.
+Each module becomes a function that returns what it exports, called once, in the order of dependence.
+The address of the script is `here` in all of them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Each box of a chapter that states something with a certificate gets a button, and so does each box of the page
 "What holds"; ``{check-proof}`` puts one anywhere.  Certificates and verifier go into one script that is loaded at
 the first press: a script, since a browser loads nothing else for a page that is opened from the disk.
-``{try-inequality}`` is the place of the form, with its examples; it and the prover's worker are joined into scripts, too.
+``{try-inequality}`` is the place of the form, with its examples.  Its modules are joined into a script, and
+those of the prover's worker into another.
 """
 
 from __future__ import annotations
@@ -169,7 +170,8 @@ def solver() -> str:
     """The prover's worker and the code of its solver, packed, as a script that hands them over in an event."""
     code = base64.b64encode(gzip.compress(joined("prove/worker.js").encode(), mtime=0)).decode()
     wasm = base64.b64encode((WEB / "lib" / "highs" / "highs.wasm.gz").read_bytes()).decode()
-    return f'document.dispatchEvent(new CustomEvent("rb:solver", {{ detail: {{ code: "{code}", wasm: "{wasm}" }} }}));\n'
+    hand = f'new CustomEvent("rb:solver", {{ detail: {{ code: "{code}", wasm: "{wasm}" }} }})'
+    return f"document.dispatchEvent({hand});\n"
 
 
 def write_joined(app: Sphinx, env: BuildEnvironment) -> None:

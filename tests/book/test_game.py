@@ -1,4 +1,4 @@
-"""The entropy game: its levels are true, its typical wrong answers are wrong, and a browser can play it to the end."""
+"""The entropy game: its levels are true, its typical wrong answers wrong, and a browser can play it to the end."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import executable
+from browser import AXE, RUN_AXE, STICKING_OUT, Watched, executable
 from playwright.sync_api import Browser, Page, expect
 
 from rbcore.book.execute import ROOT, notebooks
@@ -20,9 +20,8 @@ from rbcore.information.prover import Certificate, prove
 from rbcore.information.refute import Counterexample
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import game  # noqa: E402
-from joined import joined  # noqa: E402
-from test_browser import AXE, RUN_AXE, STICKING_OUT, Watched  # noqa: E402
+import game
+from joined import joined
 
 LEVELS = game.read_levels(ROOT / "book" / "game.yml")
 NAMES = [level["id"] for level in LEVELS]
@@ -65,10 +64,10 @@ def equation(text: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("kind: state", "kind: guess", "kind is one of state, assume"),
+        ("      kind: state", "      kind: guess", "kind is one of state, assume"),
         ("goal: [", "aim: [", "goal must be given, as list"),
         ("hints:", "hint:", "hints must be given, as list"),
-        ("see: ", "sea: ", "see must be given, as str"),
+        ("      see: ", "      sea: ", "see must be given, as str"),
         ("      title: ", "      extra: 1\n      title: ", "extra means nothing here"),
         ("id: pair", "id: zero", "two levels have this id"),
     ],

@@ -1,7 +1,7 @@
 /** The place of an answer, one for each kind of level: {element, answer(), changed, fail(error), focus()}. */
 
 import { ExpressionError, latex, parse } from "../prove/expr.js";
-import { bits, formula, make, typeset } from "../prove/shown.js";
+import { bits, formula, make, typeset, wrapping } from "../prove/shown.js";
 import { sidesOf } from "../prove/sides.js";
 import { whole } from "./judge.js";
 import { StatementField } from "./keys.js";
@@ -16,8 +16,7 @@ function statement(level, id) {
     [...variables, "H", "I"], [...(before ? [] : SIGNS), "+", "-", ...(variables.length > 1 ? [";", "|"] : []), "back"],
   ];
   const field = new StatementField(id, before ? "What is missing" : "Your statement", own, (key) => formula(latex(key)));
-  const read = make("div", { className: "rb-read rb-try-shown" });
-  const start = before ? make("p", { className: "rb-before" }, formula(`${latex(before)} \\;\\ldots`)) : "";
+  const read = make("div", { className: "rb-read" });
   let timer = null;
   field.input.addEventListener("input", () => {
     field.fail(null);
@@ -27,14 +26,14 @@ function statement(level, id) {
   function show() {
     try {
       const { latex: understood } = parse(whole(level, field.text));
-      read.replaceChildren(make("span", { className: "rb-small" }, "Understood: "), formula(understood));
+      read.replaceChildren(make("span", { className: "rb-small" }, "Understood: "), wrapping(understood));
       typeset(read);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       read.replaceChildren();
     }
   }
-  const element = make("div", {}, start, field.element, read);
+  const element = make("div", {}, field.element, read);
   return { element, answer: () => field.text, fail: (error) => field.fail(error), focus: () => field.input.focus() };
 }
 

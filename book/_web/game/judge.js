@@ -7,6 +7,7 @@
  *
  * @typedef {object} Verdict
  * @property {boolean} solved
+ * @property {boolean} [true] what is said is true, though it is not what is asked for
  * @property {string} say one or two sentences
  * @property {number} [wrong] which of the level's typical wrong answers it is
  * @property {object} [found] the prover's answer, to be shown
@@ -69,7 +70,7 @@ async function judgeState(level, text, ask) {
   if (problem) return no(problem);
   const identity = list(goal).every((one) => !/[<>]=/.test(one));
   if (!identity && read.constraints.every(({ form }) => !form.size)) {
-    return no("Both sides are the same: that is true, and says nothing.");
+    return no("Both sides are the same: that is true, and says nothing.", { true: true });
   }
   const mine = shapes(asked);
   const which = typical(level.wrong, (one) => shapes(whole(level, one)) === mine);
@@ -80,7 +81,7 @@ async function judgeState(level, text, ask) {
   if (given.length || read.constraints.every(({ relation }) => relation === "=")) {
     const always = await ask(equation(asked), given, 0.2);
     if (always.verdict === "proved") {
-      return no("True, but the two sides are always equal here. Bound it by something that can be larger or smaller.");
+      return no("True, but the two sides are always equal here. Bound it by something that can be larger or smaller.", { true: true });
     }
   }
   let room = null;
@@ -89,7 +90,7 @@ async function judgeState(level, text, ask) {
     if (tight.verdict === "proved") return yes("That is it.", { found });
     if (tight.verdict === "false") room = tight;
   }
-  return no("True, but weaker than what is asked for.", { room, ...which });
+  return no("True, but weaker than what is asked for.", { true: true, room, ...which });
 }
 
 /** Cards that were picked. */
@@ -105,7 +106,7 @@ async function judgeAssume(level, picked, ask) {
   }
   for (const card of picked) {
     const less = await ask(goal, picked.filter((one) => one !== card), 0.2);
-    if (less.verdict === "proved") return no(`Enough, but more than enough: it holds without ${card}.`);
+    if (less.verdict === "proved") return no(`Enough, but more than enough: it holds without ${card}.`, { true: true });
   }
   return yes("That is enough, and each card is needed.", { found });
 }
@@ -122,7 +123,7 @@ async function judgeConstant(level, text, ask) {
   if (n === 0n) return no("True with 0, but that says little.");
   const found = await ask(put(toText([n, d])), given, 2);
   if (found.verdict !== "proved") return no("That is too much.", { found, ...which });
-  if (n * b < a * d) return no("True, but not the largest.", which);
+  if (n * b < a * d) return no("True, but not the largest.", { true: true, ...which });
   const more = await ask(put(toText([n * 101n, d * 100n])), given, 2);
   const sharp = more.verdict === "false" ? " One hundredth more is false." : "";
   return yes(`That is the largest.${sharp}`, { found });

@@ -53,7 +53,7 @@ export function furnish(box, level, { ask, solved, next, last }) {
     try {
       const verdict = await judge(level, mine.answer(), ask);
       clearTimeout(wait);
-      said.replaceChildren(...told(verdict, replies));
+      said.replaceChildren(...told(verdict, replies, level.variables));
       if (verdict.solved) {
         solved();
         said.append(make("div", { className: "rb-bar" }, ...(last ? [make("p", {}, "This was the last level.")] : [onward])));

@@ -54,8 +54,9 @@ class Draw {
     return [this.one([`${a} -> ${b} -> ${c}`, `I(${a};${b}) = 0`, `H(${a}|${b}) = 0`, `${a} -> ${b} -> ${c}`])];
   }
 
+  /** Two sums over two to four variables. */
   statement() {
-    const names = ["A", "B", "C", "D"].slice(0, this.one([2, 3, 3, 3, 4]));
+    const names = ["A", "B", "C", "D"].slice(0, this.one([2, 2, 3, 3, 3, 3, 4]));
     const side = () => Array.from({ length: this.one([1, 1, 2]) }, () => this.measure(names)).join(" + ");
     return { statement: `${side()} <= ${side()}`, given: this.given(names) };
   }

@@ -1,7 +1,7 @@
 /** True or false: the form of the questions, the score, and the proof or the counterexample after each answer. */
 
 import { latex, parse } from "../prove/expr.js";
-import { formula, make, typeset } from "../prove/shown.js";
+import { formula, make, typeset, wrapping } from "../prove/shown.js";
 import { question } from "./questions.js";
 import { evidence } from "./said.js";
 
@@ -19,7 +19,7 @@ export function startQuiz(root, store, ask) {
   const begin = make("button", { type: "submit", className: "rb-button rb-main" }, "Begin");
   const form = make("form", { className: "rb-bar", noValidate: true }, make("label", { htmlFor: "rb-seed" }, "Seed"), seedField, begin);
   const score = make("p", { className: "rb-score", role: "status" });
-  const asked = make("div", { className: "rb-asked rb-try-shown" });
+  const asked = make("div", { className: "rb-asked" });
   const [yes, no, next] = ["True", "False", "Next question"].map((text) => make("button", { type: "button", className: "rb-button rb-main" }, text));
   const choice = make("div", { className: "rb-bar", hidden: true, role: "group", "aria-label": "your answer" }, yes, no);
   const said = make("div", { className: "rb-told", role: "status" });
@@ -46,7 +46,7 @@ export function startQuiz(root, store, ask) {
       return;
     }
     const given = current.given.length ? [make("p", {}, "Given ", formula(latex(current.given[0])), ", is this always true?")] : [make("p", {}, "Is this always true?")];
-    asked.replaceChildren(make("p", { className: "rb-small" }, `Question ${number + 1}`), ...given, make("p", { className: "rb-question" }, formula(parse(current.statement).latex)));
+    asked.replaceChildren(make("p", { className: "rb-small" }, `Question ${number + 1}`), ...given, make("p", { className: "rb-question" }, wrapping(parse(current.statement).latex)));
     choice.hidden = false;
     yes.focus({ preventScroll: true });
     typeset(asked);
@@ -62,7 +62,7 @@ export function startQuiz(root, store, ask) {
     const good = guess === truth;
     said.replaceChildren(
       make("p", { className: `rb-verdict ${good ? "rb-check-good" : "rb-check-bad"}` }, good ? "✓ Right. " : "✗ No. ", truth ? "It is true." : "It is false."),
-      ...evidence(found), make("div", { className: "rb-bar" }, next),
+      ...evidence(found, ["A", "B", "C", "D"]), make("div", { className: "rb-bar" }, next),
     );
     tell();
     next.focus({ preventScroll: true });

@@ -32,7 +32,7 @@ class Table {
       }),
     );
     this.told = this.rows.map(() => make("output", {}));
-    const head = [...names.map((name) => formula(latexName(name))), "weight", "probability"];
+    const head = [...names.map((name) => formula(latexName(name))), "weight", "chance"];
     const body = this.rows.map((row, i) => {
       this.sliders[i].addEventListener("input", () => this.update(changed));
       const cells = [...row.map(String), this.sliders[i], this.told[i]];

@@ -16,6 +16,18 @@ export function make(tag, properties = {}, ...children) {
 export const formula = (text) => make("span", { className: "math" }, `\\(${text}\\)`);
 export const display = (text) => make("div", { className: "rb-try-formula" }, make("div", { className: "math" }, `\\[${text}\\]`));
 
+/** A formula in pieces, so that it wraps before a relation or a sign outside parentheses. */
+export function wrapping(text) {
+  const pieces = [""];
+  let depth = 0;
+  for (const part of text.split(/( \\le | \\ge | = | \+ | - |[()])/)) {
+    depth += part === "(" ? 1 : part === ")" ? -1 : 0;
+    if (/^ .+ $/.test(part) && !depth && pieces.at(-1)) pieces.push(`{}${part}`);
+    else pieces[pieces.length - 1] += part;
+  }
+  return make("span", {}, ...pieces.flatMap((piece) => [formula(piece.trim()), " "]));
+}
+
 /** Set the formulas inside an element, where the page has MathJax. */
 export async function typeset(element) {
   const { MathJax } = window;
@@ -98,11 +110,13 @@ export function tableOf({ names, outcomes, p }) {
   return make("div", { className: "rb-try-scroll", tabIndex: 0, role: "region", "aria-label": "the distribution" }, table);
 }
 
+const SIGNS = { "<=": "≤", ">=": "≥" };
+
 /** The two sides of each relation that fails there. */
 export const sidesTold = (sides) =>
   sides
     .filter(({ holds }) => !holds)
-    .map(({ left, right, sign }) => `There the left side is ${bits(left)} and the right side ${bits(right)}, where ${sign} is claimed.`);
+    .map(({ left, right, sign }) => `There the left side is ${bits(left)} and the right side ${bits(right)}, where ${SIGNS[sign] || sign} is claimed.`);
 
 function refuted({ counterexample, violation, sides, given }) {
   const exact = given.length ? "It satisfies the assumptions (equations were checked without rounding)." : "";
