@@ -3,11 +3,14 @@
 Each box of a chapter that states something with a certificate gets a button, and so does each box of the page
 "What holds"; ``{check-proof}`` puts one anywhere.  Certificates and verifier go into one script that is loaded at
 the first press: a script, since a browser loads nothing else for a page that is opened from the disk.
-``{try-inequality}`` is the place of the form, with its examples.
+``{try-inequality}`` is the place of the form, with its examples.  Its modules are joined into a script, and
+those of the prover's worker into another.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
 import json
 import re
@@ -15,18 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from joined import WEB, joined
 from ledger_roles import read_ledger, stored
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 from theorems import labelled, proved_claims, text_of
-from web import need
+from web import need, needed
 
 from rbcore.information.prover import Certificate, prove
 
 FOLDER = "prove"
 CHAPTERS = "chapters/"
+TRY = "prove/try-page.js"  # the script of the form
 VARIABLES = 9  # that the form takes: VARIABLES in decide.js
 ZHANG_YEUNG = "2 I(C;D) <= I(A;B) + I(A;C,D) + 3 I(C;D|A) + I(C;D|B)"
 PAIRS = ["I(A;B) = 0", "I(B;C) = 0", "I(A;C) = 0"]
@@ -126,7 +131,7 @@ class TryInequalityDirective(SphinxDirective):
     """The form, with examples and the statements of the book."""
 
     def run(self) -> list[nodes.Node]:
-        need(self.env, f"{FOLDER}/try-start.js", f"{FOLDER}/prove.css")
+        need(self.env, TRY, f"{FOLDER}/prove.css")
         book = []
         for id, payload in stored(self.env.app).theorems.items():
             asked = payload["certificate"]
@@ -157,13 +162,42 @@ def script(verifier: str, known: dict[str, dict[str, Any]]) -> str:
     return f'(() => {{\n"use strict";\n{body}\nconst certificates = {data};\n{hand}\n}})();\n'
 
 
-def write_script(app: Sphinx, exception: Exception | None) -> None:
-    """Put the script beside the others."""
-    if exception is not None or app.builder.format != "html":
+KEPT = ("prove/button.js", TRY, "prove/solver.js", "game/page.js")  # of the scripts of prover and game
+PACKED = {"prove/make-worker.js": "prove/packed-worker.js"}  # of pages, the way to the prover's worker
+
+
+def solver() -> str:
+    """The prover's worker and the code of its solver, packed, as a script that hands them over in an event."""
+    code = base64.b64encode(gzip.compress(joined("prove/worker.js").encode(), mtime=0)).decode()
+    wasm = base64.b64encode((WEB / "lib" / "highs" / "highs.wasm.gz").read_bytes()).decode()
+    hand = f'new CustomEvent("rb:solver", {{ detail: {{ code: "{code}", wasm: "{wasm}" }} }})'
+    return f"document.dispatchEvent({hand});\n"
+
+
+def write_joined(app: Sphinx, env: BuildEnvironment) -> None:
+    """Write the joined scripts where Sphinx finds them when it writes the pages, if one uses them."""
+    if not {TRY, "game/page.js"} & needed(env):
         return
     target = Path(app.outdir) / "_static" / FOLDER
-    verifier = (target / "verify.js").read_text(encoding="utf8")
-    (target / "check.js").write_text(script(verifier, certificates(app)), encoding="utf8")
+    target.mkdir(parents=True, exist_ok=True)
+    (Path(app.outdir) / "_static" / TRY).write_text(joined("prove/try-start.js", PACKED), encoding="utf8")
+    (target / "solver.js").write_text(solver(), encoding="utf8")
+
+
+def write_script(app: Sphinx, exception: Exception | None) -> None:
+    """Put the script of the certificates beside the others, and take away what was joined into others."""
+    if exception is not None or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    for path in [
+        *(static / "lib" / "highs").glob("highs.*"),
+        *static.glob("game/*.js"),
+        *static.glob("prove/*.js"),
+    ]:
+        if path.relative_to(static).as_posix() not in KEPT:
+            path.unlink()
+    verifier = (WEB / FOLDER / "verify.js").read_text(encoding="utf8")
+    (static / FOLDER / "check.js").write_text(script(verifier, certificates(app)), encoding="utf8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -173,5 +207,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("check-proof", CheckProofDirective)
     app.add_directive("try-inequality", TryInequalityDirective)
     app.connect("doctree-read", add_buttons)
+    app.connect("env-updated", write_joined)
     app.connect("build-finished", write_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

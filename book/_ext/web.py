@@ -22,6 +22,11 @@ def need(env: BuildEnvironment, *files: str) -> None:
     needs += [file for file in files if file not in needs]
 
 
+def needed(env: BuildEnvironment) -> set[str]:
+    """All files that some page uses."""
+    return {file for data in env.metadata.values() for file in data.get(NEEDS, ())}
+
+
 def add_needed(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:

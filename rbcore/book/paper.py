@@ -21,7 +21,7 @@ from rbcore.files import replace_files
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SCREEN_ONLY = ("try", "ledger", "holds", "map", "api")
+SCREEN_ONLY = ("try", "game", "ledger", "holds", "map", "api")
 NAME = "the-reverse-bottleneck.pdf"
 LINKED = re.compile(r'(<span class="rb-pdf">).*?(</span>)', re.S)  # the place of the link on a page
 HOW: dict[str, Any] = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}

@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
-from browser import executable, settle
+from browser import AXE, RUN_AXE, STICKING_OUT, Watched, executable, settle
 from measure_pages import Packing, weighed
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -30,22 +30,8 @@ CONTENTS = (ROOT / "book" / "_toc.yml").read_text(encoding="utf8")
 NAMES = [yaml.safe_load(CONTENTS)["root"], *re.findall(r"(?m)^\s*- file: (\S+)", CONTENTS)]
 WIDE, TABLET, PHONE = ({"width": w, "height": h} for w, h in ((1440, 900), (768, 1024), (390, 844)))
 LIGHTEST = 1_000_000  # bytes before scrolling, as a host with gzip sends them
-AXE = ROOT / "tests" / "lib" / "axe"
-# What axe finds, without headers that hold a formula alone: it does not read MathML, screen readers do.
-RUN_AXE = """rules => axe.run(document, { resultTypes: ['violations'], ...(rules ? { runOnly: rules } : {}) })
-    .then(found => found.violations.flatMap(v => v.nodes
-        .filter(n => v.id != 'empty-table-header' || !document.querySelector(n.target[0])?.querySelector('math'))
-        .map(n => `${v.id}: ${n.target.join(' ')} ${n.html.slice(0, 120)}`)))"""
 # What the Tab key stops at, of formulas and of boxes that scroll.
 STOPS = "es => es.filter(e => e.tabIndex >= 0).map(e => e.outerHTML.slice(0, 80))"
-# Elements of the article that stick out of the window, unless something around them scrolls or cuts.
-STICKING_OUT = """() => [...document.querySelectorAll('.bd-article *')].filter(e => {
-    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
-    if (box.right <= window.innerWidth + 1 || !box.height || style.visibility == 'hidden') return false;
-    for (let a = e.parentElement; a; a = a.parentElement)
-        if (getComputedStyle(a).overflowX != 'visible') return false;
-    return true;
-}).map(e => `${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`)"""
 
 
 # Figures wider than the column that holds them.
@@ -58,22 +44,6 @@ def server(built_book: Path) -> Iterator[str]:
     """The address at which the built pages are served, as a host of static sites serves them."""
     with served(built_book, Packing) as address:
         yield address
-
-
-class Watched:
-    """A page, and what went wrong on it: requests that leave the site or fail, and complaints on the console."""
-
-    def __init__(self, page: Page, site: str):
-        self.page, self.wrong = page, []
-        page.on("request", lambda r: self.note(not r.url.startswith((site, "data:", "blob:")), f"leaves: {r.url}"))
-        page.on("requestfailed", lambda r: self.note(True, f"failed: {r.url} {r.failure}"))
-        page.on("response", lambda r: self.note(r.status >= 400, f"{r.status}: {r.url}"))
-        page.on("console", lambda m: self.note(m.type in ("error", "warning"), f"{m.type}: {m.text}"))
-        page.on("pageerror", lambda e: self.note(True, f"error: {e}"))
-
-    def note(self, true: bool, what: str) -> None:
-        if true:
-            self.wrong.append(what)
 
 
 @pytest.fixture

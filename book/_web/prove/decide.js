@@ -3,15 +3,15 @@
  */
 
 import { ExpressionError, latex, parse } from "./expr.js";
-import { fromText, isZero, negative, ONE, toNumber, toText } from "./fraction.js";
+import { isZero, negative, ONE, toText } from "./fraction.js";
 import { proof, ray, Space } from "./program.js";
 import { search } from "./search.js";
+import { isConstant, sidesOf } from "./sides.js";
 import { refutes, verify } from "./verify.js";
 
 export const VARIABLES = 9; // at most
 
 const SHANNON = "Shannon";
-const isConstant = (set) => set.startsWith("log");
 
 /** Read the statement and the assumptions; an error says in which of the texts it is (0: the statement). */
 export function read(statement, given) {
@@ -147,27 +147,6 @@ function relabelled(outcomes) {
     return outcomes.map((row) => seen.get(row[i]) ?? (seen.set(row[i], seen.size), seen.size - 1));
   });
   return outcomes.map((_, o) => columns.map((column) => column[o]));
-}
-
-/** Both sides of each relation on a distribution, in bits, up to rounding. */
-function sidesOf(claim, { names, outcomes, p }) {
-  const chances = p.map((text) => toNumber(fromText(text)));
-  const entropy = (set) => {
-    if (set.endsWith("|")) return Math.log2(new Set(outcomes.map((row) => row[names.indexOf(set.slice(4, -1))])).size);
-    if (isConstant(set)) return Math.log2(Number(set.slice(4)));
-    const [places, mass] = [set.split(",").map((name) => names.indexOf(name)), new Map()];
-    outcomes.forEach((row, i) => {
-      const cell = places.map((place) => row[place]).join();
-      mass.set(cell, (mass.get(cell) || 0) + chances[i]);
-    });
-    return [...mass.values()].reduce((h, x) => h - x * Math.log2(x), 0);
-  };
-  const value = (form) => [...form].reduce((total, [set, k]) => total + toNumber(k) * entropy(set), 0);
-  return claim.constraints.map(({ larger, smaller, sign }) => {
-    const [left, right] = (sign === "<=" ? [smaller, larger] : [larger, smaller]).map(value);
-    const gap = sign === "<=" ? right - left : sign === ">=" ? left - right : -Math.abs(left - right);
-    return { left, right, sign, holds: gap > -1e-9 };
-  });
 }
 
 /** A step as a certificate has it: the inequality, the multiplier, the reason. */

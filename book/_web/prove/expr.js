@@ -368,8 +368,12 @@ function word(text) {
   return text.length === 1 || /^\d+$/.test(text) ? text : `\\mathrm{${text}}`;
 }
 
+/** How a page prints some variables, where it is not by the rule below. */
+export const printed = new Map();
+
 /** A variable's name in LaTeX: its first part, the others as a subscript, its primes. */
 export function latexName(name) {
+  if (printed.has(name)) return printed.get(name);
   const base = name.replace(/'+$/, "");
   let [head, ...subscripts] = base.split("_").filter(Boolean);
   if (!head) return "\\_" + name.slice(base.length);

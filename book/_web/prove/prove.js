@@ -26,6 +26,9 @@
  *   null if the solver's values could not be made exact
  */
 
+import { printed } from "./expr.js";
+import { makeWorker } from "./make-worker.js";
+
 /** A text that could not be read: `which` of the texts (0: the statement), and the `position` in it. */
 export class QuestionError extends Error {
   constructor({ message, position, which, text }) {
@@ -35,11 +38,18 @@ export class QuestionError extends Error {
 }
 
 let worker = null;
+let starting = null;
 let last = 0;
 const waiting = new Map();
 
+/** The worker, or an error for all who wait for it. */
 function start() {
-  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  starting = starting || makeWorker().then(listen, (error) => stop(error));
+  return starting;
+}
+
+function listen(made) {
+  worker = made;
   worker.onmessage = ({ data: { id, answer, error } }) => {
     const one = waiting.get(id);
     waiting.delete(id);
@@ -53,10 +63,13 @@ function start() {
 /** End the worker; what waits for it fails with this error. */
 function stop(error) {
   worker?.terminate();
-  worker = null;
+  worker = starting = null;
   for (const { reject } of waiting.values()) reject(error);
   waiting.clear();
 }
+
+/** Start the worker before the first question. */
+export const ready = () => start();
 
 /**
  * @param {string} statement such as "I(A;C) <= I(A;B)"
@@ -73,10 +86,10 @@ export function prove(statement, given = [], { signal, seconds = 2 } = {}) {
       reject(cancelled());
       return;
     }
-    if (!worker) start();
     const id = ++last;
     waiting.set(id, { resolve, reject });
     signal?.addEventListener("abort", () => waiting.has(id) && stop(cancelled()), { once: true });
-    worker.postMessage({ id, statement, given, seconds });
+    const names = [...printed];
+    start().then(() => waiting.has(id) && worker?.postMessage({ id, statement, given, seconds, names }));
   });
 }

@@ -1,41 +1,10 @@
 /** The page "Try an inequality": a form, and what the prover says. */
 
-import { ExpressionError, latex, parse } from "./expr.js";
+import { ExpressionError, parse } from "./expr.js";
 import { prove, QuestionError } from "./prove.js";
-
-/** An element with properties and children; strings are text. */
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in element && !name.startsWith("aria-")) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-const formula = (text) => make("span", { className: "math" }, `\\(${text}\\)`);
-const display = (text) => make("div", { className: "rb-try-formula" }, make("div", { className: "math" }, `\\[${text}\\]`));
-
-/** Set the formulas inside an element, where the page has MathJax. */
-async function typeset(element) {
-  const { MathJax } = window;
-  await MathJax?.startup?.promise;
-  if (MathJax?.typesetPromise) await MathJax.typesetPromise([element]);
-  for (const one of [element, ...element.querySelectorAll(".rb-try-formula")]) {
-    if (!one.matches(".rb-try-shown, .rb-try-formula")) continue;
-    const wide = one.scrollWidth > one.clientWidth; // then the keyboard must reach it to scroll
-    if (wide) for (const [name, value] of Object.entries(SCROLLS)) one.setAttribute(name, value);
-    else for (const name of Object.keys(SCROLLS)) one.removeAttribute(name);
-  }
-}
-
-const SCROLLS = { tabindex: "0", role: "group", "aria-label": "a formula that scrolls" };
+import { ANSWERS, display, formula, make, typeset } from "./shown.js";
 
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
-const number = (x) => String(Math.abs(x) < 5e-10 ? 0 : Number(x.toPrecision(6))).replace("-", "−");
-const bits = (x) => `${number(x)} bit`;
-
 /** One text with its label, its formula as it is typed, and what is wrong with it. */
 class Field {
   constructor(id, label, hint, rows, several) {
@@ -95,93 +64,6 @@ class Field {
     this.input.focus();
   }
 }
-
-// --- answers -------------------------------------------------------------------------------------------------------
-
-/** A sum as rows: multiplier, measure, what is known of it. */
-function sumTable(steps) {
-  const rows = steps.map(({ multiplier, latex: tex, relation, reason, reasonLatex }) => {
-    const because =
-      reason === "Shannon" ? ["a basic inequality"]
-      : reason === "alphabet" ? ["no entropy exceeds that of equal chances"]
-      : ["assumed: ", formula(reasonLatex)];
-    return make(
-      "tr", {},
-      make("td", { className: "rb-try-factor" }, multiplier.replace("-", "−")),
-      make("td", {}, formula(`${tex} ${relation === "=" ? "=" : "\\ge"} 0`)),
-      make("td", {}, ...because),
-    );
-  });
-  const head = ["times", "summand", "why"].map((text) => make("th", { scope: "col" }, text));
-  return make(
-    "div", { className: "rb-try-scroll", tabIndex: 0, role: "region", "aria-label": "the sum" },
-    make("table", { className: "table" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
-  );
-}
-
-function proved({ statement, sums, check }) {
-  const constraints = parse(statement).constraints;
-  const parts = [];
-  let at = 0;
-  constraints.forEach(({ relation }, i) => {
-    const which = constraints.length > 1 ? `Relation ${i + 1}: ` : "";
-    for (const direction of relation === "=" ? ["left side minus right side", "right side minus left side"] : ["larger side minus smaller side"]) {
-      const { steps } = sums[at++];
-      const text = steps.length
-        ? `${which}${direction} is the sum of`
-        : `${which}both sides are the same combination of joint entropies.`;
-      parts.push(make("p", {}, text[0].toUpperCase() + text.slice(1)));
-      if (steps.length) parts.push(sumTable(steps));
-    }
-  });
-  const unique = parts.filter((part, i) => i === 0 || part.textContent !== parts[i - 1].textContent || part.tagName !== "P");
-  return [
-    make("h2", { className: "rb-try-proved" }, "Proved"),
-    make("p", {}, "It follows from Shannon-type inequalities", check.assumptions ? " and the assumptions" : "", ", so it is true of all distributions", check.assumptions ? " that satisfy them." : "."),
-    ...unique,
-    make("p", { className: "rb-check-said rb-check-good" }, `✓ Checked by the independent verifier: ${check.message}.`),
-  ];
-}
-
-function refuted({ counterexample: { names, outcomes, p }, violation, sides, given }) {
-  const head = [...names.map((name) => formula(latex(name))), "probability"];
-  const rows = outcomes.map((row, i) => [...row.map(String), p[i]]);
-  const table = make(
-    "table", { className: "table" },
-    make("thead", {}, make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", {}, cell))))),
-  );
-  const told = sides
-    .filter(({ holds }) => !holds)
-    .map(({ left, right, sign }) => `There the left side is ${bits(left)} and the right side ${bits(right)}, where ${sign} is claimed.`);
-  const exact = given.length ? "It satisfies the assumptions (equations were checked without rounding)." : "";
-  return [
-    make("h2", { className: "rb-try-false" }, "False"),
-    make("p", {}, `This distribution breaks it, by ${bits(violation)}:`),
-    make("div", { className: "rb-try-scroll", tabIndex: 0, role: "region", "aria-label": "the distribution" }, table),
-    make("p", {}, [...told, exact].filter(Boolean).join(" ")),
-    make("p", { className: "rb-check-said rb-check-good" }, "✓ Checked by the independent verifier, from the table alone."),
-  ];
-}
-
-function open({ polymatroid, given }) {
-  const assumed = given.length ? " and the assumptions" : "";
-  const why = polymatroid
-    ? `There are values of joint entropies that obey all Shannon-type inequalities${assumed}, but not the statement (checked exactly).`
-    : "The linear program has no solution, in floating point.";
-  const found = [
-    make("h2", { className: "rb-try-open" }, "Open"),
-    make("p", {}, `No Shannon-type proof exists, and no counterexample was found. ${why} `,
-      "So the statement is either false, on a distribution that the search did not try, or true for another reason."),
-  ];
-  if (polymatroid) {
-    const items = Object.entries(polymatroid).map(([set, value]) => `h(${set}) = ${value}`);
-    found.push(make("details", {}, make("summary", {}, "These values"), make("p", {}, items.join(", "))));
-  }
-  return found;
-}
-
-const ANSWERS = { proved, false: refuted, open };
 
 // --- the page -----------------------------------------------------------------------------------------------------
 
