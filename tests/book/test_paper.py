@@ -64,7 +64,7 @@ def test_a_print_is_linked_once_it_is_there(site: Path, monkeypatch: pytest.Monk
 def test_the_paper_says_what_it_leaves_out(site: Path) -> None:
     text = paper.note(ROOT / "book", site)
     assert re.findall(r"<li>About (\w+) \(<code>(\w+).html</code>\)", text) == [
-        (name, name) for name in ("try", "holds", "map", "ledger", "api")
+        (name, name) for name in ("try", "game", "holds", "map", "ledger", "api")
     ]
 
 
