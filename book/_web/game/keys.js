@@ -76,6 +76,7 @@ export class StatementField {
     const [before, after] = pressed(this.input.value.slice(0, at), this.input.value.slice(end), key);
     this.input.value = before + after;
     this.input.setSelectionRange(before.length, before.length);
+    if (matchMedia("(pointer: fine)").matches) this.input.focus(); // elsewhere it would open a keyboard on the screen
     this.input.dispatchEvent(new Event("input"));
   }
 
