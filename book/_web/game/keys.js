@@ -64,7 +64,7 @@ export class StatementField {
     const text = SAID[key] ? [SAID[key]] : /[A-Za-z]/.test(key) ? [shown(key)] : [key];
     const button = make("button", { type: "button", className: "rb-key" }, ...text);
     button.dataset.key = key;
-    if (NAMED[key]) button.setAttribute("aria-label", NAMED[key]);
+    if (NAMED[key] || text[0] !== key) button.setAttribute("aria-label", NAMED[key] || key);
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays
     button.addEventListener("click", () => this.press(key));
     return button;
