@@ -14,6 +14,7 @@ WEB = Path(__file__).parent.parent / "_web"
 IMPORT = re.compile(r'^import (?:\{([^}]*)\}|(\w+)) from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 DEFAULT = re.compile(r"\bexport default (\w+);")
+COMMENT = re.compile(r"^[ \t]*/\*\*?\s.*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)  # on lines of its own
 HERE = 'const here = typeof document === "undefined" ? self.location.href : document.currentScript.src;'
 
 
@@ -30,7 +31,7 @@ def _collect(name: str, instead: Mapping[str, str], parts: dict[str, str], above
         raise ValueError(f"{name} imports itself, by way of {', '.join(above)}")
     if name in parts:
         return
-    text = (WEB / name).read_text(encoding="utf8")
+    text = COMMENT.sub("", (WEB / name).read_text(encoding="utf8"))
 
     def bound(found: re.Match[str]) -> str:
         path = (WEB / name).parent.joinpath(found[3]).resolve().relative_to(WEB.resolve()).as_posix()

@@ -116,7 +116,7 @@ def shapes(text: str) -> set[str]:
 def test_a_goal_is_the_statement_of_the_book_that_it_says(built_book: Path) -> None:
     theorems = json.loads((built_book.parent / "source" / "_ledger.json").read_text(encoding="utf8"))["theorems"]
     compared = [one for one in LEVELS if "same" in one]
-    assert len(compared) >= 12
+    assert len(compared) >= 10
     for level in compared:
         book = theorems[level["same"]]["certificate"]
         goals = [level["goal"]] if isinstance(level["goal"], str) else level["goal"]
@@ -209,6 +209,7 @@ def test_the_checks_above_can_fail(text: str) -> None:
 
 # --- the page ---------------------------------------------------------------------------------------------------
 
+LOOK = RUN_AXE.replace("{ resultTypes", "{ preload: false, resultTypes")  # which would ask the disk for the styles
 browser = pytest.mark.skipif(executable() is None, reason="no Chromium is installed")
 
 
@@ -241,7 +242,7 @@ class Played(Watched):
                 menu.select_option(str(choice))
         here.get_by_role("button", name="Check").click()
 
-    def verdict(self, mark: str) -> None:
+    def verdict(self, mark: Any) -> None:
         expect(self.here.locator(".rb-verdict")).to_contain_text(mark, timeout=20_000)
         expect(self.here.locator(".rb-told")).not_to_have_attribute("aria-busy", "true")
 
@@ -251,7 +252,7 @@ class Played(Watched):
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width
         assert self.page.evaluate(STICKING_OUT) == []
         if colours:
-            assert self.page.evaluate(RUN_AXE) == []
+            assert self.page.evaluate(LOOK) == []
 
 
 @pytest.fixture
@@ -281,7 +282,7 @@ def test_the_whole_game_on_a_phone_each_wrong_answer_has_its_reply_and_progress_
         assert played.here.get_attribute("id") == f"level-{level['id']}"
         for j, one in enumerate(level["wrong"]):
             played.answer(level, one["answer"])
-            played.verdict("✗")
+            played.verdict(re.compile("✗|True, but"))
             reply = (
                 played.here.locator(".rb-reply").nth(j).locator(".rb-reply-text").evaluate("e => e.textContent")
             )
@@ -350,7 +351,7 @@ def test_each_kind_of_level_by_keyboard_alone_and_all_levels_at_once(play: Any) 
     played.fits()
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_timeout(300)
-    assert page.evaluate(RUN_AXE, ["color-contrast"]) == []
+    assert page.evaluate(LOOK, ["color-contrast"]) == []
     assert played.wrong == []
 
 
@@ -364,6 +365,7 @@ def test_buttons_write_a_statement_and_errors_hints_and_strangers_are_told(play:
         here.locator(f".rb-key[data-key='{key}']").tap()
     field = here.locator("input[type=text]")
     assert field.input_value() == "H(X) >= "
+    field.evaluate("e => { e.focus(); e.setSelectionRange(99, 99) }")
     page.keyboard.type("0")
     expect(here.locator(".rb-read")).to_contain_text("Understood")
     field.fill("H(X) >= H(X")

@@ -52,10 +52,7 @@ function outside(level, read) {
   if (stranger) return `This level speaks of ${variables.join(", ")}. What is ${stranger}?`;
   if (!before) return "";
   if (read.constraints.length > 1) return "Give only what follows the sign that is there.";
-  const told = quantities(parse(`${before.replace(/[+-]\s*$/, "")} 0`).text);
-  const used = quantities(read.text).slice(told.length);
-  const taken = used.find((one) => told.some((other) => formOf(one) === formOf(other)));
-  if (taken && !level.quantities) return `${taken} is on the left already. Use something else.`;
+  const used = quantities(read.text).slice(quantities(before).length);
   const allowed = level.quantities?.map(formOf);
   const extra = allowed && used.find((one) => !allowed.includes(formOf(one)));
   return extra ? `${extra} is not among the quantities that this level asks for.` : "";

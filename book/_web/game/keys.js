@@ -64,7 +64,7 @@ export class StatementField {
     const text = SAID[key] ? [SAID[key]] : /[A-Za-z]/.test(key) ? [shown(key)] : [key];
     const button = make("button", { type: "button", className: "rb-key" }, ...text);
     button.dataset.key = key;
-    if (NAMED[key]) button.setAttribute("aria-label", NAMED[key]);
+    if (NAMED[key] || text[0] !== key) button.setAttribute("aria-label", NAMED[key] || key);
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays
     button.addEventListener("click", () => this.press(key));
     return button;
@@ -76,6 +76,7 @@ export class StatementField {
     const [before, after] = pressed(this.input.value.slice(0, at), this.input.value.slice(end), key);
     this.input.value = before + after;
     this.input.setSelectionRange(before.length, before.length);
+    if (matchMedia("(pointer: fine)").matches) this.input.focus(); // elsewhere it would open a keyboard on the screen
     this.input.dispatchEvent(new Event("input"));
   }
 
