@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-quick agree pin portable seeds run audit calibrate languages practice scaling tries real \
-  serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book pdf test test-quick agree replay pin portable seeds run audit calibrate languages practice scaling tries real \
+  new wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,6 +17,11 @@ MODELS ?= 1000000
 SEEDS ?= 20
 ONLY ?=
 PYTHONS ?=
+FILE ?=
+CHAPTER ?=
+TITLE ?=
+ARCHIVE ?=
+DIRTY ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +53,10 @@ test-quick: $(READY) ## run the tests of the edit loop; about a minute on two id
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree
+
+replay: export FILE := $(FILE)
+replay: $(READY) ## judge the last edition again without running it, in seconds; or FILE=, of a release
+	@$(RUN) -m rbcore replay $${FILE:+--file "$$FILE"}
 
 pin: export NB := $(NB)
 pin: $(READY) ## accept the fresh numbers, of all chapters or of NB=; git diff shows those that moved
@@ -109,6 +118,23 @@ real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
 	@$(RUN) -m rbcore.lm.pretrained
+
+new: export CHAPTER := $(CHAPTER)
+new: export TITLE := $(TITLE)
+new: $(READY) ## add a chapter that builds as it is: make new CHAPTER=my-chapter TITLE="My chapter"
+	@test -n "$$CHAPTER" -a -n "$$TITLE" || \
+	  { echo 'name it: make new CHAPTER=my-chapter TITLE="My chapter"' >&2; exit 1; }
+	@$(RUN) -m rbcore new -- "$$CHAPTER" "$$TITLE"
+
+wheel: $(READY) ## build the core's wheel into book/_build/dist; the site serves it
+	@$(RUN) -m rbcore wheel
+
+release: $(READY) ## build wheel, site, print, slides, course and notebooks into one archive (DIRTY=1: a trial)
+	@$(RUN) -m rbcore release $(if $(filter 1,$(DIRTY)),--dirty)
+
+check-release: export ARCHIVE := $(ARCHIVE)
+check-release: $(READY) ## try the last release, or ARCHIVE=, as a reader would; minutes
+	@$(RUN) tests/check_release.py $${ARCHIVE:+"$$ARCHIVE"}
 
 serve: export PORT := $(PORT)
 serve: $(READY) ## serve the built pages on http://127.0.0.1:8000 (PORT=...)

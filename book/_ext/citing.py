@@ -10,21 +10,18 @@ from __future__ import annotations
 import functools
 import html
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from sphinx.application import Sphinx
 
+from rbcore.book.address import repository
 from rbcore.book.execute import ROOT
 
 CHAPTERS = "chapters/"
 BUTTON = "btn btn-sm btn-outline-primary"
 APART = ("search", "genindex", "prf-prf")  # pages without text
-PUBLIC = re.compile(
-    r"(?:https://|git@|ssh://git@)((?:www\.)?(?:github|gitlab)\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$"
-)
 
 
 class Work(NamedTuple):
@@ -45,22 +42,6 @@ def cited(path: Path = ROOT / "CITATION.cff") -> Work:
         for author in said["authors"]
     )
     return Work(said["title"], tuple(names), str(said["date-released"]), str(said["version"]))
-
-
-def issues(repository: str) -> str:
-    """Where a new issue is written, for an address of a repository; nothing where there is no such page."""
-    found = PUBLIC.match(repository.strip())
-    return f"https://{found[1]}/{found[2]}/{'-/' if 'gitlab' in found[1] else ''}issues/new" if found else ""
-
-
-@functools.cache
-def origin() -> str:
-    """The address that this clone came from, if it says so."""
-    asked = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
-    try:
-        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
 
 
 def scholar(title: str, work: Work) -> str:
@@ -94,7 +75,7 @@ def add_foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
         f'<details><summary>Cite this chapter</summary><pre tabindex="0">{entry}</pre>'
         f'<button type="button" class="{BUTTON} rb-copy" hidden>Copy the entry</button></details>'
     )
-    where = issues(app.config.repository or origin())
+    where = repository(app.config.repository).issues
     version = f"{work.version}, {work.date}"
     context["body"] = context.get("body", "") + (
         f'<div class="rb-foot tex2jax_ignore" data-version="{html.escape(version)}"'

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: ``python -m rbcore book|agree|pin|run|portable|seeds|serve|falsify|pdf``."""
+"""The commands behind the Makefile: ``python -m rbcore book``, ``agree``, ``replay``, ``pin``, ``run`` ..."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rbcore.book import agree, falsified, paper, portable, prose, seeds, site
+from rbcore.book import (
+    address,
+    agree,
+    changes,
+    falsified,
+    paper,
+    portable,
+    prose,
+    release,
+    replay,
+    scaffold,
+    seeds,
+    site,
+)
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError, fill
@@ -22,6 +35,17 @@ from rbcore.information.expr import ExpressionError
 from rbcore.information.shannon import ProverError
 
 PINS, ALLOWED = "book/ledger.json", "book/prose-allow.yml"
+REFUSED = (
+    ExecutionError,
+    LedgerError,
+    ExpressionError,
+    ProverError,
+    site.SiteError,
+    paper.PaperError,
+    replay.ReplayError,
+    release.ReleaseError,
+    scaffold.ScaffoldError,
+)
 FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
 
 
@@ -86,6 +110,9 @@ def book(root: Path, *, fresh: bool = False) -> int:
     with locked(built):
         site.assemble(root, executed, chapters, built / "source", moved, failed)
         page, warnings = site.build(built / "source", built / "html")
+    if not failed:
+        edition = {"version": address.version(root), "commit": address.commit(root)}
+        replay.write(built / replay.NAME, root, chapters, edition)
     if wrong or moved:
         print(agree.report([*wrong, *moved]))
     warnings = "\n".join([*site.unlisted(root, executed), *filter(None, [warnings])])
@@ -246,6 +273,35 @@ def pdf(root: Path) -> int:
     return 0
 
 
+def judge_again(root: Path, file: Path | None, pages: Path | None) -> int:
+    """Replay an edition, and compare it with the checkout and the pages where they are there."""
+    built = root / "book" / "_build"
+    checkout = root if (root / "notebooks").is_dir() else None
+    if pages is not None and not pages.is_dir():
+        raise replay.ReplayError(f"there is no folder {pages}")
+    pages = built / "html" if pages is None and file is None and (built / "html").is_dir() else pages
+    return replay.run(file or built / replay.NAME, checkout, pages)
+
+
+def new(root: Path, name: str, title: str) -> int:
+    """Add a chapter that builds as it is, and say what comes next."""
+    made = scaffold.write(root, name, title)
+    number = made.stem[:2]
+    print(f"wrote {made.relative_to(root)}, a line of book/_toc.yml and a row of README.md; next:")
+    print(f"  make run NB={number}   executes it alone and shows its page")
+    print("  make book         builds the book with it; its results are not pinned yet")
+    return 0
+
+
+def build_wheel(root: Path) -> int:
+    """Build the core's wheel; the site serves it, too, where it is built."""
+    built = root / "book" / "_build"
+    made = release.wheel(root, built / "dist")
+    release.serve_downloads(built, made)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as on Ctrl-C, so that kernels end and their folder goes."""
     raise KeyboardInterrupt
@@ -275,6 +331,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument(
             "--notebooks", default="", help="numbers of chapters, such as '02 05'; all without it"
         )
+    again = commands.add_parser("replay", help="judge a published edition again, without running it")
+    again.add_argument("--file", type=Path, help="the edition; by default that of the last `make book`")
+    again.add_argument("--pages", type=Path, help="built pages that must show its numbers")
+    added = commands.add_parser("new", help="add a chapter that builds as it is")
+    added.add_argument("name", help="lower-case words joined by hyphens")
+    added.add_argument("title", help="its heading")
+    compared = commands.add_parser("changes", help="what a change does to the results, as Markdown")
+    compared.add_argument("--since", required=True, help="a commit")
+    commands.add_parser("wheel", help="build the core's wheel")
+    packed = commands.add_parser("release", help="build everything into one archive")
+    packed.add_argument("--dirty", action="store_true", help="even if files are not committed")
     parser.add_argument("--root", type=Path, default=ROOT, help="the book's folder")
     given = parser.parse_args(argv)
     root = given.root.resolve()
@@ -298,9 +365,31 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return other_arithmetic(root, given.notebooks, given.only)
             case "seeds":
                 return other_seeds(root, given.notebooks, given.seeds)
+            case "changes":
+                print(changes.since(root, given.since))
+                return 0
+            case "new":
+                return new(root, given.name, given.title)
+            case "wheel":
+                return build_wheel(root)
+            case "release":
+                release.write(root, functools.partial(book, root), dirty=given.dirty)
+                return 0
+            case "replay":
+                return judge_again(root, given.file, given.pages)
             case _:
                 return serve(root, given.port)
-    except (ExecutionError, LedgerError, ExpressionError, ProverError, site.SiteError, paper.PaperError) as error:
+    except (
+        ExecutionError,
+        LedgerError,
+        ExpressionError,
+        ProverError,
+        site.SiteError,
+        paper.PaperError,
+        replay.ReplayError,
+        release.ReleaseError,
+        scaffold.ScaffoldError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # no room, no permission: what was finished is kept
@@ -308,6 +397,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("finished notebooks are kept; fix this and call again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if given.command == "release":
+            print("\ninterrupted: nothing was released; the next call goes on from here", file=sys.stderr)
+            return 130
         if given.command == "pdf":
             print("\ninterrupted: nothing was printed, an earlier print is as it was", file=sys.stderr)
             return 130

@@ -66,11 +66,12 @@ def download(
     chapters: Sequence[ledger.Chapter],
     labels: Mapping[str, str],
     cited: Mapping[str, tuple[str, str]],
+    first: str = "",
 ) -> Any:
     """A copy of an executed notebook for readers: roles replaced by what they show, claims by sentence and mark.
 
     `labels` and `cited` come from :func:`titles` and :func:`authors`.  A figure's caption, which Jupyter does not
-    show, follows it as a cell of its own.
+    show, follows it as a cell of its own.  `first` is the code of a cell that is put before all others.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
@@ -89,7 +90,7 @@ def download(
     def written(text: str) -> str:
         return plain_markdown(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
 
-    cells = []
+    cells = [nbformat.v4.new_code_cell(first.rstrip(), id="install")] if first else []
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "markdown":

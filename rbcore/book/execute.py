@@ -82,12 +82,7 @@ class Job:
             digest.update(f"{tags}\0{what}{'shown' * shows_a_value(cell.source)}\0".encode())
         for path in imported_modules(self.source, self.root):
             where = path.relative_to(self.root).as_posix()
-            content = (
-                _syntax(path.read_text(encoding="utf8"), where).encode()
-                if path.suffix == ".py"
-                else path.read_bytes()
-            )
-            digest.update(f"{where}\0".encode() + content + b"\0")
+            digest.update(f"{where}\0".encode() + what_counts(path, where) + b"\0")
         lock = self.root / "requirements.lock"
         pinned = lock.read_text(encoding="utf8").splitlines() if lock.exists() else []
         kept = [line for line in pinned if not line.startswith("#")]
@@ -164,8 +159,30 @@ def used_modules(files: Iterable[Path], root: Path = ROOT) -> list[Path]:
     return sorted(found | {p for p in data if any(p.name in text for text in texts)})
 
 
+def imports_of(source: Path, root: Path = ROOT) -> set[str]:
+    """The packages that a notebook and the modules of rbcore that it uses import, by their first name."""
+    codes = [(_without_magics(cell.source), source.name) for cell in _code_cells(source)]
+    modules = [path for path in imported_modules(source, root) if path.suffix == ".py"]
+    codes += [(path.read_text(encoding="utf8"), path.name) for path in modules]
+    names = {name for code, where in codes for name in _imported_names(code, "rbcore", where)}
+    return {name.split(".")[0] for name in names} - {""}
+
+
 def _imports(code: str, package: str, root: Path, where: str) -> set[Path]:
     """The files of rbcore that `code` in `package` imports, with the packages that these belong to."""
+    files = set()
+    for name in _imported_names(code, package, where):
+        parts = name.split(".")
+        if parts[0] == "rbcore":
+            for end in range(1, len(parts) + 1):
+                place = root.joinpath(*parts[:end])
+                files |= {place / "__init__.py", place.with_name(place.name + ".py")}
+    return {f for f in files if f.is_file()}
+
+
+@functools.lru_cache(maxsize=4096)
+def _imported_names(code: str, package: str, where: str) -> frozenset[str]:
+    """What `code` in `package` imports: modules, and names from them, which may be modules, too."""
     names: set[str] = set()
     for node in ast.walk(_parse(code, where)):
         if isinstance(node, ast.Import):
@@ -176,14 +193,7 @@ def _imports(code: str, package: str, root: Path, where: str) -> set[Path]:
                 parts = package.split(".")
                 base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [base])])
             names |= {base} | {f"{base}.{a.name}" for a in node.names}
-    files = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == "rbcore":
-            for end in range(1, len(parts) + 1):
-                place = root.joinpath(*parts[:end])
-                files |= {place / "__init__.py", place.with_name(place.name + ".py")}
-    return {f for f in files if f.is_file()}
+    return frozenset(names)
 
 
 def _without_magics(code: str) -> str:
@@ -211,6 +221,11 @@ def shows_a_value(code: str) -> bool:
         return False
     value = tree.body[-1].value
     return not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name))
+
+
+def what_counts(path: Path, where: str) -> bytes:
+    """What of a file of rbcore can change a result: of a module its syntax, of data every byte."""
+    return _syntax(path.read_text(encoding="utf8"), where).encode() if path.suffix == ".py" else path.read_bytes()
 
 
 _parsing = threading.Lock()  # Python 3.11 counts the depth of a tree for all threads together

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import nbformat
 import yaml
 
+from rbcore.book import install
 from rbcore.book.agree import Problem
 from rbcore.book.downloads import authors, download, titles
 from rbcore.book.execute import ROOT, notebooks, used_modules
@@ -127,7 +128,10 @@ def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapt
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
-    return {name: _bytes(shrink(download(notebook, chapters, labels, cited))) for name, notebook in read.items()}
+    packaged = (root / "pyproject.toml").exists()
+    first = {name: install.cell(root / "notebooks" / f"{name}.md", root) if packaged else "" for name in read}
+    made = {name: download(notebook, chapters, labels, cited, first[name]) for name, notebook in read.items()}
+    return {name: _bytes(shrink(notebook)) for name, notebook in made.items()}
 
 
 def _bytes(notebook: Any) -> bytes:
