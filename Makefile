@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-quick agree replay pin portable seeds run audit calibrate languages practice scaling tries real \
-  new course grade wheel release check-release serve lint format bench falsify screenshot lock clean
+.PHONY: help setup book pdf slides test test-quick agree replay pin portable seeds run audit calibrate languages practice \
+  scaling tries real new course grade wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,7 @@ SUBMISSIONS ?=
 COURSE := .venv-course
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 # One environment, from the lock; made again when the lock or the package's own requirements change.
 $(READY): requirements.lock pyproject.toml
@@ -48,9 +48,12 @@ book: $(READY) ## execute what changed, build the pages, say how they agree
 pdf: book ## print the built pages into one PDF (needs chromium); the site links it
 	@$(RUN) -m rbcore pdf
 
+slides: book ## a deck of slides for each chapter, with notes and PDF (needs chromium); the site links them
+	@$(RUN) -m rbcore slides
+
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
-	@$(RUN) -m pytest -m book
+	@$(QUIET) $(RUN) -m pytest -q -n logical --dist loadfile -m book
 
 test-quick: $(READY) ## run the tests of the edit loop; about a minute on two idle cores
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow'

@@ -1,5 +1,6 @@
 """What the tests share: the built book."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis import settings
 
 from rbcore.book import cli as commands
 from rbcore.book.execute import ROOT
+from rbcore.book.kernels import locked
 
 settings.register_profile("patient", deadline=None)  # a machine that is busy fails no test
 settings.load_profile("patient")
@@ -18,10 +20,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def built_book() -> Iterator[Path]:
-    """The folder of the pages, with every notebook executed from nothing, once in a session."""
-    assert commands.book(ROOT, fresh=True) == 0, "the book does not agree with its text: see the report above"
-    yield ROOT / "book" / "_build" / "html"
+def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the pages, with every notebook executed from nothing, once for all processes of a session."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with locked(shared):
+        ended = shared / "book"
+        if not ended.exists():
+            ended.write_text(str(commands.book(ROOT, fresh=True)))
+    assert ended.read_text() == "0", "the book does not agree with its text: see the report above"
+    return ROOT / "book" / "_build" / "html"
 
 
 @pytest.fixture(scope="module")

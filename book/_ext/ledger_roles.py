@@ -14,7 +14,6 @@ All of them read `_ledger.json`, which the build writes beside the sources; a pa
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,13 +30,12 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from rbcore.book import seeds
 from rbcore.book.agree import tolerance
+from rbcore.book.display import display
 from rbcore.book.ledger import DEPARTURES, MARK, Claim, Value
 from rbcore.information.expr import ExpressionError, parse
-from rbcore.information.expr import latex as expression
 
 logger = logging.getLogger(__name__)
 SHOW = {"val": Value.text, "num": Value.number, "ci": Value.with_interval}
-RELATION = {"<=": r"\le", ">=": r"\ge", "=": "=", "==": "="}
 
 
 class Stored(NamedTuple):
@@ -146,39 +144,6 @@ def display_statements(app: Sphinx, doctree: nodes.document) -> None:
             latex = display(paragraph[0]["rb_statement"])
             block = nodes.math_block(latex, latex, number=None, label=None, nowrap=False, docname=app.env.docname)
             paragraph.replace_self(block)
-
-
-def display(statement: str) -> str:
-    """The LaTeX of a statement; a long one takes a line per relation, and a long side several lines."""
-    parts = re.split(r"(<=|>=|==|=|->)", statement)
-    if len(parts) < 3 or len(statement) < 36 or "->" in parts:
-        return parse(statement).latex()
-    signs = [RELATION[part] for part in parts[1::2]]
-    (first, *more), *sides = (lines(part) for part in parts[::2])
-    if len(signs) == 1:
-        (second, *rest), sign = sides[0], signs[0]
-        rows = [f"& {first}", *(f"&\\quad {line}" for line in more), f"&\\quad {sign} {second}"]
-        rows += [f"&\\qquad {line}" for line in rest]
-    else:
-        rows = [f"& {first}", *(f"&\\quad {line}" for line in more)]
-        for sign, (second, *rest) in zip(signs, sides, strict=True):
-            rows += [f"&\\quad {sign} {second}", *(f"&\\qquad {line}" for line in rest)]
-        if all(len(side) == 1 for side in (*sides, [first, *more])):
-            rows = [f"{first} &{signs[0]} {sides[0][0]}"]
-            rows += [f"&{sign} {side[0]}" for sign, side in zip(signs[1:], sides[1:], strict=True)]
-    return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
-
-
-def lines(side: str, width: int = 34) -> list[str]:
-    """One side in LaTeX, broken before top-level plus and minus signs into lines of some `width` characters."""
-    pieces, depth = [""], 0
-    for piece in re.split(r"(?<=\s)(?=[+-]\s)", side.strip()):
-        if pieces[-1] and depth == 0 and len(pieces[-1]) + len(piece) > width:
-            pieces.append("")
-        pieces[-1] += piece
-        depth += piece.count("(") - piece.count(")")
-    latex = [expression(pieces[0])]
-    return latex + [rf"{{}} {piece[0]} {expression(piece[2:])}" for piece in pieces[1:]]
 
 
 class ShannonRole(SphinxRole):

@@ -28,6 +28,7 @@ from rbcore.book import (
     scaffold,
     seeds,
     site,
+    slides,
 )
 from rbcore.book.execute import ROOT, ExecutionError, Job, attempt, execute, find, notebooks, parse_parameters
 from rbcore.book.kernels import locked
@@ -277,6 +278,16 @@ def pdf(root: Path) -> int:
     return 0
 
 
+def make_slides(root: Path) -> int:
+    """Make the decks of slides from the book as it was last built."""
+    built = root / "book" / "_build" / "html"
+    if not (built / "index.html").exists():
+        raise slides.SlidesError("there are no pages to make slides of: call `make book` first")
+    with locked(built.parent):
+        print(f"slides: {slides.write(root, built)}; the site links its copy")
+    return 0
+
+
 def judge_again(root: Path, file: Path | None, pages: Path | None) -> int:
     """Replay an edition, and compare it with the checkout and the pages where they are there."""
     built = root / "book" / "_build"
@@ -328,6 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole = commands.add_parser("book", help="execute what changed, check agreement, build the pages")
     whole.add_argument("--fresh", action="store_true", help="execute everything from nothing")
     commands.add_parser("pdf", help="print the built pages into one PDF")
+    commands.add_parser("slides", help="make a deck of slides for each chapter from the built pages")
     commands.add_parser("agree", help="re-execute everything and compare with the pins")
     accept = commands.add_parser("pin", help="accept the fresh numbers as the new pins")
     one = commands.add_parser("run", help="one notebook with other parameters, into runs/")
@@ -369,6 +381,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return book(root, fresh=given.fresh)
             case "pdf":
                 return pdf(root)
+            case "slides":
+                return make_slides(root)
             case "agree":
                 return check(root, run_chapters(root, fresh=True)[1])
             case "pin":
@@ -404,6 +418,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ProverError,
         site.SiteError,
         paper.PaperError,
+        slides.SlidesError,
         replay.ReplayError,
         release.ReleaseError,
         scaffold.ScaffoldError,
@@ -420,7 +435,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "release":
             print("\ninterrupted: nothing was released; the next call goes on from here", file=sys.stderr)
             return 130
-        if given.command == "pdf":
+        if given.command in ("pdf", "slides"):
             print("\ninterrupted: nothing was printed, an earlier print is as it was", file=sys.stderr)
             return 130
         if given.command != "serve":

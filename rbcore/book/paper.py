@@ -39,7 +39,7 @@ BRING = """async ({page, printed}) => {
   const article = whole.querySelector('.bd-article');
   const mark = (path, id) => `${path}--${id}`.replaceAll('/', '-');
   const away = '.rb-touch, .rb-fold-code, .rb-fold .cell_input, details.hide, .rb-check, .rb-foot, .headerlink,'
-    + ' .rb-minutes, .rb-pdf, script, noscript, button, .tableofcontents-wrapper, .rb-tall, .rb-map';
+    + ' .rb-minutes, .rb-pdf, .rb-slides, script, noscript, button, .tableofcontents-wrapper, .rb-tall, .rb-map';
   article.querySelectorAll(away).forEach(e => e.remove());
   article.querySelectorAll('.dropdown').forEach(e => e.classList.remove('dropdown'));
   article.querySelectorAll('details').forEach(e => e.open = true);
@@ -92,6 +92,10 @@ class PaperError(RuntimeError):
     """The book cannot be printed; the message says what is missing."""
 
 
+class NoBrowser(PaperError):
+    """Nothing can be printed here, for want of a browser or of playwright."""
+
+
 def pages(book: Path) -> list[str]:
     """The pages that go to paper, in the order of the table of contents."""
     return [name for name in _listed(book) if name not in SCREEN_ONLY]
@@ -123,6 +127,30 @@ def _text(built: Path, name: str) -> str:
 
 
 @contextmanager
+def browsing(folder: Path, width: int, height: int) -> Generator[tuple[Page, str]]:
+    """A page of the browser, as wide and high as named, and the address at which it finds this folder.
+
+    Raises:
+        NoBrowser: without playwright or a browser.
+        PaperError: when the browser ends.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        raise NoBrowser("printing needs playwright: call `make setup`, or pip install playwright") from None
+    program = executable()
+    if program is None:
+        raise NoBrowser(f"printing needs a browser: install one of {', '.join(NAMES)}")
+    try:
+        with served(folder) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+            yield browser.new_page(viewport={"width": width, "height": height}), address
+            browser.close()
+    except Error as error:
+        raise PaperError(f"the browser did not print: {str(error).splitlines()[0]}") from None
+
+
+@contextmanager
 def composed(
     built: Path, names: Sequence[str], say: Callable[[str], None] = print, note: str = ""
 ) -> Generator[Page]:
@@ -131,31 +159,18 @@ def composed(
     Raises:
         PaperError: without playwright or a browser, or when the browser ends.
     """
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        raise PaperError("printing needs playwright: call `make setup`, or pip install playwright") from None
-    program = executable()
-    if program is None:
-        raise PaperError(f"printing needs a browser: install one of {', '.join(NAMES)}")
-    try:
-        with served(built) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page(viewport={"width": WIDTH, "height": 900})
-            page.emulate_media(media="print", color_scheme="light")
-            formulas = next(name for name in names if "MathJax" in _text(built, name))
-            page.goto(f"{address}/{formulas}.html")
-            page.evaluate("MathJax.startup.promise.then(() => true)")
-            page.evaluate("() => history.replaceState(null, '', '/')")
-            page.evaluate(BEGIN)
-            for number, name in enumerate(names, 1):
-                page.evaluate(BRING, {"page": name, "printed": list(names)})
-                say(f"{number} of {len(names)} pages: {name}")
-            page.evaluate(END, {"note": note})
-            yield page
-            browser.close()
-    except Error as error:
-        raise PaperError(f"the browser did not print: {str(error).splitlines()[0]}") from None
+    with browsing(built, WIDTH, 900) as (page, address):
+        page.emulate_media(media="print", color_scheme="light")
+        formulas = next(name for name in names if "MathJax" in _text(built, name))
+        page.goto(f"{address}/{formulas}.html")
+        page.evaluate("MathJax.startup.promise.then(() => true)")
+        page.evaluate("() => history.replaceState(null, '', '/')")
+        page.evaluate(BEGIN)
+        for number, name in enumerate(names, 1):
+            page.evaluate(BRING, {"page": name, "printed": list(names)})
+            say(f"{number} of {len(names)} pages: {name}")
+        page.evaluate(END, {"note": note})
+        yield page
 
 
 def printed(built: Path, names: Sequence[str], say: Callable[[str], None] = print, note: str = "") -> bytes:

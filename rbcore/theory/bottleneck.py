@@ -101,23 +101,33 @@ def shared_prompt(world: World, n: int, learner: Learner) -> Shared:
     """The flow from `n` answers to one prompt, without curation; exact, by types of the n turns.
 
     Args:
-        world: with a uniform prior and no noise; its own learner is not used.
+        world: without noise; its own learner is not used.
         learner: such as :func:`rbcore.theory.generalization.gibbs`, from counts (T, 8) to models (T, k_w).
 
-    Raises ValueError for a world with a prior or with noise.
+    Raises ValueError for a world with noise.
     """
-    if world.prior is not None or world.noise:
-        raise ValueError("shared_prompt is for a uniform prior and no curation: the turns are then i.i.d.")
+    if world.noise:
+        raise ValueError("shared_prompt is for no curation: the learner then sees the answers themselves")
     prompts, pmf = prompt_law(world)
-    kinds = types(len(SECTORS), n)
-    turns = type_pmf(kinds, process.generator(world)[0])
+    kinds, answers = types(len(SECTORS), n), process.generator(world)
+    turns = [type_pmf(kinds, np.roll(answers[p], -p)) for p in prompts]  # the law of e_M given p
     rows = [learner(np.roll(kinds.counts, p, axis=1)) for p in prompts]  # counts of X = p + e_M
-    by_prompt = np.stack([turns @ row for row in rows])
-    by_turns = sum(weight * row for weight, row in zip(pmf, rows, strict=True))
-    noise = sum(weight * (turns @ _entropy(row)) for weight, row in zip(pmf, rows, strict=True))
+    by_prompt = np.stack([law @ row for law, row in zip(turns, rows, strict=True)])
+    anyhow = sum(weight * law for weight, law in zip(pmf, turns, strict=True))
+    together = sum(
+        weight * law[:, None] * row for weight, law, row in zip(pmf, turns, rows, strict=True)
+    )  # of turns and W
+    by_turns = np.divide(together, anyhow[:, None], out=np.zeros_like(together), where=anyhow[:, None] > 0)
+    noise = sum(weight * (law @ _entropy(row)) for weight, law, row in zip(pmf, turns, rows, strict=True))
     total = _entropy(pmf @ by_prompt)
-    flow, prompt, model = (total - x for x in (noise, pmf @ _entropy(by_prompt), turns @ _entropy(by_turns)))
-    return Shared(flow, prompt, model, flow - prompt - model, float(_entropy(pmf)) - prompt)
+    flow, prompt, model = (total - x for x in (noise, pmf @ _entropy(by_prompt), anyhow @ _entropy(by_turns)))
+    apart = sum(weight * _kl(law, anyhow) for weight, law in zip(pmf, turns, strict=True))  # I(e_p;e_M)
+    return Shared(flow, prompt, model, flow - prompt - model + apart, float(_entropy(pmf)) - prompt)
+
+
+def _kl(p: np.ndarray, q: np.ndarray) -> float:
+    """The divergence of `p` from `q`, two laws of one shape with `q > 0` where `p > 0`; nats."""
+    return float(np.sum(xlogy(p, np.divide(p, q, out=np.ones_like(p), where=q > 0))))
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class Flow(NamedTuple):
     """The information that flows into the parameters from `n` readings that share a prompt; nats, all exact.
 
     given_prompt: `I(S_gen;W|p)`.  prompt: `I(p;W)`.  curation: `I(eps;W|X)`.  bottleneck_p, bottleneck_M:
-    `I(e_p;W)` and `I(e_M;W)`.  dependence: `I(e_p;e_M|W)`, where `I(e_p;e_M)` is zero.  gain: `dI = H(X|h(e_p))`.
+    `I(e_p;W)` and `I(e_M;W)`.  dependence: `I(e_p;e_M|W) - I(e_p;e_M)`.  gain: `dI = H(X|h(e_p))`.
     entropy_M: `H(e_M)`.
     """
 
@@ -88,7 +88,7 @@ class Flow(NamedTuple):
 
     @property
     def formulation(self) -> float:
-        """`-dI + B_syn + H(e_M) + delta`, with `delta` = curation + dependence, as the factors are independent."""
+        """`-dI + B_syn + H(e_M) + delta`, with `delta` = curation + dependence."""
         bottleneck = self.bottleneck_p + self.bottleneck_M
         return self.entropy_M - self.gain + bottleneck + self.curation + self.dependence
 
@@ -156,7 +156,8 @@ def flow(
 
     Args:
         prompt_pmf: `D_p`, shape (k,); here `h(e_p) = e_p = p`.
-        offsets: the law of `X - p`, shape (k,).  noise: the law of `eps`, shape (k,).
+        offsets: the law of `X - p`, shape (k,), or (k, k) with a column for each prompt.
+        noise: the law of `eps`, shape (k,).
         learner: a function of the counts, see :mod:`rbcore.theory.generalization`.
         n: readings; the ordered samples are enumerated, k^n of them, so at most 6 for eight outcomes.
         idle: nats of the generator's randomness per reading that leave no trace in the answer.
@@ -174,20 +175,24 @@ def flow(
     given_answers = given_data
     for axis in range(n):
         given_answers = sum(q * np.roll(given_answers, -e, axis) for e, q in enumerate(noise))
-    own = product_law(offsets, n)  # the law of (e_1, .., e_n)
-    curated = product_law(sum(q * np.roll(offsets, e) for e, q in enumerate(noise)), n)
+    columns = np.broadcast_to(offsets.reshape(k, -1), (k, k)).T  # the law of one e given each p
+    own = [product_law(law, n) for law in columns]  # the law of (e_1, .., e_n) given p
+    curated = [product_law(sum(q * np.roll(law, e) for e, q in enumerate(noise)), n) for law in columns]
     axes = tuple(range(n))
     shifted = [np.roll(given_answers, (-p,) * n, axes) for p in range(k)]  # P(w | e_1, .., e_n, p)
-    given_prompt = np.array([np.tensordot(own, table, n) for table in shifted])  # P(w | p)
-    given_factor = sum(q * table for q, table in zip(prompt_pmf, shifted, strict=True))  # P(w | e_1, .., e_n)
+    given_prompt = np.array([np.tensordot(law, table, n) for law, table in zip(own, shifted, strict=True)])
+    factor = sum(q * law for q, law in zip(prompt_pmf, own, strict=True))  # the law of (e_1, .., e_n)
+    given_factor = sum(
+        q * _ratio(law, factor)[..., None] * table for q, law, table in zip(prompt_pmf, own, shifted, strict=True)
+    )  # P(w | e_1, .., e_n)
     models = prompt_pmf @ given_prompt
     left = [np.roll(given_data, (-p,) * n, axes) for p in range(k)]
-    h_data = sum(q * _mean_entropy(curated, table) for q, table in zip(prompt_pmf, left, strict=True))
-    h_answers = sum(q * _mean_entropy(own, table) for q, table in zip(prompt_pmf, shifted, strict=True))
-    h_prompt, h_factor = _mean_entropy(prompt_pmf, given_prompt), _mean_entropy(own, given_factor)
+    h_data = sum(q * _mean_entropy(law, table) for q, law, table in zip(prompt_pmf, curated, left, strict=True))
+    h_answers = sum(q * _mean_entropy(law, table) for q, law, table in zip(prompt_pmf, own, shifted, strict=True))
+    h_prompt, h_factor = _mean_entropy(prompt_pmf, given_prompt), _mean_entropy(factor, given_factor)
     h_models = _mean_entropy(np.ones(1), models[None])
-    gain = n * float(-xlogy(offsets, offsets).sum())
-    # I(e_p;e_M|W) = I(e_p;e_M) + I(e_p;W|e_M) - I(e_p;W), with the factors independent
+    gain = n * float(prompt_pmf @ -xlogy(columns, columns).sum(axis=1))
+    # I(e_p;e_M|W) - I(e_p;e_M) = I(e_p;W|e_M) - I(e_p;W)
     dependence = (h_factor - h_answers) - (h_models - h_prompt)
     return Flow(
         given_prompt=h_prompt - h_data,
@@ -197,8 +202,13 @@ def flow(
         bottleneck_M=h_models - h_factor,
         dependence=dependence,
         gain=gain,
-        entropy_M=gain + n * idle,
+        entropy_M=float(-xlogy(factor, factor).sum()) + n * idle,
     )
+
+
+def _ratio(law: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """`law / total`, zero where `total` is."""
+    return np.divide(law, total, out=np.zeros_like(law), where=total > 0)
 
 
 def waterfall(parts: Bound, flows: Flow, setting: int, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ from rbcore.information.finite import Joint
 
 SECTORS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 SEA_BREEZE = (0.0, 0.0, 1 / 14, 2 / 14, 6 / 14, 4 / 14, 1 / 14, 0.0)
-STAGES = {  # symbol, what it is here, name of its law
-    "S": (r"$S_{\mathrm{anchor}}$", "three readings", "task $D$"),
+STAGES = {  # symbol, what it is here, name of its law; stages() says how many readings
+    "S": (r"$S_{\mathrm{anchor}}$", "readings", "task $D$"),
     "P": ("$p$", "closest direction", "prompts $D_p$"),
     "X": ("$X$", "model's answer", "answers $D_M$"),
     "G": (r"$S_{\mathrm{gen}}$", r"curated: $X + \varepsilon$", r"data $D_{\mathrm{gen}}$"),
@@ -65,6 +66,68 @@ class World:
             prior = np.asarray(self.prior, dtype=float)
             if prior.shape != task.shape or (prior <= 0).any() or not math.isclose(prior.sum(), 1, abs_tol=1e-9):
                 raise ValueError(f"prior is a positive pmf over {len(SECTORS)} sectors, got {self.prior}")
+
+
+def world(
+    task: Sequence[float],
+    anchors: int = 3,
+    strictness: float = 2.0,
+    noise: float = 0.2,
+    learning: float = 6.0,
+    prior: Sequence[float] | None = None,
+) -> World:
+    """The :class:`World` of a chapter's parameters: `task` and `prior` are weights, of any sum.
+
+    Raises:
+        ValueError: for weights that are not eight, negative or all zero, a prior with a zero, or a setting that
+            :class:`World` refuses; the message says what would be right.
+    """
+    for name, value, kinds in (
+        ("anchors", anchors, int),
+        ("strictness", strictness, (int, float)),
+        ("noise", noise, (int, float)),
+        ("learning", learning, (int, float)),
+    ):
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(f"{name} is a number, {'a whole one, ' if kinds is int else ''}got {value!r}")
+    own = None if prior is None else _from_weights("prior", prior)
+    return World(_from_weights("task", task), anchors, strictness, noise, learning, own)
+
+
+def _from_weights(name: str, weights: Sequence[float]) -> tuple[float, ...]:
+    given = np.asarray(weights)
+    if given.shape != (len(SECTORS),) or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise ValueError(
+            f"{name} has a weight for each of {', '.join(SECTORS)}, {len(SECTORS)} numbers, got {weights}"
+        )
+    if (given < 0).any() or given.sum() <= 0:
+        raise ValueError(f"the weights of {name} are at least 0 and not all 0, got {weights}")
+    if name == "prior" and (given == 0).any():
+        raise ValueError(
+            f"the weights of prior are positive: a small one, such as 0.001, says rarely; got {weights}"
+        )
+    return tuple(float(w) for w in given / given.sum())
+
+
+def stages(world: World) -> Mapping[str, tuple[str, str, str]]:
+    """:data:`STAGES` of this world: the anchors are so many readings."""
+    count = dict(enumerate(("one", "two", "three", "four", "five", "six"), 1)).get(world.anchors, world.anchors)
+    symbol, what, law = STAGES["S"]
+    return STAGES | {"S": (symbol, f"{count} {what if world.anchors > 1 else 'reading'}", law)}
+
+
+def shown(value: float, fmt: str = "g", **more: Any) -> dict[str, Any]:
+    """What :func:`rbcore.book.ledger.record` takes for a number that may be infinite or undefined in some worlds.
+
+    Args:
+        value: a number; one above a milliard in size counts as infinite.
+        fmt, more: of the number where it is finite, such as `unit`.
+    """
+    if math.isnan(value):
+        return {"value": "undefined"}
+    if abs(value) > 1e9:
+        return {"value": "\u221e" if value > 0 else "\u2212\u221e"}
+    return {"value": value, "fmt": fmt, **more}
 
 
 def turn(k: int = len(SECTORS)) -> np.ndarray:
@@ -118,6 +181,11 @@ def generator(world: World) -> np.ndarray:
         return np.eye(k)
     weight = prior * np.exp(world.strictness * (np.cos(turn()) - 1))
     return weight / weight.sum(axis=1, keepdims=True)
+
+
+def offsets(world: World) -> np.ndarray:
+    """The law of `X - p`, the turn to the answer, one for all without a prior; shape (8 turns, 8 prompts)."""
+    return np.stack([np.roll(row, -p) for p, row in enumerate(generator(world))], axis=1)
 
 
 def curation(world: World) -> np.ndarray:

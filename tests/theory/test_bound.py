@@ -46,13 +46,15 @@ def test_the_flow_is_the_one_of_the_joint(n):
     assert got.curation == pytest.approx(joint.I(v, "W", ["P", *e]))
     assert got.bottleneck_M == pytest.approx(joint.I(e, "W"))
     assert got.dependence == pytest.approx(joint.I("P", e, "W"))
-    assert got.gain == got.entropy_M == pytest.approx(n * joint.H("e1"))
+    assert [got.gain, got.entropy_M] == pytest.approx([n * joint.H("e1")] * 2)
 
 
-def test_the_flow_of_two_readings_by_plain_enumeration():
+@pytest.mark.parametrize("by_prompt", [False, True])
+def test_the_flow_of_two_readings_by_plain_enumeration(by_prompt):
     """k = 3 outcomes, so that the whole joint of P, e1, e2, v1, v2, W is small."""
     rng = np.random.default_rng(5)
     pmf, offsets, noise = (random_pmf(rng, 3) for _ in range(3))
+    offsets = random_pmf(rng, 3, 3) if by_prompt else offsets  # a column for each prompt
     table = random_channel(rng, 6, 4)
     kinds = [tuple(sorted(z)) for z in itertools.combinations_with_replacement(range(3), 2)]
 
@@ -61,8 +63,9 @@ def test_the_flow_of_two_readings_by_plain_enumeration():
         return table[index]
 
     joint = Joint(["P"], pmf)
-    for name, law in (("e1", offsets), ("e2", offsets), ("v1", noise), ("v2", noise)):
-        joint = joint.extend(name, law)
+    for name in ("e1", "e2"):
+        joint = joint.extend(name, offsets.T, given=("P",) if by_prompt else ())
+    joint = joint.extend("v1", noise).extend("v2", noise)
     given = ("P", "e1", "v1", "P", "e2", "v2")
     joint = joint.extend("Z1", lambda p, e, v: (p + e + v) % 3, given=given[:3], size=3)
     joint = joint.extend("Z2", lambda p, e, v: (p + e + v) % 3, given=given[3:], size=3)
@@ -72,11 +75,12 @@ def test_the_flow_of_two_readings_by_plain_enumeration():
     expected = {
         "given_prompt": joint.I("Z1,Z2", "W", "P"), "prompt": joint.I("P", "W"),
         "curation": joint.I("v1,v2", "W", "P,e1,e2"), "bottleneck_p": joint.I("P", "W"),
-        "bottleneck_M": joint.I("e1,e2", "W"), "dependence": joint.I("P", "e1,e2", "W"),
-        "gain": joint.H("e1,e2"), "entropy_M": joint.H("e1,e2") + 0.5,
+        "bottleneck_M": joint.I("e1,e2", "W"),
+        "dependence": joint.I("P", "e1,e2", "W") - joint.I("P", "e1,e2"),
+        "gain": joint.H("e1,e2", "P"), "entropy_M": joint.H("e1,e2") + 0.5,
     }  # fmt: skip
     assert got._asdict() == pytest.approx(expected)
-    assert got.formulation == pytest.approx(got.flow + 0.5)
+    assert got.formulation == pytest.approx(got.flow + 0.5 + joint.I("P", "e1,e2"))
 
 
 def test_the_flow_refuses_what_cannot_be_enumerated():

@@ -148,3 +148,50 @@ def test_bad_worlds_are_refused(change, message):
     """Each bad parameter gets an error that names it."""
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(World(), **change)
+
+
+def test_a_world_of_weights_is_the_world_of_their_shares():
+    assert process.world([0, 0, 1, 2, 6, 4, 1, 0]) == World()
+    found = process.world([2] * 8, 1, math.inf, 0, 0, prior=[1, 2, 3, 4, 5, 6, 7, 8])
+    assert found.task == (1 / 8,) * 8 and found.prior == pytest.approx(np.arange(1, 9) / 36)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"task": [1, 2, 3]}, "task has a weight for each of N, NE"),
+        ({"task": [1] * 7 + [math.nan]}, "task has a weight for each"),
+        ({"task": ["1"] * 8}, "task has a weight for each"),
+        ({"task": [1] * 7 + [-1]}, "at least 0 and not all 0"),
+        ({"task": [0] * 8}, "at least 0 and not all 0"),
+        ({"prior": [1] * 7 + [0]}, "weights of prior are positive"),
+        ({"anchors": 2.0}, "anchors is a number, a whole one"),
+        ({"strictness": np.arange(3)}, "strictness is a number"),
+        ({"noise": True}, "noise is a number"),
+        ({"learning": math.inf}, "finite inverse temperature"),
+    ],
+)
+def test_what_is_no_world_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        process.world(**({"task": [1] * 8} | wrong))
+
+
+def test_offsets_are_the_answers_seen_from_the_prompt():
+    world = World(strictness=1.3, prior=process.world([1] * 8, prior=range(1, 9)).prior)
+    laws, answers = process.offsets(world), process.generator(world)
+    for p, e in itertools.product(range(8), repeat=2):
+        assert laws[e, p] == answers[p, (p + e) % 8]
+    np.testing.assert_allclose(process.offsets(World()), process.offsets(World())[:, :1].repeat(8, axis=1))
+
+
+def test_numbers_without_a_finite_value_are_shown_as_words():
+    assert process.shown(2.0) == {"value": 2.0, "fmt": "g"}
+    assert process.shown(0.5, ".0%", unit="bits") == {"value": 0.5, "fmt": ".0%", "unit": "bits"}
+    assert process.shown(math.inf) == {"value": "∞"} and process.shown(-1e10) == {"value": "−∞"}
+    assert process.shown(math.nan) == {"value": "undefined"}
+
+
+def test_the_anchors_of_a_stage_are_counted():
+    assert process.stages(World())["S"][1] == "three readings"
+    assert process.stages(World(anchors=1))["S"][1] == "one reading"
+    assert process.stages(World(anchors=9))["S"][1] == "9 readings"
