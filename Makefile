@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf slides test test-quick agree replay pin portable seeds params run sweep audit calibrate languages \
-  practice scaling tries real new wheel release check-release serve lint format bench falsify screenshot lock clean
+  practice scaling tries real new course grade wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,6 +25,10 @@ CHAPTER ?=
 TITLE ?=
 ARCHIVE ?=
 DIRTY ?=
+SITE ?=
+SHARE ?=
+SUBMISSIONS ?=
+COURSE := .venv-course
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -144,6 +148,25 @@ new: $(READY) ## add a chapter that builds as it is: make new CHAPTER=my-chapter
 	@test -n "$$CHAPTER" -a -n "$$TITLE" || \
 	  { echo 'name it: make new CHAPTER=my-chapter TITLE="My chapter"' >&2; exit 1; }
 	@$(RUN) -m rbcore new -- "$$CHAPTER" "$$TITLE"
+
+# The tool that grades, beside the book's environment: its versions are those of the lock, but for what it lists itself.
+$(COURSE)/.ready: rbcore/course/requirements.txt requirements.lock
+	@echo "installing the tool that grades into $(COURSE) (a minute the first time)"
+	@$(PYTHON) -m venv --clear $(COURSE)
+	@if [[ "$(SHARE)" == 1 ]]; then $(RUN) -c 'import site; print(site.getsitepackages()[0])' \
+	  > $$($(COURSE)/bin/python -c 'import site; print(site.getsitepackages()[0])')/book.pth; fi
+	@grep -vi '^wrapt=' requirements.lock > $(COURSE)/constraints.txt
+	@$(COURSE)/bin/python -m pip install --quiet --disable-pip-version-check -c $(COURSE)/constraints.txt \
+	  -r rbcore/course/requirements.txt
+	@touch $@
+
+course: $(READY) $(COURSE)/.ready ## student and instructor notebooks, autograder (SITE=1: pages without solutions, too)
+	@$(RUN) -m rbcore course $(if $(filter 1,$(SITE)),--site)
+
+grade: export SUBMISSIONS := $(SUBMISSIONS)
+grade: $(READY) ## grade a folder of submitted notebooks: make grade SUBMISSIONS=folder
+	@test -n "$$SUBMISSIONS" || { echo 'name the folder: make grade SUBMISSIONS=folder' >&2; exit 1; }
+	@$(RUN) -m rbcore.course grade "$$SUBMISSIONS"
 
 wheel: $(READY) ## build the core's wheel into book/_build/dist; the site serves it
 	@$(RUN) -m rbcore wheel

@@ -21,8 +21,8 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
     "lm": {"files", "grid", "theory"},
     "estimate": {"checks", "files", "information", "theory"},
     "audit": {"checks", "files", "figures", "information", "estimate"},
-    "course": {"checks", "information"},
-    "book": {"checks", "files", "figures", "information", "course"},
+    "course": {"checks", "files", "information"},
+    "book": {"checks", "course", "files", "figures", "information"},
     "__main__": {"book"},
 }
 

@@ -18,6 +18,7 @@ from rbcore.book import (
     address,
     agree,
     changes,
+    course,
     falsified,
     paper,
     portable,
@@ -46,6 +47,7 @@ from rbcore.book.execute import (
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError
 from rbcore.book.parameters import table
+from rbcore.course.tasks import TaskError
 from rbcore.information.expr import ExpressionError
 from rbcore.information.shannon import ProverError
 
@@ -60,6 +62,8 @@ REFUSED = (
     replay.ReplayError,
     release.ReleaseError,
     scaffold.ScaffoldError,
+    course.CourseError,
+    TaskError,
 )
 FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
 
@@ -348,6 +352,16 @@ def build_wheel(root: Path) -> int:
     return 0
 
 
+def make_course(root: Path, pages: bool) -> int:
+    """Make the course, and the pages without solutions where they are asked for."""
+    executed, chapters = run_chapters(root)
+    target = root / "book" / "_build" / "course"
+    with locked(target.parent):
+        course.make(root, chapters, target, executed if pages else None)
+    print(f"course: {target}; README.md there says how to give out, grade and read the result")
+    return 0
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as on Ctrl-C, so that kernels end and their folder goes."""
     raise KeyboardInterrupt
@@ -393,6 +407,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     added.add_argument("title", help="its heading")
     compared = commands.add_parser("changes", help="what a change does to the results, as Markdown")
     compared.add_argument("--since", required=True, help="a commit")
+    taught = commands.add_parser("course", help="make notebooks for students and teachers, and the autograder")
+    taught.add_argument("--site", action="store_true", help="build the pages without solutions, too")
     commands.add_parser("wheel", help="build the core's wheel")
     packed = commands.add_parser("release", help="build everything into one archive")
     packed.add_argument("--dirty", action="store_true", help="even if files are not committed")
@@ -431,6 +447,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 0
             case "new":
                 return new(root, given.name, given.title)
+            case "course":
+                return make_course(root, given.site)
             case "wheel":
                 return build_wheel(root)
             case "release":
@@ -451,6 +469,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         replay.ReplayError,
         release.ReleaseError,
         scaffold.ScaffoldError,
+        course.CourseError,
+        TaskError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,25 @@ def authors(bibliography: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
+def writer(
+    chapters: Sequence[ledger.Chapter], labels: Mapping[str, str], cited: Mapping[str, tuple[str, str]]
+) -> Callable[[str], str]:
+    """What writes the book's Markdown as plain Markdown, with the results of these chapters filled in."""
+    values = {v.name: v for c in chapters for v in c.values}
+    claims = {k.id: k for c in chapters for k in c.claims}
+
+    def show(match: re.Match[str]) -> str:
+        role, name = match.groups()
+        claim = claims.get(name)
+        if role == "claim" and claim:
+            return f"**{ledger.fill(claim.sentence, values)}** {ledger.MARK[claim.verdict]}"
+        if role == "statement" and claim and claim.statement:
+            return f"${parse(claim.statement).latex()}$"
+        return match.group(0)
+
+    return lambda text: plain_markdown(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
+
+
 def download(
     notebook: Any,
     chapters: Sequence[ledger.Chapter],
@@ -75,21 +94,7 @@ def download(
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
-    values = {v.name: v for c in chapters for v in c.values}
-    claims = {k.id: k for c in chapters for k in c.claims}
-
-    def show(match: re.Match[str]) -> str:
-        role, name = match.groups()
-        claim = claims.get(name)
-        if role == "claim" and claim:
-            return f"**{ledger.fill(claim.sentence, values)}** {ledger.MARK[claim.verdict]}"
-        if role == "statement" and claim and claim.statement:
-            return f"${parse(claim.statement).latex()}$"
-        return match.group(0)
-
-    def written(text: str) -> str:
-        return plain_markdown(ledger.fill(ledger.ROLE.sub(show, text), values), labels, cited)
-
+    written = writer(chapters, labels, cited)
     cells = [nbformat.v4.new_code_cell(first.rstrip(), id="install")] if first else []
     for cell in notebook.cells:
         cells.append(cell)

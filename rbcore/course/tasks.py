@@ -44,23 +44,20 @@ A task stands in a Markdown cell, among the exercises of its chapter, so that it
     ````
 
 `given` comes before stub and answer, and is shown.  A `test` is shown to students, a `hidden` one is run by the
-autograder alone; both may use `expect`, `checks`, `np` and all that answer and `given` define.  A stub fails every
-test.  A `wrong` answer fails one, and the words behind its name stand in the message of the first that it fails.
+autograder alone; both may use `expect`, `checks`, `np` and all that answer and `given` define.  A name that
+`given` defines means the same in every test, whatever an answer does with it.  A stub fails every test.  A
+`wrong` answer fails one, and the words behind its name stand in the message of the first that it fails.
 """
 
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
-import numpy as np
-
-from rbcore import checks
-from rbcore.course.grading import expect
+from rbcore.course.sandbox import Outcome, attempt
 
 Kind = Literal["given", "stub", "solution", "test", "hidden", "wrong"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -81,14 +78,6 @@ class Part(NamedTuple):
     kind: Kind
     said: str
     code: str
-
-
-class Outcome(NamedTuple):
-    """How one test went: its words, whether it passed, and the message where it did not."""
-
-    test: str
-    passed: bool
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,24 +111,7 @@ class Task:
 
     def grade(self, answer: str) -> tuple[Outcome, ...]:
         """Run an answer and then every test on it, in this process; one that does not run fails all tests."""
-        names: dict[str, Any] = {"__name__": self.label, "np": np, "checks": checks, "expect": expect}
-        try:
-            exec(compile(self.only("given"), f"<{self.label}, given>", "exec"), names)
-            exec(compile(answer, f"<{self.label}>", "exec"), names)
-        except Exception as error:
-            why = f"the answer does not run: {''.join(traceback.format_exception_only(error)).strip()}"
-            return tuple(Outcome(test.said, False, why) for test in self.tests)
-        return tuple(self._outcome(test, names) for test in self.tests)
-
-    def _outcome(self, test: Part, names: dict[str, Any]) -> Outcome:
-        try:
-            exec(compile(test.code, f"<{self.label}, {test.said}>", "exec"), dict(names))
-        except AssertionError as error:
-            return Outcome(test.said, False, str(error))
-        except Exception as error:
-            why = "".join(traceback.format_exception_only(error)).strip()
-            return Outcome(test.said, False, f"the test could not use the answer: {why}")
-        return Outcome(test.said, True)
+        return attempt(self.label, self.only("given"), answer, [(test.said, test.code) for test in self.tests])
 
 
 def tasks(source: Path) -> list[Task]:
