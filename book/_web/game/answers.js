@@ -39,7 +39,7 @@ function statement(level, id) {
 
 /** Cards to be picked. */
 function cards(level, id) {
-  const boxes = level.cards.map((card, i) => make("input", { type: "checkbox", id: `${id}-${i}`, value: card }));
+  const boxes = level.cards.map((card, i) => make("input", { type: "checkbox", id: `${id}-${i}`, value: card, "aria-label": card }));
   const rows = boxes.map((box, i) => make("label", { className: "rb-card", htmlFor: box.id }, box, formula(latex(level.cards[i]))));
   const legend = make("legend", {}, level.most > 1 ? `Pick at most ${level.most}` : "Pick one");
   const element = make("fieldset", { className: "rb-cards" }, legend, ...rows);
