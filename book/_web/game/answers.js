@@ -51,7 +51,7 @@ function cards(level, id) {
 function constant(level, id) {
   const input = make("input", { id, type: "text", inputMode: "text", autocomplete: "off", className: "rb-game-input rb-number", value: "1" });
   const step = (by) =>
-    make("button", { type: "button", className: "rb-key", "aria-label": by > 0 ? "a half more" : "a half less" }, by > 0 ? "+ ½" : "− ½");
+    make("button", { type: "button", className: "rb-key" }, by > 0 ? "+ ½" : "− ½");
   const [less, more] = [step(-1), step(1)];
   const value = () => {
     const [top, bottom = "1"] = input.value.split("/");
