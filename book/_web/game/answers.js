@@ -39,7 +39,7 @@ function statement(level, id) {
 
 /** Cards to be picked. */
 function cards(level, id) {
-  const boxes = level.cards.map((card, i) => make("input", { type: "checkbox", id: `${id}-${i}`, value: card }));
+  const boxes = level.cards.map((card, i) => make("input", { type: "checkbox", id: `${id}-${i}`, value: card, "aria-label": card }));
   const rows = boxes.map((box, i) => make("label", { className: "rb-card", htmlFor: box.id }, box, formula(latex(level.cards[i]))));
   const legend = make("legend", {}, level.most > 1 ? `Pick at most ${level.most}` : "Pick one");
   const element = make("fieldset", { className: "rb-cards" }, legend, ...rows);
@@ -51,7 +51,7 @@ function cards(level, id) {
 function constant(level, id) {
   const input = make("input", { id, type: "text", inputMode: "text", autocomplete: "off", className: "rb-game-input rb-number", value: "1" });
   const step = (by) =>
-    make("button", { type: "button", className: "rb-key", "aria-label": by > 0 ? "a half more" : "a half less" }, by > 0 ? "+ ½" : "− ½");
+    make("button", { type: "button", className: "rb-key" }, by > 0 ? "+ ½" : "− ½");
   const [less, more] = [step(-1), step(1)];
   const value = () => {
     const [top, bottom = "1"] = input.value.split("/");

@@ -78,7 +78,7 @@ class Recipe {
   constructor(id, { bits, made }, changed) {
     [this.bits, this.made] = [bits, made];
     this.menus = made.map(({ name, choices }) => {
-      const menu = make("select", { id: `${id}-${name.replace("'", "2")}` }, ...choices.map(([text], i) => make("option", { value: i }, plain(text))));
+      const menu = make("select", { id: `${id}-${name.replace("'", "2")}`, "aria-label": `what ${name} is` }, ...choices.map(([text], i) => make("option", { value: i }, plain(text))));
       menu.addEventListener("change", changed);
       return menu;
     });
