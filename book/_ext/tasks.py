@@ -43,6 +43,7 @@ class Task(ExerciseDirective):
             body += f"\n`````{{dropdown}} What is tested\n```python\n{code}```\n`````\n"
         self.content = StringList(body.split("\n"), source=self.get_source_info()[0])
         self.options["class"] = [*self.options.get("class", []), "rb-task"]
+        self.name = "exercise"  # whose class and number it has
         return super().run()
 
     def _block(self, kind: str, words: str, code: str) -> str:

@@ -136,7 +136,7 @@ def described(page: Page, name: str) -> None:
     assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), "no level of heading is skipped"
 
 
-def test_a_page_weighs_less_than_a_megabyte_and_the_site_less_than_twenty(
+def test_a_page_weighs_less_than_a_megabyte_and_the_site_less_than_twenty_two(
     chromium: Browser, server: str, built_book: Path
 ) -> None:
     """Pages with the most figures and formulas, with nothing in the cache."""
@@ -145,8 +145,10 @@ def test_a_page_weighs_less_than_a_megabyte_and_the_site_less_than_twenty(
         before, _, page = weighed(chromium, f"{server}/{name}.html")
         page.context.close()
         assert before < LIGHTEST, name
-    files = [p for p in built_book.rglob("*") if p.is_file() and p.suffix != ".pdf"]  # a print is there on demand
-    assert sum(p.stat().st_size for p in files) < 20 * LIGHTEST
+    made_on_demand = ("slides", "the-reverse-bottleneck.pdf")  # and wheels
+    files = [p for p in built_book.rglob("*") if p.is_file() and p.suffix != ".whl"]
+    files = [p for p in files if not set(p.relative_to(built_book).parts) & set(made_on_demand)]
+    assert sum(p.stat().st_size for p in files) < 22 * LIGHTEST
 
 
 @pytest.mark.parametrize("chapter", [CHAPTERS[0], CHAPTERS[8]])
