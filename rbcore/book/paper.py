@@ -38,8 +38,9 @@ BRING = """async ({page, printed}) => {
   const whole = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/html');
   const article = whole.querySelector('.bd-article');
   const mark = (path, id) => `${path}--${id}`.replaceAll('/', '-');
-  const away = '.rb-touch, .rb-task details, .rb-fold-code, .rb-fold .cell_input, details.hide, .rb-check, .rb-foot,'
-    + ' .headerlink, .rb-minutes, .rb-pdf, .rb-slides, script, noscript, button, .tableofcontents-wrapper, .rb-tall, .rb-map';
+  const away = '.rb-touch, .rb-task details, .rb-fold-code, .rb-fold .cell_input, details.hide, .rb-check,'
+    + ' .rb-foot, .headerlink, .rb-minutes, .rb-pdf, .rb-slides, script, noscript, button,'
+    + ' .tableofcontents-wrapper, .rb-tall, .rb-map';
   article.querySelectorAll(away).forEach(e => e.remove());
   article.querySelectorAll('.dropdown').forEach(e => e.classList.remove('dropdown'));
   article.querySelectorAll('details').forEach(e => e.open = true);
