@@ -37,6 +37,7 @@ Work from top to bottom. The first cell installs what is needed; nothing that yo
   down to `# check:`, belong to it, too. Leave the first line of these cells as it is: it says what is graded.
 - The cell that begins with `# check:` tells how far you are, with a hint. Tests that are not shown here are
   run when your work is graded. What you change in `# given:` and `# check:` does not count.
+- Statements that are named here stand in the chapter; keep it open.
 - Each answer is graded alone, in a process of its own, and has a minute. It may import what it needs.
 - Hand in this notebook under the name that it has.
 """
@@ -207,13 +208,15 @@ def hint(task: Task, wrong: Part) -> str:
 
 
 def labels(root: Path) -> dict[str, str]:
-    """What references are shown as: boxes by kind and title, places and pages by their headings."""
+    """What references are shown as: boxes by kind and title, places by their headings, equations in full."""
     found = {}
     pages = [*notebooks(root), *sorted((root / "book").glob("*.md"))]
     texts = {page: page.read_text(encoding="utf8") for page in pages}
     for page, text in texts.items():
         for label, title in re.findall(r"(?m)^\(([\w-]+)\)=\n#+ (.*)$", text):
             found[label] = f"*{title.strip()}*"
+        for formula, label in re.findall(r"(?m)^\$\$\n((?:(?!\$\$).*\n)+?)\$\$ \(([\w-]+)\)$", text):
+            found[label] = f"${' '.join(formula.split()).rstrip(' .,')}$"
         heading = re.search(r"(?m)^# (.*)$", text)
         if heading:
             found |= {f"../{page.stem}": f"*{heading[1].strip()}*", page.stem: f"*{heading[1].strip()}*"}
@@ -267,6 +270,7 @@ def make(
         shutil.copyfile(wheel, work / "student" / wheel.name)
         requirements = Path(__file__).parents[1] / "course" / "requirements.txt"
         shutil.copyfile(requirements, work / "autograder" / requirements.name)
+        shutil.copyfile(tool.parents[1] / "constraints.txt", work / "autograder" / "constraints.txt")
         (work / "course.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf8")
         (work / "README.md").write_text(_readme(chosen, wheel.name, named), encoding="utf8")
         if executed is not None:
@@ -402,7 +406,7 @@ Anywhere else, with Python 3.11 or newer, in an environment of its own:
 
 ```bash
 python3 -m venv grading
-grading/bin/python -m pip install -r autograder/requirements.txt "./wheel/{with_extras}"
+grading/bin/python -m pip install -c autograder/constraints.txt -r autograder/requirements.txt "./wheel/{with_extras}"
 grading/bin/python -m rbcore.course grade folder --course .
 ```
 

@@ -155,6 +155,10 @@ def _reference(role: str, text: str, labels: Mapping[str, str], cited: Mapping[s
         if role == "cite:t":
             return "; ".join(f"{name} ({year})" for name, year in names)
         return "(" + "; ".join(f"{name}, {year}" for name, year in names) + ")"
+    if role == "shannon":
+        return f"${parse(text).latex()}$"
+    if role == "eq" and target in labels:
+        return labels[target]
     if role in ("prf:ref", "ref", "numref", "doc"):
         return shown or labels.get(target, "the figure" if role == "numref" else target)
     return "{" + role + "}`" + text + "`"

@@ -22,12 +22,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rbcore.course.submission import OUTCOMES, SubmissionError, answers
+from rbcore.course.submission import OUTCOMES, SubmissionError, answers, claimed
 from rbcore.files import replace_file
 
 SECONDS = 600.0  # for one submission
 LARGEST = 20_000_000  # bytes of a notebook that is read
 TOOL = ".venv-course"  # the tool's environment in a checkout
+
+
+ODD = (  # how hints begin that a teacher should look at
+    "not graded",
+    "the answer replaces",
+    "the answer ended its process",
+    "the answer and its tests did not end",
+    "the answer does not run: SystemExit",
+)
 
 
 class GradeError(RuntimeError):
@@ -242,14 +251,17 @@ def grade_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    odd = (
-        "not graded",
-        "the answer replaces",
-        "the answer ended its process",
-        "the answer and its tests did not end",
-    )
-    notes += [f"{r.student}, {r.chapter}, {r.task}: {r.hint}" for r in rows if r.hint.startswith(odd)]
-    return rows + list(_missing(rows, about)), notes
+    seen = {f"{r.student}, {r.chapter}{_of(r)}: {r.hint}": None for r in rows if r.hint.startswith(ODD)}
+    for one in handed_in:
+        with suppress(ValueError, OSError, RecursionError):
+            for label, names in claimed(json.loads(one.path.read_text(encoding="utf8"))).items():
+                seen[f"{one.student}, {one.chapter}, {label}: sets {', '.join(names)}, without effect"] = None
+    return rows + list(_missing(rows, about)), [*notes, *seen]
+
+
+def _of(row: Row) -> str:
+    """The task, in a line of the report, unless the whole submission was not graded."""
+    return "" if row.hint.startswith("not graded") else f", {row.task}"
 
 
 def _missing(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[Row]:
@@ -264,7 +276,7 @@ def _missing(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[Row]:
 
 def write(rows: Sequence[Row], notes: Sequence[str], target: Path) -> None:
     """Write `grades.csv`, `totals.csv`, a text of hints for each student, and `report.txt` into a folder."""
-    rows = sorted(rows)
+    rows = sorted(rows, key=lambda row: (row.student, row.chapter))  # tasks in the chapter's order
     target.mkdir(parents=True, exist_ok=True)
     replace_file(target / "grades.csv", _table(Row._fields, rows))
     students: dict[str, list[Row]] = {}

@@ -60,6 +60,19 @@ def answers(notebook: Mapping[str, Any]) -> dict[str, str]:
     return {label: "\n".join([above, *codes]) if above else "\n".join(codes) for label, codes in found.items()}
 
 
+def claimed(notebook: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of what grades that an answer sets itself, by task: without effect, but worth a look."""
+    found = {}
+    for label, code in answers(notebook).items():
+        with suppress(SyntaxError, ValueError):
+            nodes = list(ast.walk(ast.parse(code)))
+            names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            if own := sorted(names & {"expect", "trial", "checks"}):
+                found[label] = own
+    return found
+
+
 def _plain(code: str) -> str:
     """Code without the lines that only IPython understands, and nothing of a cell in another language."""
     if code.lstrip().startswith("%%"):
