@@ -406,7 +406,8 @@ Anywhere else, with Python 3.11 or newer, in an environment of its own:
 
 ```bash
 python3 -m venv grading
-grading/bin/python -m pip install -c autograder/constraints.txt -r autograder/requirements.txt "./wheel/{with_extras}"
+grading/bin/python -m pip install -c autograder/constraints.txt -r autograder/requirements.txt \\
+  "./wheel/{with_extras}"
 grading/bin/python -m rbcore.course grade folder --course .
 ```
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, help="the folder for the grades; by default `grades` beside the submissions"
     )
     graded.add_argument("--seconds", type=float, default=gradebook.SECONDS, help="for one submission")
-    graded.add_argument("--jobs", type=int, help="submissions at a time; by default half as many as cores")
+    graded.add_argument("--jobs", type=int, help="submissions at a time; by default as many as cores")
     checked = commands.add_parser("check", help="grade the course's own right and wrong submissions")
     checked.add_argument("course", type=Path, nargs="?", help="the course's folder; without it one is made")
     given = parser.parse_args(argv)

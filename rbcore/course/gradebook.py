@@ -30,6 +30,7 @@ LARGEST = 20_000_000  # bytes of a notebook that is read
 TOOL = ".venv-course"  # the tool's environment in a checkout
 
 
+RUNNING: set[subprocess.Popen[bytes]] = set()  # the tool's processes, which an interruption ends
 ODD = (  # how hints begin that a teacher should look at
     "not graded",
     "the answer replaces",
@@ -199,6 +200,7 @@ def _run(one: Submission, archive: Path, python: Path, place: Path, outcomes: Pa
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    RUNNING.add(child)
     try:
         said, _ = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -211,6 +213,7 @@ def _run(one: Submission, archive: Path, python: Path, place: Path, outcomes: Pa
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
+        RUNNING.discard(child)
     if child.returncode or not outcomes.exists():
         lines = said.decode(errors="replace").strip().splitlines()
         return f"not graded: the tool says: {lines[-1] if lines else child.returncode}"
@@ -238,7 +241,7 @@ def grade_all(
     handed_in, notes = submissions(folder, about)
     rows: list[Row] = []
     began = time.monotonic()
-    with ThreadPoolExecutor(jobs or max(1, (os.cpu_count() or 1) // 2)) as pool:
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         waiting = [pool.submit(grade, one, course_folder, about, python, seconds) for one in handed_in]
         try:
             for number, (one, future) in enumerate(zip(handed_in, waiting, strict=True), 1):
@@ -250,6 +253,9 @@ def grade_all(
                 say(f"{number} of {len(waiting)}: {one.student}, {one.chapter}: {total:g} of {of:g}{rest}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in list(RUNNING):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
             raise
     seen = {f"{r.student}, {r.chapter}{_of(r)}: {r.hint}": None for r in rows if r.hint.startswith(ODD)}
     for one in handed_in:

@@ -9,6 +9,7 @@ frames of its own process finds it, and it has the rights of the user who grades
 from __future__ import annotations
 
 import ast
+import ctypes
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +32,7 @@ from rbcore.course.grading import expect
 SECONDS = 60.0  # for an answer and its tests, unless the autograder's configuration says otherwise
 MEMORY = 4 << 30  # bytes of data that an answer may allocate
 FILES = 64 << 20  # bytes of the largest file that it may write
+HOME = Path(__file__).resolve().parents[2]  # where this rbcore is
 GRADES = ("rbcore", "numpy", "builtins")  # first names of the modules that grade
 
 
@@ -127,16 +130,27 @@ def _replaced(before: Mapping[tuple[str, str], object]) -> str:
 def grade(
     label: str, given: str, answer: str, tests: Sequence[tuple[str, str]], *, seconds: float = SECONDS
 ) -> tuple[Outcome, ...]:
-    """Run an answer and its tests in a process of its own, in an empty folder; what it starts ends with it.
+    """Run an answer and its tests in a process of its own, in an empty folder; its process group ends with it.
 
     Args:
         seconds: after which the process is ended and every test counts as failed.
     """
     token = secrets.token_hex(16)
-    request = {"token": token, "label": label, "given": given, "answer": answer, "tests": list(tests)}
+    request = {
+        "token": token,
+        "seconds": seconds,
+        "label": label,
+        "given": given,
+        "answer": answer,
+        "tests": list(tests),
+    }
     kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
     with tempfile.TemporaryDirectory(prefix="answer-", ignore_cleanup_errors=True) as folder:
         environment = {name: os.environ[name] for name in kept if name in os.environ}
+        if HOME.name != "site-packages":  # a checkout: the answer runs with the same one
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [str(HOME), *filter(None, [environment.get("PYTHONPATH")])]
+            )
         environment |= {"HOME": folder, "TMPDIR": folder, "MPLBACKEND": "Agg", "MPLCONFIGDIR": folder}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         child = subprocess.Popen(
@@ -164,6 +178,14 @@ def grade(
     return _all(tests, f"the answer ended its process before its tests were done (exit status {child.returncode})")
 
 
+def _end_with_parent(seconds: int) -> None:
+    """End this process when the one that started it was killed: at once on Linux, elsewhere after its time."""
+    with suppress(AttributeError, OSError):
+        signal.alarm(seconds + 5)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def main() -> None:
     """The process of one answer: the request comes from standard input, the outcomes go to standard output."""
     result = os.dup(1)
@@ -171,6 +193,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.read())
     for number in (0, 1):  # what the answer prints is nobody's result
         os.dup2(silent, number)
+    _end_with_parent(int(request.pop("seconds")))
     with suppress(ImportError, ValueError, OSError):
         import resource
 

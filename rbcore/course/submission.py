@@ -114,7 +114,7 @@ class Graded:
         """
         outcome = self.outcomes[number]
         if not outcome.passed:
-            raise AssertionError(outcome.message)
+            raise AssertionError(f"{outcome.message}\n")  # Otter strips quotation marks at the end
 
 
 class Plugin:
