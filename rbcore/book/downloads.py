@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import nbformat
 
 from rbcore.book import ledger
 from rbcore.course.tasks import without_answers
-from rbcore.information.expr import parse
+from rbcore.information.expr import ExpressionError, parse
 
 # the macros that formulas may use: MathJax gets them for the pages, downloads have them written out
 MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}
@@ -156,7 +157,8 @@ def _reference(role: str, text: str, labels: Mapping[str, str], cited: Mapping[s
             return "; ".join(f"{name} ({year})" for name, year in names)
         return "(" + "; ".join(f"{name}, {year}" for name, year in names) + ")"
     if role == "shannon":
-        return f"${parse(text).latex()}$"
+        with suppress(ExpressionError):  # the page says what is wrong with it
+            return f"${parse(text).latex()}$"
     if role == "eq" and target in labels:
         return labels[target]
     if role in ("prf:ref", "ref", "numref", "doc"):

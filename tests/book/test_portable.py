@@ -165,4 +165,4 @@ def test_a_run_says_what_is_wrong_with_the_text_of_its_chapter(
     path.write_text(path.read_text() + "\nThe gap is {val}`gpa`, or 0.25.\n")
     main(["--root", str(tmp_path), "run", "01"])
     said = capsys.readouterr().out
-    assert "did you mean 'gap'?" in said and "0.25" in said and "pages:" in said
+    assert "did you mean 'gap'?" in said and "0.25" in said and "page: " in said
