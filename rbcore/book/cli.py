@@ -47,7 +47,7 @@ from rbcore.book.execute import (
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError
 from rbcore.book.parameters import table
-from rbcore.course.tasks import TaskError
+from rbcore.course.tasks import TaskError, tasks
 from rbcore.information.expr import ExpressionError
 from rbcore.information.shannon import ProverError
 
@@ -74,6 +74,8 @@ def jobs_of(root: Path, numbers: str = "") -> list[Job]:
     jobs = [Job(find(number, root), root=root) for number in named] or [Job(n, root=root) for n in notebooks(root)]
     if not jobs:
         raise ExecutionError(f"{root} is not the book's folder: it has no notebooks/01-...md")
+    for job in jobs:
+        tasks(job.source)  # a mistake in one is said before anything runs
     return jobs
 
 
@@ -216,6 +218,10 @@ def other_seeds(root: Path, numbers: str, count: int) -> int:
 def run_one(root: Path, number: str, text: str) -> int:
     """Execute one notebook with other parameters into `runs/`, and show it beside the book."""
     source = find(number, root)
+    tasks(source)
+    for parameter in parameters_of(source):
+        if parameter.problem:
+            print(f"{source.name}: the parameter {parameter.name}: {parameter.problem}", file=sys.stderr)
     job = Job(source, parse_parameters(text, source), root)
     done = runs.run(job)
     if done.failed:
@@ -340,6 +346,7 @@ def new(root: Path, name: str, title: str) -> int:
     print(f"wrote {made.relative_to(root)}, a line of book/_toc.yml and a row of README.md; next:")
     print(f"  make run NB={number}   executes it alone and shows its page")
     print("  make book         builds the book with it; its results are not pinned yet")
+    print(f"  book/slides/{number}.md is its deck, which you write; CONTRIBUTING.md says how")
     return 0
 
 

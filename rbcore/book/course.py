@@ -27,6 +27,7 @@ from rbcore.book.ledger import Chapter
 from rbcore.course.submission import test_file
 from rbcore.course.tasks import TASK, Part, Task, tasks, without_answers
 
+EXAM = "book/course/exam.md"
 TOOL = ".venv-course"  # the environment of the tool, in a checkout
 LEVELS = {1: "a first step", 2: "needs the chapter", 3: "needs an idea"}
 START = "import numpy as np\n\nfrom rbcore import checks\nfrom rbcore.course import expect, trial"
@@ -223,6 +224,11 @@ def labels(root: Path) -> dict[str, str]:
     return found | titles(texts.values())
 
 
+def questions(exam: str) -> str:
+    """The questions of an exam without the answers, which begin with `Answer:` and end before a heading."""
+    return re.sub(r"(?ms)^Answer:.*?(?=^## |\Z)", "", exam).rstrip() + "\n"
+
+
 # the whole course ----------------------------------------------------------------------------------------------
 
 
@@ -268,6 +274,9 @@ def make(
             say(f"{number} of {len(chosen)}: {unit.name}, {len(unit.tasks)} tasks")
             archive(unit, tool, work, wheel, entry["extras"], entry["modules"])
         shutil.copyfile(wheel, work / "student" / wheel.name)
+        exam = (root / EXAM).read_text(encoding="utf8") if (root / EXAM).exists() else ""
+        (work / "instructor" / "exam.md").write_text(questions(exam), encoding="utf8")
+        (work / "instructor" / "exam-answers.md").write_text(exam, encoding="utf8")
         requirements = Path(__file__).parents[1] / "course" / "requirements.txt"
         shutil.copyfile(requirements, work / "autograder" / requirements.name)
         shutil.copyfile(tool.parents[1] / "constraints.txt", work / "autograder" / "constraints.txt")
@@ -387,7 +396,7 @@ Points and minutes are those of the exercises with code.
 
 Hand out the folder `student`, or notebooks of it with `{wheel}` beside them. The first cell of a notebook
 installs what it needs. Nothing in this folder holds an answer. Keep `instructor` and `autograder` to
-yourself.
+yourself. `instructor/exam.md` has questions for an exam, `exam-answers.md` their answers, too.
 
 ```bash
 zip -r exercises.zip student

@@ -166,3 +166,15 @@ def test_a_run_says_what_is_wrong_with_the_text_of_its_chapter(
     main(["--root", str(tmp_path), "run", "01"])
     said = capsys.readouterr().out
     assert "did you mean 'gap'?" in said and "0.25" in said and "page: " in said
+
+
+@pytest.mark.parametrize("command", [["book"], ["run", "01"], ["pin"], ["seeds", "--seeds", "1"]])
+def test_a_mistake_in_a_task_is_said_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture, command: list[str]
+) -> None:
+    path = book(tmp_path, "print(1)")
+    path.write_text(path.read_text() + "\n````{task} Two\n:label: task-two\n:level: 1\nName two.\n````\n")
+    assert main(["--root", str(tmp_path), *command]) == 1
+    said = capsys.readouterr()
+    assert "task-two needs `:points:`" in said.err and "Traceback" not in said.err
+    assert not (tmp_path / "book" / "_build").exists()

@@ -233,6 +233,7 @@ def test_pages_that_show_another_number_or_mark_are_found(edition: tuple[Path, P
         (gzip.compress(b'{"format": 1}'), "lacks"),
         (gzip.compress(b'{"format": 1, "chapters": [{"values": {"a": {"b": 1}}}]}'), "no result"),
     ],
+    ids=["empty", "no archive", "no JSON", "a list", "a later format", "no chapters", "no result"],
 )
 def test_what_is_no_replay_file_is_refused(raw: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "file.json.gz"

@@ -16,6 +16,8 @@ BUILT = ("05", "A")
 
 
 def test_every_chapter_has_a_deck() -> None:
+    without = {path.stem for path in notebooks(ROOT)} - {deck.chapter for deck in DECKS.values()}
+    assert not without, "write book/slides/NN.md for it; CONTRIBUTING.md, The slides"
     assert [deck.chapter for deck in DECKS.values()] == [path.stem for path in notebooks(ROOT)]
 
 

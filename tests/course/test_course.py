@@ -312,3 +312,15 @@ def test_a_book_without_tasks_makes_no_course(tmp_path: Path):
         course.units(tmp_path)
     with pytest.raises(course.CourseError, match="make course"):
         course.make(tmp_path, [], tmp_path / "course")
+
+
+def test_an_exam_has_an_answer_to_each_question_and_a_version_without_them() -> None:
+    exam = (ROOT / course.EXAM).read_text(encoding="utf8")
+    heads = re.findall(r"(?m)^## (.*)$", exam)
+    assert len(heads) > 10 and len(re.findall(r"(?m)^Answer:", exam)) == len(heads)
+    chapters = {path.stem.split("-")[0] for path in notebooks(ROOT)}
+    for head in heads:
+        found = re.fullmatch(r"(\w+): .+ \(\d+ minutes, \d+ points\)", head)
+        assert found and found[1] in chapters, head
+    left = course.questions(exam)
+    assert re.findall(r"(?m)^## (.*)$", left) == heads and "Answer:" not in left.split("## ", 1)[1]
