@@ -173,6 +173,8 @@ def anchored(real: ArrayLike, reward: ArrayLike, share: float) -> np.ndarray:
     real, tilt = np.asarray(real, dtype=float), np.exp(np.asarray(reward, dtype=float))
     if not 0 < share <= 1 or (real <= 0).any():
         raise ValueError("anchored: a share in (0, 1], and real data that hold every outcome")
+    if share == 1:
+        return real / real.sum()
     rest = (1 - share) * tilt
 
     def end(z: float) -> np.ndarray:

@@ -195,3 +195,10 @@ def test_a_loop_with_real_data_ends_in_the_leading_eigenvector(law, share, seed)
 def test_bad_input(call):
     with pytest.raises(ValueError, match="."):
         call()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_loop_of_real_data_alone_ends_at_their_law(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    law, reward = rng.dirichlet(np.ones(4)) + 1e-9, rng.normal(size=4)
+    np.testing.assert_allclose(m.anchored(law, reward, 1.0), law / law.sum(), rtol=1e-12)
