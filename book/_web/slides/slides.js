@@ -40,6 +40,9 @@
     await document.fonts.ready;
     await Promise.all(Array.from(document.images, (image) => image.decode().catch(() => null)));
     fit();
+    // on paper reveal.js goes on after it says that it is done
+    const deck = document.querySelector(".reveal");
+    const laid = new Promise((done) => deck.addEventListener("pdf-ready", done, { once: true }));
     await window.Reveal.initialize({
       width: 1280,
       height: 720,
@@ -54,6 +57,7 @@
       pdfMaxPagesPerSlide: 1,
       plugins: [window.RevealNotes],
     });
+    if (window.Reveal.getConfig().view === "print") await laid;
     document.documentElement.dataset.slides = "ready";
   }
 
