@@ -376,7 +376,7 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
 
 
 TYPED_REMEDY = (
-    "record() it and show it with {val}`name` (fmt='words', 'fraction' and 'times' spell); or, for a number that is "
+    "record() it and show it with {val}`name` (fmt='words', 'fraction', 'times' spell); or, for a number that is "
     "no result, say it without, or add it to book/prose-allow.yml with a reason"
 )
 
