@@ -157,6 +157,14 @@ def read_pins(path: Path) -> dict[str, Any]:
     return pins
 
 
+def value_of(name: str, pin: Mapping[str, Any]) -> Value:
+    """The value that a pin stands for."""
+    ci = pin.get("ci")
+    kind = pin.get("kind", "exact")
+    ends = tuple(ci) if ci else None
+    return Value(name, pin.get("value", ""), pin.get("fmt", ""), pin.get("unit", ""), kind, pin.get("se"), ends)
+
+
 def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> None:
     """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change.
 

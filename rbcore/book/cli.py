@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import http.server
-import json
 import shutil
 import signal
 import sys
@@ -43,6 +42,7 @@ from rbcore.book.execute import (
     notebooks,
     parameters_of,
     parse_parameters,
+    recorded_costs,
 )
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import Chapter, LedgerError
@@ -269,8 +269,7 @@ def mistakes(root: Path, source: Path, chapter: Chapter) -> list[agree.Problem]:
 
 def parameters(root: Path, numbers: str) -> int:
     """Print the parameters of the chapters, or of those whose numbers are named."""
-    recorded = root / COSTS
-    costs = json.loads(recorded.read_text(encoding="utf8"))["chapters"] if recorded.exists() else {}
+    costs = recorded_costs(root / COSTS)
     width = shutil.get_terminal_size((100, 24)).columns
     for job in jobs_of(root, numbers):
         seconds = f" ({costs[job.name]:.0f} s at the defaults)" if job.name in costs else ""

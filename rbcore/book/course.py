@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from rbcore.book.execute import notebooks
 from rbcore.book.ledger import Chapter
 from rbcore.course.submission import test_file
 from rbcore.course.tasks import TASK, Part, Task, tasks, without_answers
+from rbcore.files import replace_folder
 
 EXAM = "book/course/exam.md"
 TOOL = ".venv-course"  # the environment of the tool, in a checkout
@@ -287,10 +287,7 @@ def make(
             site.assemble(root, executed, chapters, Path(folder) / "source")
             for_students(Path(folder) / "source")
             site.build(Path(folder) / "source", work / "site", strict=False)
-        old = Path(folder) / "old"
-        if target.exists():
-            os.replace(target, old)
-        os.replace(work, target)
+        replace_folder(work, target)
 
 
 def _install(tool: Path, wheel: Path, named: str) -> None:

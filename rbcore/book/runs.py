@@ -11,7 +11,6 @@ import datetime
 import hashlib
 import html
 import json
-import os
 import re
 import shutil
 import textwrap
@@ -26,7 +25,7 @@ from rbcore.book import agree, compare, plain, seeds, site
 from rbcore.book.execute import ROOT, Executed, Job, attempt, parameters_of
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import MARK, Chapter, Value, fill
-from rbcore.files import replace_file
+from rbcore.files import replace_file, replace_folder
 
 FOLDER, STATIC, INDEX, ABOUT = "runs", "_static", "index.html", "run.json"
 PINS, SEEDS = "book/ledger.json", "book/seeds.json"
@@ -111,22 +110,10 @@ def write(job: Job, executed: Path, chapter: Chapter, found: compare.Comparison)
         lighten(work / "whole", features(root))
         (work / "whole" / ABOUT).write_text(json.dumps(about(found), indent=1), encoding="utf8")
         share(work / "whole" / STATIC, root / FOLDER / STATIC)
-        place(work / "whole", target)
+        replace_folder(work / "whole", target)
         shutil.rmtree(work)
         index = write_index(root)
     return Written(target / INDEX, target / "downloads" / f"{name}.ipynb", index)
-
-
-def place(folder: Path, target: Path) -> None:
-    """Put a finished folder in the place of an earlier one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(folder, target)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, if it is there."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def narrow(source: Path, name: str, found: compare.Comparison) -> None:
@@ -178,13 +165,7 @@ def lighten(pages: Path, dropped: set[str]) -> None:
 def share(static: Path, target: Path) -> None:
     """Move the static files of built pages to where all runs find them, unless the same are there."""
     if not target.exists() or _listing(static) != _listing(target):
-        old = target.with_name(f".{target.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(static, target)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(static, target)
     shutil.rmtree(static, ignore_errors=True)
 
 

@@ -30,6 +30,7 @@ from rbcore.book.ledger import MIME, Chapter
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
 from rbcore.course.tasks import without_answers
+from rbcore.files import replace_folder
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
@@ -152,7 +153,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     stamp = _digest(source, strict)
     if (output / STAMP).exists() and (output / STAMP).read_text() == stamp:
         return Built(output / "index.html", "")
-    work, old = (output.with_name(f"{output.name}-{part}") for part in ("new", "old"))
+    work = output.with_name(f"{output.name}-new")
     shutil.rmtree(work, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
@@ -170,12 +171,8 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         (fresh / name).unlink(missing_ok=True)
     if not warnings:
         (fresh / STAMP).write_text(stamp)
-    shutil.rmtree(old, ignore_errors=True)
-    if output.exists():
-        output.rename(old)
-    fresh.rename(output)
-    for folder in (work, old):
-        shutil.rmtree(folder, ignore_errors=True)
+    replace_folder(fresh, output)
+    shutil.rmtree(work, ignore_errors=True)
     return Built(output / "index.html", warnings)
 
 
