@@ -32,9 +32,9 @@ COUNT = Value("runs", 20, ",d", chapter="01-one")
 WORD = Value("wind", "south", chapter="01-one")
 ESTIMATE = Value("risk", 0.5, ".2f", "", "statistical", 0.01, (0.48, 0.52), "01-one")
 HOLDS = Claim("gap-small", "The gap is {val}`gap`.", "exact", "holds", "smallest slack", 0.125, None, 1e-9,
-              "H(A) >= 0", "", "checks.at_most(gap, 1)", "01-one", 1.0)  # fmt: skip
+              "H(A) >= 0", "", "checks.at_most(gap, 1)", "01-one", 1.0, "", 8)  # fmt: skip
 LIKELY = Claim("risk-up", "The risk went up.", "statistical", "holds", "mean", 0.25, (0.125, 0.375), 0.0,
-               check="checks.positive_mean(x)", chapter="01-one")  # fmt: skip
+               check="checks.positive_mean(x)", chapter="01-one", cases=8)  # fmt: skip
 CHAPTER = Chapter("01-one", {"seed": 1, "rate": 0.5}, (EXACT, COUNT, WORD, ESTIMATE), (HOLDS, LIKELY))
 TEXT = """---
 kernelspec: 0.5
