@@ -24,6 +24,7 @@ from rbcore.book.agree import (
     tolerance,
     write_pins,
 )
+from rbcore.book.execute import ROOT
 from rbcore.book.ledger import MIME, Chapter, Claim, LedgerError, Value
 from rbcore.book.prose import Allowed
 
@@ -206,7 +207,36 @@ def test_a_drift_shows_the_sentence_that_quotes_the_value():
     ],
 )
 def test_a_changed_claim_is_found(entry):
-    assert set(found([chapter(entry)])) == {("claim", entry.id)}
+    assert set(found([chapter(entry)])) - {("measure", entry.id)} == {("claim", entry.id)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "fresh"),
+    [
+        ({"value": None, "measure": ""}, "a bare truth value"),
+        ({"cases": None}, "no number of cases"),
+        ({"cases": 0}, "no number of cases"),
+    ],
+)
+def test_a_claim_says_what_it_measured_and_on_how_many_cases(fields, fresh):
+    entry = replace(HOLDS, **fields)
+    problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
+    assert (problem.found_by, problem.name, problem.fresh) == ("measure", "gap-small", fresh)
+    proof = replace(entry, kind="proved")
+    assert found([chapter(proof)], pins_of([chapter(proof)])) == []
+
+
+def test_every_pinned_claim_says_on_how_many_cases_it_was_measured():
+    pinned = read_pins(ROOT / "book" / "ledger.json")["claims"]
+    assert [name for name, pin in pinned.items() if pin["kind"] != "proved" and not pin.get("cases")] == []
+
+
+def test_a_literal_in_a_cell_is_a_problem():
+    cell = "```{code-cell} ipython3\n%s\n```\n"
+    code = 'from rbcore.book.ledger import record\nrecord("gap", 0.25)'
+    problem = one([CHAPTER], PINS, [(TEXTS[0][0], TEXT + cell % "seed = 1" + cell % code)])
+    assert (problem.found_by, problem.name, problem.fresh) == ("literal", "gap", "typed")
+    assert problem.where == f"notebooks/01-one.md:{TEXT.count(chr(10)) + 6}" and "0.25" in problem.sentence
 
 
 @pytest.mark.parametrize(
