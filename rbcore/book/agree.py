@@ -351,6 +351,9 @@ def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
     return found
 
 
+BESIDE = ("book/slides/", "book/course/")  # who reads the book does not see these
+
+
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:
     values = {v.name: v for c in chapters for v in c.values}
     claims = {k.id: k for c in chapters for k in c.claims}
@@ -365,8 +368,9 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
         elif quote.role == "statement" and not claims[quote.name].statement:
             found.append(Problem("role", quote.name, where, quote.sentence, "-", "no statement", "-",
                                  "give the claim a statement=..., or use {claim}"))  # fmt: skip
-    used_values = {q.name for q in quotes if q.role in VALUE_ROLES}
-    used_claims = {q.name for q in quotes if q.role in ("claim", "statement")}
+    read = [q for q in quotes if not q.file.startswith(BESIDE)]
+    used_values = {q.name for q in read if q.role in VALUE_ROLES}
+    used_claims = {q.name for q in read if q.role in ("claim", "statement")}
     unused = [
         (v.name, v.chapter, v.with_interval(), "{val}") for v in values.values() if v.name not in used_values
     ]
