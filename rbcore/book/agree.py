@@ -362,10 +362,7 @@ def _empty(chapters: Sequence[Chapter]) -> Iterator[Problem]:
         if entry.kind == "proved" or entry.verdict == "fails":
             continue
         if entry.value is None:
-            fresh, remedy = (
-                "a bare truth value",
-                "use a check that measures, such as checks.at_most",
-            )
+            fresh, remedy = "a bare truth value", "use a check that measures, such as checks.at_most"
         elif not entry.cases:
             fresh, remedy = "no number of cases", "tell the check on how many cases it was measured: cases=.."
         else:
@@ -379,6 +376,9 @@ def _literals(texts: Iterable[tuple[str, str]]) -> Iterator[Problem]:
         if file.startswith("notebooks/"):
             for one in literals.find(text):
                 yield Problem("literal", one.name, f"{file}:{one.line}", one.what, "-", "typed", "-", one.remedy)
+
+
+BESIDE = ("book/slides/", "book/course/")  # who reads the book does not see these
 
 
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:
@@ -395,8 +395,9 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
         elif quote.role == "statement" and not claims[quote.name].statement:
             found.append(Problem("role", quote.name, where, quote.sentence, "-", "no statement", "-",
                                  "give the claim a statement=..., or use {claim}"))  # fmt: skip
-    used_values = {q.name for q in quotes if q.role in VALUE_ROLES}
-    used_claims = {q.name for q in quotes if q.role in ("claim", "statement")}
+    read = [q for q in quotes if not q.file.startswith(BESIDE)]
+    used_values = {q.name for q in read if q.role in VALUE_ROLES}
+    used_claims = {q.name for q in read if q.role in ("claim", "statement")}
     unused = [
         (v.name, v.chapter, v.with_interval(), "{val}") for v in values.values() if v.name not in used_values
     ]

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book import install
+from rbcore.book import install, labels
 from rbcore.book.agree import Problem
-from rbcore.book.downloads import authors, download, titles
-from rbcore.book.execute import ROOT, notebooks, used_modules
+from rbcore.book.downloads import authors, download
+from rbcore.book.execute import ROOT, used_modules
 from rbcore.book.ledger import MIME, Chapter
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
@@ -124,13 +124,13 @@ def page(notebook: Any) -> Any:
 
 def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
     """The executed notebooks as readers download them, by name: readable in any Jupyter, numbers filled in."""
-    labels = titles(path.read_text(encoding="utf8") for path in notebooks(root))
+    names = labels.shown(root)
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
     packaged = (root / "pyproject.toml").exists()
     first = {name: install.cell(root / "notebooks" / f"{name}.md", root) if packaged else "" for name in read}
-    made = {name: download(notebook, chapters, labels, cited, first[name]) for name, notebook in read.items()}
+    made = {name: download(notebook, chapters, names, cited, first[name]) for name, notebook in read.items()}
     return {name: _bytes(shrink(notebook)) for name, notebook in made.items()}
 
 

@@ -395,6 +395,8 @@ def test_a_role_in_the_sentence_of_a_claim_counts():
 def test_what_nobody_quotes_is_unused(quoted, name):
     problem = one([CHAPTER], PINS, [("x.md", TEXT.replace(quoted, "there"))])
     assert (problem.found_by, problem.name, problem.where) == ("unused", name, "01-one")
+    only_taught = [("x.md", TEXT.replace(quoted, "there")), ("book/slides/01.md", quoted)]
+    assert one([CHAPTER], PINS, only_taught).found_by == "unused"
 
 
 def test_numbers_typed_into_pages_and_claims_and_departures():
