@@ -55,7 +55,7 @@ class Terms(NamedTuple):
     """Risks of students with one prompt, shape (runs,), and what the bound charges for their differences.
 
     task, model, generated: the risk under `D`, `D_M(.|p)` and `D_gen(.|p)`; training: on the student's own data.
-    All exact, but the loss on wrong answers is estimated: `steps_se` has the standard errors of the steps, (3, runs).
+    All exact, but for the mean loss on wrong answers: `steps_se` are the standard errors of the steps, (3, runs).
     to_task, to_generation, direct: TV(D, D_M), TV(D_M, D_gen) and TV(D, D_gen), exact.  entropy: H(S_gen|p) / n,
     nats per datum, exact where no wrong answer passes.
     """

@@ -46,7 +46,7 @@ def pools(
     found: Answers | None = None,
     verifier: Verifier = PERFECT,
 ) -> Pools:
-    """Verified answers to prompts that name each skill, the right ones from their enumerated law, and anchors of it.
+    """Verified answers to prompts that name each skill (right ones from their enumerated law), and anchors of it.
 
     Each skill has a stream of its own, so the first sequences of a pool do not depend on its size.
 
@@ -89,7 +89,8 @@ def gap_table(
     used.
 
     Args:
-        recipe: of the students.  verifier: of the synthetic data; by default it makes no mistake.  how: `stack`, `checkpoint`, `every` and `progress` of :func:`train`.
+        recipe: of the students.  verifier: of the synthetic data; by default it makes no mistake.
+        how: `stack`, `checkpoint`, `every` and `progress` of :func:`train`.
     """
     settings = [(int(k), int(j), int(l)) for k, j, l in settings]
     if any(k < 1 or min(j, l) < 0 or k + j + l > len(world.skills) for k, j, l in settings):

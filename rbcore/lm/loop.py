@@ -57,7 +57,7 @@ def peers(seed: int, setup: Setup | None = None, **how: Any) -> World:
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to go on.  verify: a verifier's verdicts are kept to.  strict: prompts name the task's tags, uniformly.
+    """One way to go on.  verify: a verifier's verdict decides.  strict: prompts name the task's tags, uniformly.
 
     fresh: real sequences that replace as many synthetic ones, anew in each generation.  accumulate: train on all
     generations' data, the real data of generation 0 included, and not on the last one's alone.

@@ -62,7 +62,7 @@ class Curation:
         return (1 - self.verifier.false_reject, self.verifier.false_accept) if self.verify else (1.0, 1.0)
 
     def accepts(self, language: Language, tokens: np.ndarray, rng: Generator) -> np.ndarray:
-        """Which sequences pass, shape (N,); random numbers are drawn for a verifier that errs, and for no other."""
+        """Which sequences pass, shape (N,); random numbers are drawn only for a verifier that errs."""
         fine = np.ones(len(tokens), dtype=bool)
         if self.verify:
             right = language.correct(tokens)
@@ -258,12 +258,12 @@ def divergences(
 
     `D` lives on right sequences, so `TV(D, Q) = 1 - sum min(D, Q)` over these alone.  A curator lets right, wrong
     and other answers pass with a probability each, so `D_gen / D_M` is constant on each of these events, and
-    `TV(D_M, D_gen)` is that of their probabilities.  Noise `eps` keeps an answer with `(1 - noise)^l`, and the rest
-    lies on wrong sequences, where it may overlap with the wrong mass of `D_M` or not: that is the bracket.
+    `TV(D_M, D_gen)` is that of the events.  Noise `eps` keeps an answer with `(1 - noise)^l`, and the rest lies on
+    wrong sequences, where it may overlap with the wrong mass of `D_M` or not: that is the bracket.
 
     Raises:
-        ValueError: for a task that the answers do not cover, a curator that lets nothing pass, or noise where wrong
-            answers pass, which it may repair (it moves at most `P(eps != 0) = 1 - (1 - noise)^l`).
+        ValueError: for a task that the answers do not cover, a curator that lets nothing pass, or noise where
+            wrong answers pass, which it may repair (it moves at most `P(eps != 0) = 1 - (1 - noise)^l`).
     """
     if set(task) - set(found.skills):
         raise ValueError(f"the task's skills are among those of the answers, {found.skills}, got {tuple(task)}")
@@ -311,8 +311,8 @@ def divergences(
 def passed_entropy(found: Answers, verifier: Verifier, gain: ArrayLike) -> np.ndarray:
     """`H(D_gen)` of what passes, nats, (C,): exact where no wrong answer does, else from the `gain` of raw ones.
 
-    By the chain rule for whether an answer is right, `H(X | p) = h(r) + r H(X | right) + (1 - r) H(X | wrong)`, and
-    a verifier changes the share `r` alone.  So an error of the gain counts by how often a wrong answer passes,
+    By the chain rule for whether an answer is right, `H(X | p) = h(r) + r H(X | right) + (1 - r) H(X | wrong)`,
+    and a verifier changes the share `r` alone.  So an error of the gain counts by how often a wrong answer passes,
     divided by how often any does.
     """
     right = np.minimum(np.exp(found.log_law).sum(axis=1), 1)
@@ -393,7 +393,7 @@ def ideal_gain(language: Language, topics: Sequence[Sequence[int]], seen: ArrayL
 
 
 def prompt_information(found: Answers, curation: Curation, language: Language) -> float:
-    """`I(p; Z)` of one curated datum with a uniform choice among the contexts, in nats; right answers without noise.
+    """`I(p; Z)` of one curated datum with a uniform choice among the contexts, in nats; of right answers.
 
     It is the gap in `H(Z) = H(Z | p) + I(p; Z)`: exact, since the laws given each context are.
     """
