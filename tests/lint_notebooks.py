@@ -22,7 +22,7 @@ from rbcore.book import execute
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, SEEN, FOLDED = 84, 18, 30  # characters of a line; lines of a visible and of a folded cell
-HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell")
+HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell", "parameters")  # the last: into "Set-up"
 OPTIONS = ["--isolated", "--line-length", str(WIDTH)]
 FIRST_PARTY = ["--config", 'lint.isort.known-first-party = ["rbcore"]']
 CHECKS = ["--select", "E,F,I,UP,B,NPY", "--ignore", "E402,E741,B018,B023,B905"]
