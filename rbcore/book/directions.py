@@ -2,12 +2,12 @@
 
 ``{curve}`The task divergence falls and then rises <left: task divergence>` `` shows its words and names a curve: its
 chart, where there are several, by number or side, and the first words of its label.  The directions come from the
-words themselves, so that "falls" in place of "rises" is a mistake of the text.  Several curves are separated by
-semicolons; ``*`` is all of a chart, ``#2`` the second in it.  What such words say:
+words themselves, so that "falls" in place of "rises" is a mistake of the text.  Several curves are joined by
+``&``; ``*`` is all of a chart, ``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  What such words say:
 
 * rises, grows, falls, shrinks ..: the course of the curve, in this order; "levels off" and "flat" are its end, its
   beginning or all of it;
-* "from zero", "to one", "towards zero": where it begins or ends;
+* "from zero", "to one": where it begins or ends; "towards zero": it comes at least half of the way;
 * above, below, crosses, along: against the curve, or the number, behind ``~``: ``<gap ~ bound>``.
 
 A direction that cannot be tied to a curve is marked ``<by hand: reason>``; one without a mark is a mistake.
@@ -27,13 +27,15 @@ from rbcore.plotted import scaled, turns
 
 ROLE = re.compile(r"\{curve\}`([^`<]+?)\s*<([^`]*)>`")
 WORDS = {
-    "rises": r"ris(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increas(?:e|es|ing)",
-    "falls": r"fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreas(?:e|es|ing)|fad(?:e|es|ing)|vanish(?:es)?",
-    "level": r"flat|flatten(?:s|ing)?|level(?:s|ling)?|constant|stay(?:s|ing)?(?! (?:above|below))",
-    "above": r"above|over|exceeds?",
-    "below": r"below|under|beneath",
-    "along": r"along|on|follows?|coincides?|meets?",
-    "crosses": r"cross(?:es)?|through",
+    "rises": "ris(?:e|es|ing)|rais(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increas(?:e|es|ing)",
+    "falls": "fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreas(?:e|es|ing)|fad(?:e|es|ing)"
+    "|vanish(?:es)?|lowers",
+    "minimum": "minimum",
+    "level": "flat|flatten(?:s|ing)?|level(?:s|ling)?(?= off| line| at|[.,;]|$)|stay(?:s|ing)?(?! (?:above|below))",
+    "above": "above|over|exceeds?",
+    "below": "below|under|beneath",
+    "along": "on|follows?|coincides?",
+    "crosses": "cross(?:es)?|through",
 }
 TOKEN = re.compile("|".join(rf"(?P<{name}>\b(?:{words})\b)" for name, words in WORDS.items()), re.IGNORECASE)
 MOVES = ("rises", "falls")
@@ -120,17 +122,19 @@ def wrong(one: Said, record: Mapping[str, Any]) -> Iterator[str]:
     curves = list(select(subject, record))
     if not curves:
         yield f"no curve {subject.strip()!r}: there are {', '.join(names(record)) or 'none'}"
-    if not tokens and not END.search(one.words):
+    if not tokens:
         yield f"no direction in {one.words!r}: words such as rises, falls, flat, below"
     for curve in curves:
-        course = [token for token in tokens if token in (*MOVES, "level")]
+        course = [token for token in tokens if token in (*MOVES, "minimum", "level")]
         if course:
             yield from _course(curve, course, one.words)
         for preposition, number in END.findall(one.words):
-            end = curve.y[0] if preposition.lower() == "from" else curve.y[-1]
-            near = NEAR * (3 if preposition.lower() == "towards" else 1)
-            if abs(end - curve.even(NUMBERS[number.lower()])) > near * curve.span:
-                yield f"{curve.name} is not {preposition} {number}: {curve.back(end):.4g}"
+            first, last = (abs(curve.back(y) - NUMBERS[number.lower()]) for y in curve.y[[0, -1]])
+            near = NEAR * abs(curve.back(curve.high) - curve.back(curve.low))
+            fits = {"from": first <= near, "to": last <= near, "towards": last <= first / 2}
+            if not fits[preposition.lower()]:
+                begins, ends = curve.back(curve.y[[0, -1]])
+                yield f"{curve.name or 'the curve'} is not {preposition} {number}: it goes from {begins:.3g} to {ends:.3g}"
         if other.strip():
             relations = [token for token in tokens if token in ("above", "below", "along", "crosses")]
             yield from _relation(curve, relations[-1:], other.strip(), record)
@@ -144,21 +148,26 @@ class Curve(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     goes: list[str]
-    span: float
+    low: float
+    high: float
     even: Any
     back: Any
 
+    @property
+    def span(self) -> float:
+        return self.high - self.low
+
 
 def select(where: str, record: Mapping[str, Any]) -> Iterator[Curve]:
-    """The curves that a selection names, ``left: gap; bound``; nothing of it where one of its names is unknown."""
+    """The curves that a selection names, ``left: gap & bound``; nothing of it where one of its names is unknown."""
     side, colon, rest = where.partition(":")
     charts = list(enumerate(_charts(record)))
-    if colon and (chosen := _numbered(side.strip().lower(), len(charts))) is not None:
+    if colon and (chosen := _numbered(side.strip().lower())) is not None:
         charts = [charts[i] for i in chosen if -len(charts) <= i < len(charts)]
     else:
         rest = where
     found: list[Curve] = []
-    for name in filter(None, (_plain(part) for part in rest.split(";"))):
+    for name in filter(None, (_plain(part) for part in rest.split(" & "))):
         here = [curve for number, chart in charts for curve in _named(name, number, chart)]
         if not here:
             return
@@ -166,12 +175,9 @@ def select(where: str, record: Mapping[str, Any]) -> Iterator[Curve]:
     yield from found
 
 
-def _numbered(side: str, count: int) -> list[int] | None:
+def _numbered(side: str) -> list[int] | None:
     parts = [part.strip() for part in side.split(",")]
     numbers = [int(p) - 1 if p.isdigit() else SIDES[p] if p in SIDES else None for p in parts]
-    if side in ("above", "top", "bottom"):
-        half = count // 2
-        return list(range(half, count)) if side == "bottom" else list(range(half))
     return None if None in numbers else [number for number in numbers if number is not None]
 
 
@@ -181,12 +187,17 @@ def _charts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _named(name: str, number: int, chart: Mapping[str, Any]) -> list[Curve]:
-    drawn = [one for one in chart.get("drawn", []) if one.get("at") or (one.get("kind") == "points" and "r" in one)]
+    drawn = [
+        one for one in chart.get("drawn", []) if one.get("at") or (one.get("kind") == "points" and "r" in one)
+    ]
     curves = [_curve(one, number, chart) for one in drawn]
     if name == "*":
         return [curve for one, curve in zip(drawn, curves, strict=True) if one.get("label")] or curves
     if re.fullmatch(r"#\d+", name):
         return curves[int(name[1:]) - 1 : int(name[1:])]
+    if name.startswith("top of "):  # the upper edge of a band, and not its thickness
+        edges = [one | {"kind": "edge"} for one in drawn if one.get("kind") == "band"]
+        return [curve for curve in (_curve(one, number, chart) for one in edges) if _plain(curve.name) == name[7:]]
     same = [curve for curve in curves if _plain(curve.name) == name]
     return same or [curve for curve in curves if name and _plain(curve.name).startswith(name)]
 
@@ -198,7 +209,7 @@ def _curve(one: Mapping[str, Any], number: int, chart: Mapping[str, Any]) -> Cur
     if "at" not in one:  # a cloud: its rank correlation says where it goes
         goes = ["rises"] if one["r"] > 0.3 else ["falls"] if one["r"] < -0.3 else []
         return Curve(one.get("label", ""), number, across(np.array(one["x"])), even(np.array(one["y"])), goes,
-                     high - low, even, back)  # fmt: skip
+                     low, high, even, back)  # fmt: skip
     y = even(np.array(one["at"], float))
     goes = [] if one["goes"] == "level" else one["goes"].split(", ")
     if one["kind"] == "band":  # a layer grows where it gets thicker
@@ -206,7 +217,7 @@ def _curve(one: Mapping[str, Any], number: int, chart: Mapping[str, Any]) -> Cur
         goes, even, back = turns(list(y), SWING * (np.ptp(y) or 1.0)), np.asarray, np.asarray
     ends = [float(across(v)) for v in one["x"]]
     x = places(ends, len(y))
-    return Curve(one.get("label", ""), number, x, y, goes, high - low, even, back)
+    return Curve(one.get("label", ""), number, x, y, goes, low, high, even, back)
 
 
 def places(ends: Sequence[float], count: int) -> np.ndarray:
@@ -232,20 +243,21 @@ def _plain(label: str) -> str:
 
 def _course(curve: Curve, said: list[str], words: str) -> Iterator[str]:
     """Whether the curve goes as the words say."""
+    said = [move for token in said for move in (("falls", "rises") if token == "minimum" else (token,))]
     moves = [token for token in said if token in MOVES]
     moves = [token for i, token in enumerate(moves) if moves[i - 1 : i] != [token]]  # "falls .. and falls"
     own = float(np.ptp(curve.y))
     coarse = turns(list(curve.y), SWING * own) if own > 0 and len(curve.y) > 1 else []
     here = f"{curve.name or 'the curve'} (chart {curve.chart + 1})"
-    if not moves:
+    if not moves and "off" not in words.split():
         if own > SMALL * curve.span:
             yield f"{here} is not level: it {', '.join(curve.goes) or 'moves'}"
         return
-    if moves not in (curve.goes, coarse):
+    if moves and moves not in (curve.goes, coarse):
         yield f"{here} {', '.join(curve.goes) or 'is level'}, and the words say {', '.join(moves)}"
         return
     quarter = max(1, len(curve.y) // 4)
-    for at_this_end, part, name in ((said[0] == "level", curve.y[: quarter + 1], "beginning"),
+    for at_this_end, part, name in ((moves and said[0] == "level", curve.y[: quarter + 1], "beginning"),
                                     (said[-1] == "level", curve.y[-quarter - 1 :], "end")):  # fmt: skip
         if at_this_end and np.ptp(part) > 2 * SMALL * own:
             yield f"{here} is not level at its {name}"
@@ -256,21 +268,17 @@ def _relation(curve: Curve, tokens: list[str], other: str, record: Mapping[str, 
     if not tokens:
         yield f"{here}: the words do not say how it lies to {other}: above, below, along, crosses"
         return
-    if re.fullmatch(r"-?\d+(\.\d+)?|\w+", other) and (other in NUMBERS or other[-1].isdigit()):
-        level = curve.even(NUMBERS.get(other, None) if other in NUMBERS else float(other))
-        x, y, against = curve.x, curve.y, np.full(len(curve.y), float(level))
+    if other in NUMBERS:
+        yield from _judged(here, tokens[0], other, curve.y - curve.even(NUMBERS[other]), curve.span)
     else:
         found = list(select(other if ":" in other else f"{curve.chart + 1}: {other}", record))
         if not found:
             yield f"no curve {other!r}: there are {', '.join(names(record))}"
             return
-        x = np.linspace(max(curve.x[0], *(c.x[0] for c in found)), min(curve.x[-1], *(c.x[-1] for c in found)), 7) \
-            if len(found) > 1 else np.linspace(max(curve.x[0], found[0].x[0]), min(curve.x[-1], found[0].x[-1]), 7)
-        y = np.interp(x, curve.x, curve.y)
         for one in found:
-            yield from _judged(here, tokens[0], one.name, y - np.interp(x, one.x, one.y), curve.span)
-        return
-    yield from _judged(here, tokens[0], other, y - against, curve.span)
+            x = np.linspace(max(curve.x[0], one.x[0]), min(curve.x[-1], one.x[-1]), 7)
+            gap = np.interp(x, curve.x, curve.y) - np.interp(x, one.x, one.y)
+            yield from _judged(here, tokens[0], one.name, gap, curve.span)
 
 
 def _judged(here: str, token: str, other: str, gap: np.ndarray, span: float) -> Iterator[str]:
