@@ -125,6 +125,22 @@ def test_verifier_is_conditioning(seed, size):
     assert (law[~accepted] == 0).all()
 
 
+@given(seeds, st.floats(0.1, 5))
+def test_the_additive_bound_is_the_sum_of_both_distances(seed, scale):
+    task, model, generated = pmfs(seed, 5, 3).T
+    halves = [np.abs(task - model).sum() / 2, np.abs(model - generated).sum() / 2]
+    assert divergence.additive_bound(task, model, generated, scale) == pytest.approx(scale * sum(halves))
+    assert divergence.additive_bound(task, model, generated) == pytest.approx(sum(halves))
+
+
+def test_pinsker_and_bretagnolle_huber_cross_where_they_say():
+    crossing = divergence.pinsker_crossing()
+    for shift, sharper in ((-1e-6, divergence.pinsker), (1e-6, divergence.bretagnolle_huber)):
+        both = [divergence.pinsker(crossing + shift), divergence.bretagnolle_huber(crossing + shift)]
+        assert sharper(crossing + shift) == min(both) < max(both)
+    assert divergence.pinsker(2.0) == 1 and divergence.bretagnolle_huber(np.log(2)) == pytest.approx(np.sqrt(0.5))
+
+
 def test_bad_curation_is_refused():
     with pytest.raises(PmfError, match="ask for ever"):
         divergence.verified(np.array([1.0, 0.0]), [False, True])

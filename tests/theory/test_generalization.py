@@ -248,6 +248,7 @@ def test_the_cost_of_a_gap_is_the_lower_convex_envelope_of_its_formula():
     np.testing.assert_allclose(cost, np.interp(g, g[lower], psi[lower]), atol=1e-6)
     assert (cost <= psi + 1e-12).all() and (cost >= g**2 * math.log(2) - 1e-15).all()
     assert 0.60 < g[np.argmax(psi > cost + 1e-6)] < 0.62
+    assert gen.cost_leaves() == pytest.approx(g[lower][-2], abs=1e-3)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -173,6 +173,14 @@ def test_edge_worlds_have_their_shares_and_the_least_slack(alpha: float, share: 
     assert parse("S -> P -> e_p -> hp -> X -> G -> W").holds(joint, tol=1e-9)
 
 
+def test_gains_are_what_the_synthetic_model_saves() -> None:
+    found = ggmi.Comparison(*np.arange(1.0, 15.0))._replace(
+        gap_anchors=np.array(-0.5), gap_synthetic=np.array(0.2)
+    )
+    assert found.ggmi == 1 - 2 and found.conditional == 1 - 2 + 3
+    assert found.gap_gain == pytest.approx(0.5 - 0.2) and found.risk_gain == 9 - 10
+
+
 def test_edge_worlds_are_a_batch() -> None:
     alpha, share = [0.6, 0.8, 1.0], [0.5, 0.9, 0.3]
     together = ggmi.edge_worlds(alpha, share)
