@@ -141,6 +141,12 @@ def test_pinsker_and_bretagnolle_huber_cross_where_they_say():
     assert divergence.pinsker(2.0) == 1 and divergence.bretagnolle_huber(np.log(2)) == pytest.approx(np.sqrt(0.5))
 
 
+def test_a_charge_needs_every_ratio_and_every_excess_of_a_batch():
+    for ratio, excess in (([2.0, 0.5], 0.1), ([2.0, np.inf], 0.1), (2.0, [0.1, -0.1])):
+        with pytest.raises(ValueError, match="a finite ratio >= 1 and an excess >= 0"):
+            divergence.log_loss_charge(ratio, excess)
+
+
 def test_bad_curation_is_refused():
     with pytest.raises(PmfError, match="ask for ever"):
         divergence.verified(np.array([1.0, 0.0]), [False, True])
