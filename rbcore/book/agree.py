@@ -29,6 +29,7 @@ import nbformat
 
 from rbcore.book import literals, prose
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
+from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_file
 
 Finding = Literal["value", "claim", "parameter", "role", "unused", "prose", "measure", "literal"]
@@ -94,7 +95,12 @@ def tolerance(entry: Value | Claim | Mapping[str, Any]) -> float:
 
 
 def shown_unit(value: float, fmt: str) -> float:
-    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``."""
+    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``.
+
+    Of a value in words it is as much as these words allow.
+    """
+    if fmt in SPELLED:
+        return NEAR * abs(value)
     match = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt)
     digits, style = match.groups() if match else (None, "")
     places = 6 if digits is None else int(digits)
@@ -409,8 +415,8 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
 
 
 TYPED_REMEDY = (
-    "record() it and show it with {val}`name`; or, for a number that is no result, add it to book/prose-allow.yml "
-    "with a reason"
+    "record() it and show it with {val}`name` (fmt='words', 'fraction', 'times' spell); or, for a number that is "
+    "no result, say it without, or add it to book/prose-allow.yml with a reason"
 )
 
 
@@ -421,8 +427,9 @@ def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]
     used: set[prose.Allowed] = set()
     found = []
     for file, text in [*texts, *sentences]:
-        for typed in prose.typed_numbers(file, text, allowed, used):
-            where = f"{typed.file}:{typed.line}" if (file, text) in texts else f"{typed.file} (a claim)"
+        claim = (file, text) not in texts  # its words are what its check holds
+        for typed in prose.typed_numbers(file, text, allowed, used, words=not claim):
+            where = f"{typed.file} (a claim)" if claim else f"{typed.file}:{typed.line}"
             found.append(Problem("prose", typed.number, where, typed.sentence, "-", "typed", "-", TYPED_REMEDY))
     for entry in allowed:
         if entry not in used:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell")
+HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell", "parameters")  # the last: into "Set-up"
 CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}[^\n]*\n(?P<inside>.*?)^(?P=fence)[ ]*$", re.M | re.S)
 OPTION_LINES = re.compile(r"\A(?:\s*^---\n.*?^---[ ]*\n|(?:^:[\w-]+:[^\n]*\n)+)?\s*", re.M | re.S)
 

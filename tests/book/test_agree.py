@@ -298,7 +298,7 @@ def test_a_margin_is_no_licence_to_drift():
         (0.374, ".3f", 1e-3), (37.4, ".0f", 1.0), (0.374, ".1%", 1e-3), (0.374, ".0%", 1e-2),
         (1234.5, ",.1f", 0.1),
         (374.0, ".2e", 1.0), (374.0, ".2g", 10.0), (0.00374, ".2g", 1e-4), (-374.0, "", 1e-3), (0.0, ".2g", 0.1),
-        (374.0, "+.2f", 1e-2),
+        (374.0, "+.2f", 1e-2), (2.0, "times", 0.1), (0.2, "fraction", 0.01),
     ],
 )  # fmt: skip
 def test_a_unit_of_the_last_digit_shown(value, fmt, unit):
@@ -406,6 +406,13 @@ def test_numbers_typed_into_pages_and_claims_and_departures():
     for entry in (replace(LIKELY, sentence="It is 5 %."), replace(LIKELY, departs="it has 5 %")):
         problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
         assert (problem.found_by, problem.name, problem.where) == ("prose", "5 %", "notebooks/01-one.md (a claim)")
+
+
+def test_numbers_in_words_typed_into_pages_and_not_those_of_claims():
+    typed = one([CHAPTER], PINS, [*TEXTS, ("book/x.md", "It holds in three quarters of the worlds.")])
+    assert (typed.found_by, typed.name, typed.where) == ("prose", "three quarters", "book/x.md:1")
+    entry = replace(LIKELY, sentence="It is twice as large in 12 worlds.")
+    assert found([chapter(entry)], pins_of([chapter(entry)])) == []
 
 
 def test_the_allow_list_holds_what_is_needed_and_no_more():

@@ -113,6 +113,14 @@ def test_a_page_keeps_its_outputs_but_for_those_that_the_text_shows(small: Path,
     assert paths["01-one"].read_bytes() == before
 
 
+def test_an_alternative_text_says_the_values(small: Path, paths: dict[str, Path]) -> None:
+    notebook = nbformat.read(paths["01-one"], as_version=4)
+    notebook.cells[1].metadata["mystnb"] = {"image": {"alt": "A line at {val}`half`."}}
+    nbformat.write(notebook, paths["01-one"])
+    page = nbformat.read(assemble(small, paths) / "chapters" / "01-one.ipynb", as_version=4)
+    assert page.cells[1].metadata["mystnb"]["image"]["alt"] == "A line at 0.50\u00a0bits."
+
+
 def test_a_download_shows_values_and_sentences_in_place_of_roles(small: Path, paths: dict[str, Path]) -> None:
     path = assemble(small, paths) / site.DOWNLOADS / "01-one.ipynb"
     notebook = nbformat.read(path, as_version=4)
