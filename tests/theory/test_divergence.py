@@ -178,7 +178,9 @@ def test_frontier_is_attained_and_known_at_small_distances():
     far = np.array([0.95, 0.98, 0.99])
     np.testing.assert_allclose(divergence.smallest_kl(far), -np.log(1 - far), rtol=2e-3)
     with pytest.raises(ValueError, match="total variation"):
-        divergence.smallest_kl(1.0)
+        divergence.smallest_kl([0.5, 1.0])
+    with pytest.raises(ValueError, match="total variation"):
+        divergence.smallest_kl([0.5, -0.5])
 
 
 def test_post_training_matches_its_closed_form():

@@ -423,8 +423,10 @@ def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="at least one reading"):
         gen.largest_reading_supersample(0)
     with pytest.raises(ValueError, match="not negative"):
-        xu_raginsky(-0.1, 2)
+        xu_raginsky([0.1, -0.1], 2)
     with pytest.raises(ValueError, match="a gap lies in"):
         gen.supersample_cost([0.2, 1.2])
+    with pytest.raises(ValueError, match="a gap lies in"):
+        gen.supersample_cost([0.2, -0.2])
     with pytest.raises(ValueError, match="two probabilities"):
         gen.name_a_bit(1.0, 0.5, 9, 1, 1, np.random.default_rng(0))
