@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all: first beside their place, then renamed into it."""
+"""Files and folders that are written whole or not at all: first beside their place, then renamed into it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,3 +31,14 @@ def replace_files(contents: Mapping[str | Path, str | bytes]) -> None:
     finally:
         for partial in beside.values():
             partial.unlink(missing_ok=True)
+
+
+def replace_folder(fresh: Path, target: Path) -> None:
+    """Put a finished folder in the place of an earlier one, which is removed when the new one stands there."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(fresh, target)
+    shutil.rmtree(old, ignore_errors=True)

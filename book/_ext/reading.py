@@ -7,12 +7,13 @@ would need the site's address.  What a notebook costs is what was last recorded,
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+
+from rbcore.book.execute import recorded_costs
 
 WORDS_PER_MINUTE = 200
 MINUTES = "rb-minutes"
@@ -73,9 +74,7 @@ def add_minutes(app: Sphinx, doctree: nodes.document, page: str) -> None:
     title = next(iter(doctree.findall(nodes.title)), None)
     if not page.startswith(CHAPTERS) or title is None:
         return
-    record = Path(app.srcdir) / "costs.json"
-    costs = json.loads(record.read_text(encoding="utf8"))["chapters"] if record.exists() else {}
-    cost = costs.get(page.removeprefix(CHAPTERS))
+    cost = recorded_costs(Path(app.srcdir) / "costs.json").get(page.removeprefix(CHAPTERS))
     said = f"{minutes(doctree)} minutes to read"
     said += "" if cost is None else f"; its notebook takes {max(1, round(cost))} seconds of processor time"
     place = title.parent.index(title) + 1

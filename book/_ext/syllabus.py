@@ -6,20 +6,20 @@ that were last recorded, and levels and minutes of tasks those of :mod:`rbcore.c
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from ledger_roles import row_of, table_of
 from reading import minutes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from rbcore.book.execute import ROOT, notebooks
+from rbcore.book.execute import COSTS, ROOT, notebooks, recorded_costs
 from rbcore.course.tasks import tasks
 
-HEADS = ("Chapter", "Reading, minutes", "Run, processor seconds", "Exercises", "With code (level: minutes)")
+HEADS = ["Chapter", "Reading, minutes", "Run, processor seconds", "Exercises", "With code (level: minutes)"]
+WIDTHS = [40, 10, 12, 10, 20]
 
 
 class syllabus(nodes.General, nodes.Element):
@@ -33,18 +33,11 @@ class Syllabus(SphinxDirective):
         return [syllabus()]
 
 
-def cell(*children: nodes.Node) -> nodes.entry:
-    return nodes.entry("", nodes.paragraph("", "", *children))
-
-
 def row(app: Sphinx, page: str, costs: dict[str, float], source: Path) -> nodes.row:
     """One chapter: its title leads there."""
     title = app.env.titles[f"chapters/{source.stem}"].astext()
-    place = addnodes.pending_xref(
-        "", refdomain="std", reftype="doc", refexplicit=True, reftarget=f"/chapters/{source.stem}",
-        refdoc=page, refwarn=True,
-    )  # fmt: skip
-    place += nodes.inline("", f"{source.stem.split('-')[0]} {title}")
+    uri = app.builder.get_relative_uri(page, f"chapters/{source.stem}")
+    place = nodes.reference("", f"{source.stem.split('-')[0]} {title}", internal=True, refuri=uri)
     rising = sorted(tasks(source), key=lambda task: task.level)
     code = ", ".join(f"{task.level}: {task.minutes}" for task in rising)
     pencil = source.read_text(encoding="utf8").count("{exercise}")
@@ -55,23 +48,16 @@ def row(app: Sphinx, page: str, costs: dict[str, float], source: Path) -> nodes.
         pencil,
         code,
     )
-    return nodes.row("", cell(place), *(cell(nodes.Text(str(one))) for one in said))
+    return row_of(place, *(nodes.Text(str(one)) for one in said))
 
 
 def fill(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Put the table into its place."""
     for node in list(doctree.findall(syllabus)):
-        record = ROOT / "book" / "costs.json"
-        costs = json.loads(record.read_text(encoding="utf8"))["chapters"] if record.exists() else {}
+        costs = recorded_costs(ROOT / COSTS)
         known = [path for path in notebooks(ROOT) if f"chapters/{path.stem}" in app.env.all_docs]
-        head = nodes.thead("", nodes.row("", *(cell(nodes.Text(text)) for text in HEADS)))
-        body = nodes.tbody("", *(row(app, page, costs, source) for source in known))
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (40, 10, 12, 10, 20)), head, body)
-        node.replace_self(nodes.table("", group, classes=["rb-syllabus"]))
-        for reference in list(doctree.findall(addnodes.pending_xref)):
-            if reference.get("reftarget", "").startswith("/chapters/"):
-                uri = app.builder.get_relative_uri(page, reference["reftarget"].lstrip("/"))
-                reference.replace_self(nodes.reference("", "", *reference.children, internal=True, refuri=uri))
+        rows = [row(app, page, costs, source) for source in known]
+        node.replace_self(table_of("rb-syllabus", HEADS, WIDTHS, rows))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

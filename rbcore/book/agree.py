@@ -27,11 +27,11 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import prose
+from rbcore.book import literals, prose
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.files import replace_file
 
-Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
+Finding = Literal["value", "claim", "parameter", "role", "unused", "prose", "measure", "literal"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -157,6 +157,14 @@ def read_pins(path: Path) -> dict[str, Any]:
     return pins
 
 
+def value_of(name: str, pin: Mapping[str, Any]) -> Value:
+    """The value that a pin stands for."""
+    ci = pin.get("ci")
+    kind = pin.get("kind", "exact")
+    ends = tuple(ci) if ci else None
+    return Value(name, pin.get("value", ""), pin.get("fmt", ""), pin.get("unit", ""), kind, pin.get("se"), ends)
+
+
 def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> None:
     """Accept the fresh numbers, whole or not at all; lines of results that have not drifted do not change.
 
@@ -192,10 +200,15 @@ def _as_json(pins: Mapping[str, Any]) -> str:
 
 def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
                   allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
-    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
+    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose.
+
+    And where the text could not differ: claims that measured nothing, and literals in the place of results.
+    """
     texts = list(texts)
     return [
         *_failing(chapters),
+        *_empty(chapters),
+        *_literals(texts),
         *_role_problems(chapters, _quotes(chapters, texts)),
         *_prose_problems(chapters, texts, allowed),
     ]
@@ -343,6 +356,31 @@ def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
     return found
 
 
+def _empty(chapters: Sequence[Chapter]) -> Iterator[Problem]:
+    """Claims of whose check no pin could tell what it was evaluated on; a proof holds of every distribution."""
+    for entry in (claim for chapter in chapters for claim in chapter.claims):
+        if entry.kind == "proved" or entry.verdict == "fails":
+            continue
+        if entry.value is None:
+            fresh, remedy = "a bare truth value", "use a check that measures, such as checks.at_most"
+        elif not entry.cases:
+            fresh, remedy = "no number of cases", "tell the check on how many cases it was measured: cases=.."
+        else:
+            continue
+        yield Problem("measure", entry.id, entry.chapter, entry.sentence, "-", fresh, "-", remedy)
+
+
+def _literals(texts: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """Literals in the code of notebooks that stand where results should."""
+    for file, text in texts:
+        if file.startswith("notebooks/"):
+            for one in literals.find(text):
+                yield Problem("literal", one.name, f"{file}:{one.line}", one.what, "-", "typed", "-", one.remedy)
+
+
+BESIDE = ("book/slides/", "book/course/")  # who reads the book does not see these
+
+
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:
     values = {v.name: v for c in chapters for v in c.values}
     claims = {k.id: k for c in chapters for k in c.claims}
@@ -357,8 +395,9 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
         elif quote.role == "statement" and not claims[quote.name].statement:
             found.append(Problem("role", quote.name, where, quote.sentence, "-", "no statement", "-",
                                  "give the claim a statement=..., or use {claim}"))  # fmt: skip
-    used_values = {q.name for q in quotes if q.role in VALUE_ROLES}
-    used_claims = {q.name for q in quotes if q.role in ("claim", "statement")}
+    read = [q for q in quotes if not q.file.startswith(BESIDE)]
+    used_values = {q.name for q in read if q.role in VALUE_ROLES}
+    used_claims = {q.name for q in read if q.role in ("claim", "statement")}
     unused = [
         (v.name, v.chapter, v.with_interval(), "{val}") for v in values.values() if v.name not in used_values
     ]

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rbcore.book.agree import shown_unit
-from rbcore.book.ledger import LedgerError, Value
+from rbcore.book.agree import shown_unit, value_of
+from rbcore.book.ledger import LedgerError
 
 LEDGER = "book/ledger.json"
 MOST = 60  # rows of one table; the rest is counted
@@ -116,11 +116,8 @@ def _value(name: str, pin: Mapping[str, Any] | None) -> str:
     """A pinned value as the book shows it; with its interval, and one digit more where it is a float."""
     if pin is None:
         return "none"
-    value = Value(name, pin.get("value", ""), pin.get("fmt", ""), pin.get("unit", ""), se=pin.get("se"))
-    shown = value.text()
-    if pin.get("ci"):
-        low, high = (Value(name, end, pin.get("fmt", "")).number() for end in pin["ci"])
-        shown += f" [{low}, {high}]"
+    value = value_of(name, pin)
+    shown = value.with_interval()
     if isinstance(value.value, float) and shown_unit(value.value, value.fmt) > abs(value.value):
         shown += f" ({value.value:.3g})"  # the format shows none of its digits
     return shown

@@ -135,14 +135,6 @@ def quoted(chapter: str, text: str, name: str) -> str:
     return next((quote.sentence for quote in found if quote.role in VALUE_ROLES and quote.name == name), "")
 
 
-def of_pin(name: str, pin: Mapping[str, Any]) -> Value:
-    """The value that a pin stands for."""
-    ci = pin.get("ci")
-    kind = pin.get("kind", "exact")
-    ends = tuple(ci) if ci else None
-    return Value(name, pin.get("value", ""), pin.get("fmt", ""), pin.get("unit", ""), kind, pin.get("se"), ends)
-
-
 def _moved(pin: Mapping[str, Any], value: Value) -> bool:
     was, now = pin.get("value"), value.value
     if isinstance(was, int | float) and isinstance(now, int | float) and not isinstance(was, bool):
@@ -151,7 +143,7 @@ def _moved(pin: Mapping[str, Any], value: Value) -> bool:
 
 
 def _difference(pin: Mapping[str, Any], value: Value, sentence: str) -> Moved:
-    old = of_pin(value.name, pin)
+    old = agree.value_of(value.name, pin)
     was, now = old.value, value.value
     book, yours = old.with_interval(), value.with_interval()
     if isinstance(was, bool | str) or isinstance(now, bool | str):
@@ -292,6 +284,8 @@ def headline(found: Comparison) -> list[str]:
     """A sentence on the numbers and one on the claims."""
     count = found.counts()
     numbers = f"{count['moved']} of {count['values']} numbers differ from the book's"
+    if not count["values"]:
+        numbers = "No number of this chapter is pinned yet, so there is nothing to compare with"
     if count["drawn"]:
         numbers += f", {count['drawn']} of them by no more than other draws would"
     claims = f"{count['failing']} of {count['claims']} claims do not hold"

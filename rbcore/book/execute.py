@@ -528,6 +528,11 @@ def _renew_text(job: Job, target: Path) -> None:
     _write(renewed, target)
 
 
+def recorded_costs(record: Path) -> dict[str, float]:
+    """Processor seconds of each chapter when they were last recorded; empty where there is no record."""
+    return json.loads(record.read_text(encoding="utf8"))["chapters"] if record.exists() else {}
+
+
 def _expected_seconds(job: Job, cache: Path) -> list[float]:
     """Seconds of each cell in the last finished run; where there was none, an equal share of the recorded cost."""
     cells = read(job.source).cells
@@ -537,6 +542,5 @@ def _expected_seconds(job: Job, cache: Path) -> list[float]:
         if len(last) == len(cells):
             return [max(s, 0.01) * (c.cell_type == "code") for s, c in zip(last, cells, strict=True)]
     code = [c.cell_type == "code" for c in cells]
-    recorded = job.root / COSTS
-    costs = json.loads(recorded.read_text(encoding="utf8"))["chapters"] if recorded.exists() else {}
+    costs = recorded_costs(job.root / COSTS)
     return [costs.get(job.name, sum(code)) / max(1, sum(code)) * one for one in code]

@@ -22,14 +22,15 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book import install
+from rbcore.book import install, labels
 from rbcore.book.agree import Problem
-from rbcore.book.downloads import authors, download, titles
-from rbcore.book.execute import ROOT, notebooks, used_modules
+from rbcore.book.downloads import authors, download
+from rbcore.book.execute import ROOT, used_modules
 from rbcore.book.ledger import MIME, Chapter
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
 from rbcore.course.tasks import without_answers
+from rbcore.files import replace_folder
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
@@ -123,13 +124,13 @@ def page(notebook: Any) -> Any:
 
 def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
     """The executed notebooks as readers download them, by name: readable in any Jupyter, numbers filled in."""
-    labels = titles(path.read_text(encoding="utf8") for path in notebooks(root))
+    names = labels.shown(root)
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
     packaged = (root / "pyproject.toml").exists()
     first = {name: install.cell(root / "notebooks" / f"{name}.md", root) if packaged else "" for name in read}
-    made = {name: download(notebook, chapters, labels, cited, first[name]) for name, notebook in read.items()}
+    made = {name: download(notebook, chapters, names, cited, first[name]) for name, notebook in read.items()}
     return {name: _bytes(shrink(notebook)) for name, notebook in made.items()}
 
 
@@ -152,7 +153,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     stamp = _digest(source, strict)
     if (output / STAMP).exists() and (output / STAMP).read_text() == stamp:
         return Built(output / "index.html", "")
-    work, old = (output.with_name(f"{output.name}-{part}") for part in ("new", "old"))
+    work = output.with_name(f"{output.name}-new")
     shutil.rmtree(work, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
@@ -170,12 +171,8 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         (fresh / name).unlink(missing_ok=True)
     if not warnings:
         (fresh / STAMP).write_text(stamp)
-    shutil.rmtree(old, ignore_errors=True)
-    if output.exists():
-        output.rename(old)
-    fresh.rename(output)
-    for folder in (work, old):
-        shutil.rmtree(folder, ignore_errors=True)
+    replace_folder(fresh, output)
+    shutil.rmtree(work, ignore_errors=True)
     return Built(output / "index.html", warnings)
 
 

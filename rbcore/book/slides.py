@@ -33,7 +33,7 @@ from mdit_py_plugins.myst_role import myst_role_plugin
 from rbcore.book.display import display
 from rbcore.book.ledger import Value
 from rbcore.book.paper import NoBrowser, browsing
-from rbcore.files import replace_file
+from rbcore.files import replace_file, replace_folder
 from rbcore.information import latex
 from rbcore.information.expr import ExpressionError
 
@@ -491,7 +491,7 @@ def make(
         raise SlidesError("\n".join(lost))
     results = ledger(built.parent / "source" / "_ledger.json")
     cited = bibliography(root / "book" / "references.bib")
-    work, old = (target.with_name(f"{target.name}-{part}") for part in ("new", "old"))
+    work = target.with_name(f"{target.name}-new")
     shutil.rmtree(work, ignore_errors=True)
     try:
         all_made, mathjax, images = [], "", set()
@@ -510,13 +510,9 @@ def make(
             shutil.copyfile(built / image, work / image)
         print_decks(work, target, [made.name for made in all_made], say)
         replace_file(work / "index.html", overview(all_made, mathjax, work))
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        work.rename(target)
+        replace_folder(work, target)
     finally:
-        for folder in (work, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     return all_made
 
 

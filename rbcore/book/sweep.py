@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -27,10 +28,11 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from rbcore.book import agree, runs
-from rbcore.book.execute import COSTS, ExecutionError, Job, parameters_of
+from rbcore.book.execute import COSTS, ExecutionError, Job, parameters_of, recorded_costs
 from rbcore.book.kernels import environment
 from rbcore.book.ledger import Chapter, LedgerError, fill
 from rbcore.book.parameters import Parameter, ParameterError, split, words
+from rbcore.files import replace_folder
 
 MOST = 2000  # runs of one sweep
 START = 5.0  # seconds that a kernel takes to start, about
@@ -74,8 +76,7 @@ class Sweep:
 
     def seconds(self) -> float | None:
         """About how long all runs take one after the other; None where the chapter's cost is not recorded."""
-        recorded = self.root / COSTS
-        costs = json.loads(recorded.read_text(encoding="utf8"))["chapters"] if recorded.exists() else {}
+        costs = recorded_costs(self.root / COSTS)
         if self.source.stem not in costs:
             return None
         return sum(START + costs[self.source.stem] * self._growth(job.parameters) for job in self.jobs)
@@ -309,9 +310,9 @@ def write(sweep: Sweep, done: Sequence[Finished], chosen: Sequence[str] = ()) ->
     try:
         for name, content in contents.items():
             (work / name).write_text(content, encoding="utf8")
-        runs.place(work, sweep.folder)
+        replace_folder(work, sweep.folder)
     finally:
-        runs.remove(work)
+        shutil.rmtree(work, ignore_errors=True)
     return sweep.folder / runs.INDEX, runs.write_index(sweep.root)
 
 

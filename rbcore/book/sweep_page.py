@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rbcore import checks
-from rbcore.book import compare, plain, runs
+from rbcore.book import agree, compare, plain, runs
 from rbcore.book.execute import ExecutionError
 from rbcore.book.ledger import Value, fill
 
@@ -190,7 +190,7 @@ def panel(sweep: Sweep, ran: Sequence[Finished], pins: Mapping[str, Any], name: 
     """One figure in HTML, with its alternative text."""
     lines = pooled(sweep, ran, name)
     pin = pins["values"].get(name)
-    book = compare.of_pin(name, pin) if pin else None
+    book = agree.value_of(name, pin) if pin else None
     value = numbers(ran)[name][0]
     alt = f"{name} against {across.name}. " + alternative(lines, across, value, book)
     left = len(lines) - LINES

@@ -40,9 +40,9 @@ def test_each_kind_of_change_is_a_row() -> None:
     }
     text = said(BEFORE, after, ["01-one: fig-one"])
     for row in (
-        "| `gap` | 0.25\u00a0nats \\[0.20, 0.30\\] | 0.35\u00a0nats \\[0.30, 0.40\\] |".replace("\u00a0", " "),
+        "| `gap` | 0.25 nats (95 % CI 0.20 to 0.30) | 0.35 nats (95 % CI 0.30 to 0.40) |",
         "| `runs` | 1,000 | none |",
-        "| `new` | none | 0.25 \\[0.20, 0.30\\] |",
+        "| `new` | none | 0.25 (95 % CI 0.20 to 0.30) |",
         "| `small` | value 0.5, verdict holds | value -0.125, verdict fails |",
         "| `more` | none | holds (exact): It is so. |",
         "| `01-one: seed` | 1 | 2 |",
