@@ -1,7 +1,6 @@
 """Arbitrary input for everything that reads what a user wrote: only the documented errors may come out, in time.
 
-A target takes bytes.  Hypothesis makes them from the words of each language and by changing files that are right;
-:func:`main` lets atheris, where it is installed, change them by what it sees of the code.
+A target takes bytes.  Hypothesis makes them from the words of each language, and by changing files that are right.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rbcore.audit.read import records
@@ -283,3 +283,22 @@ TARGETS = {
     "calibration": Target(in_file(".json", Table.load), (ValueError,), changed(
         b'{"repeats": 6, "seed": 1, "fields": ["estimator"], "rows": [["ksg"]]}')),
 }  # fmt: skip
+
+
+def run(name: str, inputs: int, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """So many inputs for a target; a row with how many kinds of other errors came out, each said once."""
+    target, wrong = TARGETS[name], 0
+
+    @settings(max_examples=inputs, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(target.inputs)
+    def all_of(data: bytes) -> None:
+        check(target, data)
+
+    try:
+        all_of()
+    except Exception as error:  # what the target let out, one or several
+        found = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        wrong = len(found)
+        for one in found:
+            say(f"{name}: {type(one).__name__}: {one}")
+    return {"name": name, "inputs": inputs, "wrong": wrong}

@@ -149,7 +149,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         base, inputs = Path(place), Path(place) / "inputs"
         subject.prepare(inputs)
-        expected, seconds = _reference(subject, inputs, base)
+        expected, seconds = reference(subject, inputs, base)
         say(f"{subject.name}: {seconds:.1f} s undisturbed, {len(expected)} results")
         for number in range(len(known), kills):
             one = trial(subject, inputs, base / f"t{number}", float(moments[number]), seconds, expected)
@@ -162,7 +162,7 @@ def run(
                 if one.sound
                 else f"{subject.name} {number}: {one}"
             )
-    return summary(known[:kills], seconds)
+    return {"name": subject.name} | summary(known[:kills], seconds)
 
 
 def summary(trials: list[Trial], seconds: float) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def trial(
     folder, mark = place / "work", uuid.uuid4().hex
     shutil.copytree(inputs, folder)
     (place / "tmp").mkdir()
-    process = _start(subject, folder, place / "tmp", mark, place / "said")
+    process = start(subject, folder, place / "tmp", mark, place / "said")
     ended = True
     try:
         process.wait(moment * seconds)
@@ -197,8 +197,8 @@ def trial(
         process.send_signal(signal.SIGKILL)
         process.wait()
     orphans = _orphans(mark)
-    torn, left = list(_torn(subject, folder, expected)), _unfinished(folder, place / "tmp")
-    again = _start(subject, folder, place / "tmp", mark, place / "said")
+    broken, left = list(torn(subject, folder, expected)), _unfinished(folder, place / "tmp")
+    again = start(subject, folder, place / "tmp", mark, place / "said")
     try:
         status = again.wait(LONGEST)
     except subprocess.TimeoutExpired:
@@ -210,10 +210,10 @@ def trial(
     found = digests(subject, folder)
     differ = [name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)]
     remained = _unfinished(folder, place / "tmp")
-    return Trial(moment, ended, torn, orphans, left, remained, sorted(differ), status, wrong)
+    return Trial(moment, ended, broken, orphans, left, remained, sorted(differ), status, wrong)
 
 
-def _reference(subject: Subject, inputs: Path, base: Path) -> tuple[dict[str, str], float]:
+def reference(subject: Subject, inputs: Path, base: Path) -> tuple[dict[str, str], float]:
     """The results of a call that nothing disturbs, and its seconds; what differs between two calls is an error."""
     found, seconds = [], 0.0
     for number in range(2):
@@ -221,7 +221,7 @@ def _reference(subject: Subject, inputs: Path, base: Path) -> tuple[dict[str, st
         shutil.copytree(inputs, place / "work")
         (place / "tmp").mkdir()
         began = time.monotonic()
-        process = _start(subject, place / "work", place / "tmp", "reference", place / "said")
+        process = start(subject, place / "work", place / "tmp", "reference", place / "said")
         status = process.wait(LONGEST)
         seconds = time.monotonic() - began
         if status not in subject.good:
@@ -230,12 +230,10 @@ def _reference(subject: Subject, inputs: Path, base: Path) -> tuple[dict[str, st
         if number == 1 and found[0] != found[1]:
             differ = [k for k in found[0].keys() | found[1].keys() if found[0].get(k) != found[1].get(k)]
             raise RuntimeError(f"{subject.name}: two undisturbed calls differ in {differ}; see {base}")
-    for number in range(2):
-        shutil.rmtree(base / f"reference{number}", ignore_errors=True)
     return found[0], seconds
 
 
-def _start(subject: Subject, folder: Path, tmp: Path, mark: str, said: Path) -> subprocess.Popen[bytes]:
+def start(subject: Subject, folder: Path, tmp: Path, mark: str, said: Path) -> subprocess.Popen[bytes]:
     command = [part.format(folder=folder) for part in subject.command]
     one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment = os.environ | one | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp), MARK: mark}
@@ -305,7 +303,7 @@ def _timeless(value: Any) -> Any:
     return [_timeless(one) for one in value] if isinstance(value, list) else value
 
 
-def _torn(subject: Subject, folder: Path, expected: dict[str, str]) -> Iterator[str]:
+def torn(subject: Subject, folder: Path, expected: dict[str, str]) -> Iterator[str]:
     """Results that are not whole: that do not parse, or, of a folder that appears at once, that are missing."""
     there = _results(subject, folder)
     for name, path in there.items():
