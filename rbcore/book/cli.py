@@ -27,6 +27,7 @@ from rbcore.book import (
     runs,
     scaffold,
     seeds,
+    sentences,
     site,
     slides,
     sweep,
@@ -90,7 +91,7 @@ def compare(root: Path, chapters: Sequence[Chapter]) -> tuple[list[agree.Problem
     texts, allowed = list(prose.book_texts(root)), prose.load_allowed(root / ALLOWED)
     return (
         agree.disagreements(chapters, texts, allowed),
-        agree.drift(chapters, agree.read_pins(root / PINS), texts),
+        [*agree.drift(chapters, agree.read_pins(root / PINS), texts), *sentences.drift(root)],
     )
 
 
@@ -126,10 +127,11 @@ def book(root: Path, *, fresh: bool = False) -> int:
     if failed:  # roles that name results of a chapter that did not run are no mistakes of the text
         wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
         pins = agree.pins_for(agree.read_pins(root / PINS), ran)
-        moved = agree.drift(chapters, pins, prose.book_texts(root))
+        moved = [*agree.drift(chapters, pins, prose.book_texts(root)), *sentences.drift(root)]
     built = root / "book" / "_build"
     with locked(built):
-        site.assemble(root, executed, chapters, built / "source", moved, failed)
+        results = [p for p in moved if p.found_by != "sentence"]
+        site.assemble(root, executed, chapters, built / "source", results, failed)
         page, warnings = site.build(built / "source", built / "html")
     if not failed:
         edition = {"version": address.version(root), "commit": address.commit(root)}
@@ -152,16 +154,19 @@ def summary(
 ) -> str:
     """What a build ends with, a line for each question."""
     failing = sum(p.found_by == "claim" for p in wrong)
-    drifted = len({(p.found_by, p.name) for p in moved})
+    worded = [p for p in moved if p.found_by == "sentence"]
+    drifted = len({(p.found_by, p.name) for p in moved if p not in worded})
     lines = [f"this run and its text: {counted(chapters)}"]
     lines[0] += (
         f"; {failing} claims fail, {len(wrong) - failing} mistakes in the text" if wrong else "; they agree"
     )
     lines.append(
         f"this run and the pins: {drifted} results drifted or are not pinned; the head of the ledger lists them"
-        if moved
+        if drifted
         else "this run and the pins: every pinned result was reproduced"
     )
+    if worded:
+        lines.append(f"the text and its pins: {len(worded)} changes of its wording; `make pin` accepts them")
     if failed:
         lines.append(f"not run to the end: {', '.join(sorted(failed))}")
     return "\n".join(lines)
@@ -177,7 +182,8 @@ def pin(root: Path, numbers: str = "") -> int:
         print("nothing was pinned: fix the sentences or what they check", file=sys.stderr)
         return 1
     agree.write_pins(root / PINS, chapters, only=bool(numbers))
-    print(f"pinned {PINS}; `git diff {PINS}` shows what changed")
+    sentences.write(root, [chapter.name for chapter in chapters] if numbers else ())
+    print(f"pinned {PINS} and {sentences.PINS}; `git diff book` shows what changed")
     return 0 if numbers else check(root, chapters)
 
 

@@ -6,8 +6,10 @@ of theorem boxes and other directives.  Code blocks, roles, links and citations 
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import html
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +43,14 @@ class Line(NamedTuple):
     """One line of prose with its number in the file (from 1)."""
 
     number: int
+    text: str
+
+
+class Sentence(NamedTuple):
+    """A sentence of prose on one line, with the numbers of the lines of the file that it begins and ends in."""
+
+    first: int
+    last: int
     text: str
 
 
@@ -182,6 +192,19 @@ def quotes(file: str, text: str) -> list[Quote]:
     return found
 
 
+def sentences(lines: Iterable[Line]) -> Iterator[Sentence]:
+    """The sentences of some prose in their order; a heading, a list item and a row of a table are one at least."""
+    paragraph: list[Line] = []
+    displayed = False  # between two lines of $$, where a line may begin with a minus
+    for line in lines:
+        if paragraph and not (displayed or _continues(paragraph[-1], line)):
+            yield from _sentences_of(paragraph)
+            paragraph = []
+        paragraph.append(line)
+        displayed ^= line.text.count("$$") % 2 == 1
+    yield from _sentences_of(paragraph)
+
+
 def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
     """The sentence that holds `needle` in line `number`, from the paragraph (or list item, or row) around it."""
     index = next(i for i, line in enumerate(lines) if line.number == number)
@@ -190,13 +213,21 @@ def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
         first -= 1
     while last + 1 < len(lines) and _continues(lines[last], lines[last + 1]):
         last += 1
-    marked = [re.sub(r"(\{claim\}`[^`]+`)", "\\1\0", line.text.strip()) for line in lines[first : last + 1]]
-    paragraph = " ".join(marked)
-    here = len(" ".join([*marked[: index - first], ""]))  # where this line begins in it
-    ends = [m.end() for m in SENTENCE_END.finditer(paragraph)] + [len(paragraph)]
-    sentences = [paragraph[a:b] for a, b in zip([0, *ends], ends, strict=False) if b > here]
-    found = next((s for s in sentences if needle in s), sentences[0] if len(sentences) == 1 else paragraph)
-    return found.replace("\0", "").strip()
+    paragraph = lines[first : last + 1]
+    here = [s.text for s in _sentences_of(paragraph) if s.last >= number]
+    whole = here[0] if len(here) == 1 else " ".join(line.text.strip() for line in paragraph)
+    return next((text for text in here if needle in text), whole)
+
+
+def _sentences_of(paragraph: Sequence[Line]) -> Iterator[Sentence]:
+    lines = [re.sub(r"(\{claim\}`[^`]+`)", "\\1\0", line.text.strip()) for line in paragraph]
+    text = " ".join(lines)
+    begins = [0, *itertools.accumulate(len(line) + 1 for line in lines[:-1])]
+    ends = [m.end() for m in SENTENCE_END.finditer(text)] + [len(text)]
+    for start, end in zip([0, *ends], ends, strict=False):
+        if sentence := text[start:end].rstrip():
+            first, last = (bisect.bisect(begins, at) - 1 for at in (start, start + len(sentence) - 1))
+            yield Sentence(paragraph[first].number, paragraph[last].number, sentence.replace("\0", "").strip())
 
 
 def _continues(line: Line, after: Line) -> bool:
