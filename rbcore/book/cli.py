@@ -22,6 +22,7 @@ from rbcore.book import (
     paper,
     portable,
     prose,
+    records,
     release,
     replay,
     runs,
@@ -30,6 +31,7 @@ from rbcore.book import (
     sentences,
     site,
     slides,
+    sources,
     sweep,
 )
 from rbcore.book.execute import (
@@ -86,12 +88,24 @@ def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], l
     return executed, agree.gather(executed)
 
 
-def compare(root: Path, chapters: Sequence[Chapter]) -> tuple[list[agree.Problem], list[agree.Problem]]:
-    """Where these chapters differ from their own text, and where from the pins."""
+def compare(
+    root: Path, chapters: Sequence[Chapter], *, whole: bool = True
+) -> tuple[list[agree.Problem], list[agree.Problem]]:
+    """Where these chapters differ from their own text, and where from the pins.
+
+    Args:
+        whole: these are all chapters.  Else names that they lack are no mistakes of the text.
+    """
     texts, allowed = list(prose.book_texts(root)), prose.load_allowed(root / ALLOWED)
+    wrong, pins = agree.disagreements(chapters, texts, allowed), agree.read_pins(root / PINS)
+    if not whole:
+        ran = {chapter.name for chapter in chapters}
+        wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
+        pins = agree.pins_for(pins, ran)
+    moved = [*agree.drift(chapters, pins, texts), *sentences.drift(root)]
     return (
-        agree.disagreements(chapters, texts, allowed),
-        [*agree.drift(chapters, agree.read_pins(root / PINS), texts), *sentences.drift(root)],
+        [*wrong, *sources.problems(root), *records.problems(root)],
+        [*moved, *records.outdated(root, chapters, whole=whole)],
     )
 
 
@@ -122,15 +136,10 @@ def book(root: Path, *, fresh: bool = False) -> int:
     for reason in failed.values():
         print(f"error: {reason}", file=sys.stderr)
     chapters = agree.gather(executed)
-    wrong, moved = compare(root, chapters)
-    ran = {chapter.name for chapter in chapters}
-    if failed:  # roles that name results of a chapter that did not run are no mistakes of the text
-        wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
-        pins = agree.pins_for(agree.read_pins(root / PINS), ran)
-        moved = [*agree.drift(chapters, pins, prose.book_texts(root)), *sentences.drift(root)]
+    wrong, moved = compare(root, chapters, whole=not failed)
+    results = [p for p in moved if p.found_by in ("value", "claim", "parameter")]
     built = root / "book" / "_build"
     with locked(built):
-        results = [p for p in moved if p.found_by != "sentence"]
         site.assemble(root, executed, chapters, built / "source", results, failed)
         page, warnings = site.build(built / "source", built / "html")
     if not failed:
@@ -154,8 +163,8 @@ def summary(
 ) -> str:
     """What a build ends with, a line for each question."""
     failing = sum(p.found_by == "claim" for p in wrong)
-    worded = [p for p in moved if p.found_by == "sentence"]
-    drifted = len({(p.found_by, p.name) for p in moved if p not in worded})
+    drifted = len({(p.found_by, p.name) for p in moved if p.found_by in ("value", "claim", "parameter")})
+    worded, old = (sum(p.found_by == kind for p in moved) for kind in ("sentence", "record"))
     lines = [f"this run and its text: {counted(chapters)}"]
     lines[0] += (
         f"; {failing} claims fail, {len(wrong) - failing} mistakes in the text" if wrong else "; they agree"
@@ -166,7 +175,9 @@ def summary(
         else "this run and the pins: every pinned result was reproduced"
     )
     if worded:
-        lines.append(f"the text and its pins: {len(worded)} changes of its wording; `make pin` accepts them")
+        lines.append(f"the text and its pins: its wording changed in {worded} places; `make pin` accepts them")
+    if old:
+        lines.append(f"the records of other runs: {old} are out of date")
     if failed:
         lines.append(f"not run to the end: {', '.join(sorted(failed))}")
     return "\n".join(lines)

@@ -114,14 +114,13 @@ def prose_lines(text: str) -> Iterator[Line]:
             if header:
                 continue
         if code:
-            code = "" if _closes(line, code) else code
+            code = "" if closes(line, code) else code
             continue
-        if directives and _closes(line, directives[-1]):
+        if directives and closes(line, directives[-1]):
             directives.pop()
             continue
-        opening = FENCE.match(line)
-        fence, name, title = opening.groups() if opening else ("", None, "")
-        if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
+        fence, name, title = opens(line) or ("", None, "")
+        if not fence:
             if not re.match(r" {0,3}%", line):  # a comment
                 yield Line(number, line)
         elif name is None or name in CODE:
@@ -133,7 +132,17 @@ def prose_lines(text: str) -> Iterator[Line]:
                 yield Line(number, title)
 
 
-def _closes(line: str, fence: str) -> bool:
+def opens(line: str) -> tuple[str, str | None, str] | None:
+    """The fence of a line that opens a block, the directive's name where it is one, and what follows."""
+    opening = FENCE.match(line)
+    fence, name, title = opening.groups() if opening else ("", None, "")
+    if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
+        return None
+    return fence, name, title
+
+
+def closes(line: str, fence: str) -> bool:
+    """Whether a line closes the block that `fence` opened."""
     return len(line.strip()) >= len(fence) and set(line.strip()) == {fence[0]}
 
 
@@ -192,17 +201,25 @@ def quotes(file: str, text: str) -> list[Quote]:
     return found
 
 
-def sentences(lines: Iterable[Line]) -> Iterator[Sentence]:
-    """The sentences of some prose in their order; a heading, a list item and a row of a table are one at least."""
+def paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """The lines of some prose by paragraph; a heading, a list item and a row of a table are one each."""
     paragraph: list[Line] = []
     displayed = False  # between two lines of $$, where a line may begin with a minus
     for line in lines:
         if paragraph and not (displayed or _continues(paragraph[-1], line)):
-            yield from _sentences_of(paragraph)
+            yield paragraph
             paragraph = []
-        paragraph.append(line)
-        displayed ^= line.text.count("$$") % 2 == 1
-    yield from _sentences_of(paragraph)
+        if line.text.strip():
+            paragraph.append(line)
+            displayed ^= line.text.count("$$") % 2 == 1
+    if paragraph:
+        yield paragraph
+
+
+def sentences(lines: Iterable[Line]) -> Iterator[Sentence]:
+    """The sentences of some prose in their order."""
+    for paragraph in paragraphs(lines):
+        yield from _sentences_of(paragraph)
 
 
 def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
