@@ -31,7 +31,7 @@ from rbcore.book import prose
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.files import replace_file
 
-Finding = Literal["value", "claim", "parameter", "role", "unused", "prose"]
+Finding = Literal["value", "claim", "parameter", "role", "unused", "prose", "formula"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding

@@ -19,6 +19,7 @@ from rbcore.book import (
     changes,
     course,
     falsified,
+    formulas,
     labels,
     paper,
     portable,
@@ -91,7 +92,7 @@ def compare(root: Path, chapters: Sequence[Chapter]) -> tuple[list[agree.Problem
     """Where these chapters differ from their own text, and where from the pins."""
     texts, allowed = list(prose.book_texts(root)), prose.load_allowed(root / ALLOWED)
     return (
-        agree.disagreements(chapters, texts, allowed),
+        [*agree.disagreements(chapters, texts, allowed), *formulas.problems(root, texts)],
         agree.drift(chapters, agree.read_pins(root / PINS), texts),
     )
 
