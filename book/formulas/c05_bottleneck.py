@@ -12,10 +12,10 @@ DELTA = "(I(eps;W|X) + I(e_p;e_M|W) - I(e_p;e_M))"
 NAMES = {r"\Delta I": "H(X|hp)", r"B_{\mathrm{syn}}": "(I(e_M;W) + I(e_p;W))", r"\delta": DELTA}
 
 proved("gain-two-ways")
-proved("three-sources", names={"V": "V"})
+proved("three-sources")
 proved("booking-orders")
 proved("delta", names=NAMES)
-proved("flow-in-short", *FACTORS, names=NAMES)
+proved("flow-in-short", *FACTORS, names=NAMES, claim="flow-bound")
 proved("flow-enclosed", *FACTORS, "e_p,e_M -> G -> W")
 
 

@@ -24,6 +24,7 @@ def majority(rng):
     if rng.random() < 0.5:
         n, q = 2001, rng.choice([0.45, 0.55])
     return {
+        1: np.exp(-n * (2 * q - 1) ** 2 / 2),  # Hoeffding's
         r"\mathrm{B}_n": Function(lambda right: loops.majority(right, n)),
         r"\mathbf{1}\{q > \tfrac12\}": float(q > 0.5),
         "n": n,

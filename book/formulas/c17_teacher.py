@@ -9,9 +9,8 @@ from rbcore.theory.teacher import tilted
 @tie("misfit", sharp=1e-6)
 def misfit(rng):
     """KL, and a class that asks for a mean; on its edge the theorem of Pythagoras holds."""
-    teacher, truth, feature = random_pmf(rng, 4), random_pmf(rng, 4), rng.normal(size=4)
-    if teacher @ feature < truth @ feature:
-        feature = -feature
+    teacher, truth = random_pmf(rng, 4, (2,)).T
+    feature = teacher - truth
     inside = truth @ feature + (0.0 if rng.random() < 0.6 else 0.5) * (teacher - truth) @ feature
     student = tilted(teacher, feature, inside)
     return {"D": Function(kl), "g": truth, "s": student, "w": teacher}

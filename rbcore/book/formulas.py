@@ -23,18 +23,21 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rbcore.book import tex
-from rbcore.book.agree import Problem
+from rbcore.book.agree import Problem, read_pins
+from rbcore.book.execute import ROOT
 from rbcore.book.prose import Allowed, load_allowed
 from rbcore.information.expr import ExpressionError, parse
-from rbcore.information.prover import ProverError, prove
+from rbcore.information.problem import ProverError
+from rbcore.information.prover import Certificate, prove
 
-FOLDER, BY_HAND = "book/formulas", "book/formulas/by-hand.yml"
+FOLDER, BY_HAND, PINS = "book/formulas", "book/formulas/by-hand.yml", "book/ledger.json"
 FORMULA = re.compile(r"(?ms)^(:{3,})\{formula\} *([\w-]+) *\n(?::label: [^\n]*\n\n)?(.*?)^\1[ ]*$")
 DISPLAY = re.compile(r"(?ms)^\$\$\n(.*?)^\$\$(?: *\([\w-]+\))?[ ]*$")
 Draw = Callable[[np.random.Generator], Mapping[Any, Any]]
@@ -95,9 +98,14 @@ def tie(
     return register
 
 
-def proved(name: str, *given: str, names: Mapping[str, str] | None = None) -> None:
-    """Tie a formula to the prover: it must follow from `given`; `names` says what further symbols stand for."""
-    _register(name, lambda text: _proved(text, given, names or {}))
+def proved(name: str, *given: str, names: Mapping[str, str] | None = None, claim: str = "") -> None:
+    """Tie a formula to the prover: it must follow from `given`, and each inequality must be none the other way.
+
+    Args:
+        names: what further symbols stand for, in the expression language.
+        claim: the formula must be the statement of this claim, as it is pinned.
+    """
+    _register(name, lambda text: _proved(text, given, names or {}, claim))
 
 
 def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | None, tol: float) -> str:
@@ -126,7 +134,7 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
                     return f"{left} = {right} is false"
                 continue
             slack = np.min(np.asarray(right) - left if "<" in sign else np.asarray(left) - right)
-            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), 1e-300)
+            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), 1e-6)
             if slack < -tol * size:
                 return f"{left} {sign} {right} is false"
             slacks.setdefault(number, []).append(float(slack) / size)
@@ -145,21 +153,28 @@ def _apart(a: Any, b: Any) -> float:
 
 
 @functools.lru_cache(maxsize=4096)
-def _statement(text: str, given: tuple[str, ...]) -> str:
-    try:
-        answer = prove(text, given, search=False)
-    except (ExpressionError, ProverError) as error:
-        return f"the prover cannot read it: {error}"
-    return "" if hasattr(answer, "steps") else f"it does not follow from Shannon's inequalities and {list(given)}"
+def _follows(statement: str, given: tuple[str, ...]) -> bool:
+    """Whether the prover finds a proof."""
+    return isinstance(prove(statement, given, search=False), Certificate)
 
 
-def _proved(text: str, given: tuple[str, ...], names: Mapping[str, str]) -> str:
-    """What is wrong with a statement: each inequality must have a proof, and none with its larger side halved."""
-    statements = [part for part in re.split(r",\s*\\\\|,\s*\\qquad", text) if part.strip()]
-    for statement in statements:
-        written = tex.plain(statement, names)
-        if problem := _statement(written, given):
-            return f"{written}: {problem}"
+def _proved(text: str, given: tuple[str, ...], names: Mapping[str, str], claim: str) -> str:
+    """What is wrong with a formula about entropies; several in one display are separated at the ends of lines."""
+    for part in re.split(r",\s*\\\\", text):
+        written = tex.plain(part, names)
+        try:
+            statement = parse(written)
+            if not _follows(written, given):
+                return f"{written}: it does not follow from Shannon's inequalities and {list(given)}"
+            for form, sign, source, _, _ in statement.constraints:
+                if sign == ">=" and _follows(f"{-form} >= 0", given):
+                    return f"{source}: this holds with equality, so write ="
+        except (ExpressionError, ProverError) as error:
+            return f"the prover cannot read it: {error}"
+        if claim:
+            pinned = parse(read_pins(ROOT / PINS)["claims"][claim]["statement"])
+            if [c.form for c in pinned.constraints] != [c.form for c in statement.constraints]:
+                return f"{written}: this is not the statement of {claim!r}, {pinned.text}"
     return ""
 
 
@@ -181,7 +196,9 @@ def load(folder: Path) -> dict[str, Tie]:
 
 
 def formulas(file: str, text: str) -> Iterator[Formula]:
-    """The displayed formulas of a text, tied ones with their names."""
+    """The displayed formulas of a chapter or page, tied ones with their names; decks of slides repeat them."""
+    if file.startswith("book/slides/"):
+        return
     for pattern, named in ((FORMULA, True), (DISPLAY, False)):
         for match in pattern.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
@@ -200,7 +217,7 @@ def faults(texts: Iterable[tuple[str, str]], ties: Mapping[str, Tie], by_hand: S
             elif problem := ties[formula.name].check(formula.tex):
                 found.append(Fault(formula, problem, "mend the formula, or its tie in " + FOLDER))
             continue
-        reasons = [entry for entry in by_hand if formula.file.startswith(entry.file) and entry.text in formula.tex]
+        reasons = [entry for entry in by_hand if fnmatch(formula.file, entry.file) and entry.text in formula.tex]
         listed -= {*reasons}
         if not reasons:
             why = "this formula is tied to nothing"

@@ -39,7 +39,7 @@ _OPEN, _CLOSE = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}, {")", "]", "}", r"
 _SEPARATORS = {",", ";", r"\|", r"\Vert", r"\mid"}
 _IGNORED = re.compile(
     r"\\(?:begin|end)\{aligned\}|\\(?:left|right|[bB]igg?[lrm]?|limits|displaystyle|quad|qquad)(?![A-Za-z])"
-    r"|\\[,;:! ]|&|\{\}|\\\\|\\text\{ ?(?:for|at|where)\b[^\n]*|\\text\{ ?\(\w+\)\}"
+    r"|\\[,;:! ]|&|\{\}|\\\\|\\text\{ ?\(\w+\)\}"
 )
 _ALIAS = {r"\tfrac": r"\frac", r"\dfrac": r"\frac", r"\lvert": "|", r"\rvert": "|", r"\cdot": "*"}
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S")
@@ -97,7 +97,7 @@ _UNARY = {r"\log": np.log, r"\exp": np.exp, r"\tanh": np.tanh, r"\sin": np.sin, 
 @functools.lru_cache(maxsize=8192)
 def tokens(tex: str) -> tuple[str, ...]:
     """The tokens of a formula, without what only serves its layout."""
-    plain = _IGNORED.sub(" ", tex)
+    plain = _IGNORED.sub(" ", tex.replace(r"\text{for }", ","))  # "for y <= x" is one more relation
     return tuple(_ALIAS.get(token, token) for token in _TOKEN.findall(plain))
 
 
