@@ -35,7 +35,7 @@ from rbcore.files import replace_files
 
 Finding = Literal[
     "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
-    "record",
+    "record", "formula",
 ]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
