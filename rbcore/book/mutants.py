@@ -7,11 +7,16 @@ the package.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 MUTANTS, AGAIN = "book/mutants.json", "`make mutants` writes the record anew"
+CLASSES = (
+    "pins", "typed decimals", "typed counts and number words", "number words changed", "directions", "formulas",
+    "roles and claims", "exchanged", "code of chapters", "literals", "figures", "records and lists", "markup",
+    "core", "estimators", "audit",
+)  # fmt: skip
 WORDED = "sentence"  # the guard that pins the wording
 LEAST = 300  # mutants in all
 SHARE = 0.95  # of the mutants of a class that must be noticed
@@ -67,17 +72,19 @@ def total(record: Mapping[str, Any]) -> Row:
     return Row("all", *sums, SHARE)
 
 
-def faults(record: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a record: numbers that do not add up, survivors without a reason, too few noticed."""
+def faults(record: Mapping[str, Any], classes: Collection[str] = CLASSES) -> Iterator[str]:
+    """What is wrong with a record: a class, a count, a survivor without a reason, too few that were noticed."""
     if not record:
         return
     try:
         for name, entry in record["classes"].items():
             survivors = entry["survivors"]
+            if name not in classes:
+                yield f"{name}: no such class of mutants; choose from {', '.join(classes)}"
             if entry["killed"] + len(survivors) != entry["made"] or sum(entry["by"].values()) != entry["killed"]:
                 yield f"{name}: killed and survivors are not all that were made; {AGAIN}"
             if entry["equivalent"] != sum(bool(one.get("equivalent")) for one in survivors):
-                yield f"{name}: other survivors are marked than the {entry['equivalent']} that are counted; {AGAIN}"
+                yield f"{name}: not {entry['equivalent']} survivors are marked as equivalent; {AGAIN}"
             for one in survivors:
                 if not one["reason"].strip():
                     mutant = f"{one['place']}, {one['change']}"

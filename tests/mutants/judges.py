@@ -169,7 +169,7 @@ class Judges:
 
     def by_tests(self, mutant: Mutant) -> str:
         """The tests of the changed module, the quick ones first; or those that read the changed text."""
-        files = tests_of(mutant.edit.file)
+        files = tested_by(mutant.edit.file)
         for chosen in ("not book and not slow", "not book and slow"):
             said = passed(self.tree.root, files, chosen)
             if said:
@@ -177,8 +177,8 @@ class Judges:
         return ""
 
     def _check(self, test: str) -> None:
-        if "::" in test and test not in self.sound:
-            if passed(self.tree.root, [f"tests/{test}"], "not book"):
+        if ".py" in test and test not in self.sound:
+            if passed(self.tree.root, [f"tests/{test}"], "not book and not slow" if test.endswith(".py") else ""):
                 raise UnsoundTestError(f"{test} fails without any mutant: mend it first")
             self.sound.add(test)
 
@@ -204,7 +204,7 @@ def _said_anew(chapter: Chapter, text: str) -> Chapter:
 
 
 @functools.cache
-def tests_of(file: str) -> list[str]:
+def tested_by(file: str) -> list[str]:
     """The test files that import a module, that of its own name first; for a text, those that read it."""
     if file in TESTS:
         return TESTS[file]
@@ -356,7 +356,7 @@ class Digests:
         """What the verdict of a judge on a mutant rests on."""
         file = mutant.edit.file
         if judge == "tests":
-            return self._files("tests", *tests_of(file), file)
+            return self._files("tests", *tested_by(file), file)
         texts = self._texts()
         if judge == "run" and file.startswith("notebooks/"):
             return f"{texts} {self._key(file)}"

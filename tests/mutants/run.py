@@ -94,7 +94,7 @@ def key(mutant: Mutant, sources: Sources, digests: Digests) -> str:
 
 
 def read_kept(path: Path) -> dict[str, str]:
-    """The judge that noticed each mutant that was judged before, by key; a line that a kill cut off is left out."""
+    """What noticed each mutant that was judged before, by key; a line that a kill cut off is left out."""
     kept = {}
     for line in path.read_text(encoding="utf8").splitlines() if path.exists() else []:
         try:
