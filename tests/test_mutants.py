@@ -11,7 +11,7 @@ from mutants import run
 from mutants.classes import CLASSES
 from mutants.code import changes
 from mutants.edits import Edit, Mutant, Sources, chosen
-from mutants.judges import Digests, Judges, Tree, passed, speed_up, tested_by
+from mutants.judges import PURE, Digests, Judges, Tree, passed, remember, speed_up, suite_of
 
 from rbcore.book import agree, mutants
 from rbcore.book.execute import ROOT
@@ -107,9 +107,19 @@ def test_tests_judge_a_changed_module_and_the_tree_is_put_back(tmp_path: Path) -
 
 
 def test_a_module_is_judged_by_the_tests_that_import_it_its_own_first(found: list[Mutant]) -> None:
-    assert tested_by("rbcore/theory/divergence.py")[0] == "tests/theory/test_divergence.py"
+    assert suite_of("rbcore/theory/divergence.py")[0] == "tests/theory/test_divergence.py"
     files = {m.edit.file for m in found if m.kind in ("core", "estimators", "audit")}
-    assert all(1 <= len(tested_by(file)) <= 6 for file in files)
+    assert all(1 <= len(suite_of(file)) <= 6 for file in files)
+
+
+def test_what_is_remembered_is_what_was_found() -> None:
+    from rbcore.book import prose
+
+    text, allowed, used = "It is 0.42 or 3.14 of it.", [prose.Allowed("*", "3.14", "pi")], set()
+    find = remember(prose.typed_numbers)
+    expected = prose.typed_numbers("a.md", text, allowed)
+    assert find("a.md", text, allowed, used) == find("a.md", text, allowed=allowed) == expected
+    assert used == set(allowed) and [found.number for found in expected] == ["0.42"]
 
 
 def test_a_verdict_rests_on_the_module_and_its_tests(tmp_path: Path) -> None:
@@ -189,10 +199,8 @@ def test_a_record_that_does_not_add_up_is_a_fault(change, said: str) -> None:
 @pytest.mark.book
 def test_a_sample_is_noticed_or_its_reason_is_listed(built_book, found, tmp_path, monkeypatch) -> None:
     """Some of each class that needs no execution; with the guards, not with the record."""
-    from rbcore.book import prose
-
-    for name in ("quotes", "typed_numbers", "prose_lines", "without_references"):
-        monkeypatch.setattr(prose, name, getattr(prose, name))  # to be put back
+    for module, name in PURE:
+        monkeypatch.setattr(module, name, getattr(module, name))  # to be put back
     speed_up()
     sources = Sources()
     chapters = agree.gather(run.executed())

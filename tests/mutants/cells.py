@@ -6,10 +6,9 @@ import ast
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
-import lint_notebooks
-from lint_notebooks import Body
-
 from mutants.edits import Sources
+from rbcore.book import cells as book_cells
+from rbcore.book.cells import Body
 
 CHEAP = ("01-generation-process", "02-two-divergences", "A-primer")  # executed in some seconds each
 DEARER = ("05-reverse-bottleneck",)
@@ -19,7 +18,7 @@ Call = tuple[str, Body, ast.Call]
 @functools.lru_cache(maxsize=1024)
 def bodies(text: str) -> tuple[Body, ...]:
     """The code cells of a chapter's text; those that are no Python are left out."""
-    return tuple(body for body in lint_notebooks.bodies(text) if tree(body.code) is not None)
+    return tuple(body for body in book_cells.bodies(text) if tree(body.code) is not None)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import inspect
 import io
 import os
 import re
@@ -17,16 +18,17 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lint_notebooks
 
 from mutants.cells import bodies, tree
 from mutants.edits import Mutant, Sources
-from rbcore.book import agree, cli, prose, site
+from rbcore.book import agree, cli, literals, prose, site
 from rbcore.book.execute import ROOT, Job, attempt, notebooks, what_counts
 from rbcore.book.ledger import Chapter, LedgerError
 from rbcore.book.mutants import WORDED
@@ -72,6 +74,10 @@ class Tree:
         finally:
             for file, content in kept.items():
                 (self.root / file).write_bytes(content)
+
+
+PURE = [(prose, "quotes"), (prose, "typed_numbers"), (prose, "prose_lines"), (prose, "without_references"),
+        (literals, "find")]  # fmt: skip
 
 
 class UnsoundTestError(RuntimeError):
@@ -169,7 +175,7 @@ class Judges:
 
     def by_tests(self, mutant: Mutant) -> str:
         """The tests of the changed module, the quick ones first; or those that read the changed text."""
-        files = tested_by(mutant.edit.file)
+        files = suite_of(mutant.edit.file)
         for chosen in ("not book and not slow", "not book and slow"):
             said = passed(self.tree.root, files, chosen)
             if said:
@@ -188,7 +194,7 @@ def _seen(problem: agree.Problem) -> tuple[str, ...]:
 
 
 def _in_code(text: str, mutant: Mutant) -> bool:
-    return any(body.start <= mutant.edit.start < body.end for body in lint_notebooks.bodies(text))
+    return any(body.start <= mutant.edit.start < body.end for body in bodies(text))
 
 
 def _said_anew(chapter: Chapter, text: str) -> Chapter:
@@ -204,7 +210,7 @@ def _said_anew(chapter: Chapter, text: str) -> Chapter:
 
 
 @functools.cache
-def tested_by(file: str) -> list[str]:
+def suite_of(file: str) -> list[str]:
     """The test files that import a module, that of its own name first; for a text, those that read it."""
     if file in TESTS:
         return TESTS[file]
@@ -222,9 +228,8 @@ def tested_by(file: str) -> list[str]:
 
 
 def _imports(path: Path, module: str) -> bool:
-    return module in {
-        name for full in _imported(path.read_text(encoding="utf8")) for name in (full, full.rpartition(".")[0])
-    }
+    names = _imported(path.read_text(encoding="utf8"))
+    return any(module in (full, full.rpartition(".")[0]) for full in names)
 
 
 def passed(root: Path, files: Sequence[str], chosen: str) -> str:
@@ -356,7 +361,7 @@ class Digests:
         """What the verdict of a judge on a mutant rests on."""
         file = mutant.edit.file
         if judge == "tests":
-            return self._files("tests", *tested_by(file), file)
+            return self._files("tests", *suite_of(file), file)
         texts = self._texts()
         if judge == "run" and file.startswith("notebooks/"):
             return f"{texts} {self._key(file)}"
@@ -428,12 +433,16 @@ def uses(path: Path, root: Path, data: Iterable[Path]) -> list[Path]:
     return [p for p in found if p != path]
 
 
-def _imported(text: str) -> Iterator[str]:
+@functools.lru_cache(maxsize=1024)
+def _imported(text: str) -> tuple[str, ...]:
+    """The modules of the core that a module imports, and the names from them."""
+    found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name.startswith("rbcore"))
+            found += [a.name for a in node.names if a.name.startswith("rbcore")]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rbcore"):
-            yield from (f"{node.module}.{a.name}" for a in node.names)
+            found += [f"{node.module}.{a.name}" for a in node.names]
+    return tuple(found)
 
 
 def _digest(lines: Iterable[str]) -> str:
@@ -445,28 +454,29 @@ def speed_up() -> None:
 
     What is kept are results of pure functions of a text, so that nothing is judged otherwise.
     """
-    keep = functools.lru_cache(maxsize=100_000)
-    found, lines = keep(_numbers(prose.typed_numbers)), keep(_all(prose.prose_lines))
-    prose.quotes = keep(prose.quotes)
-    prose.without_references = keep(prose.without_references)
-    prose.prose_lines = lambda text: iter(lines(text))
-
-    def typed(file: str, text: str, allowed: Sequence = (), used: set | None = None) -> list:
-        numbers, covers = found(file, text, tuple(allowed))
-        if used is not None:
-            used |= covers
-        return list(numbers)
-
-    prose.typed_numbers = typed
+    for module, name in PURE:
+        setattr(module, name, remember(getattr(module, name)))
 
 
-def _all(function: Callable) -> Callable:
-    return lambda text: tuple(function(text))
+def remember(function: Callable) -> Callable:
+    """The function, which keeps what it found; also what it added to its argument `used`."""
+    signature = inspect.signature(function)
 
-
-def _numbers(function: Callable) -> Callable:
-    def found(file: str, text: str, allowed: tuple) -> tuple[tuple, frozenset]:
+    @functools.lru_cache(maxsize=100_000)
+    def found(arguments: tuple) -> tuple[Any, frozenset]:
         used: set = set()
-        return tuple(function(file, text, allowed, used)), frozenset(used)
+        given = dict(arguments) | ({"used": used} if "used" in signature.parameters else {})
+        result = function(**given)
+        return result if isinstance(result, str) else tuple(result), frozenset(used)
 
-    return found
+    @functools.wraps(function)
+    def remembered(*positional: Any, **named: Any) -> Any:
+        given = signature.bind(*positional, **named).arguments
+        covered = given.pop("used", None)
+        key = tuple((name, tuple(x) if isinstance(x, list) else x) for name, x in given.items())
+        result, used = found(key)
+        if covered is not None:
+            covered |= used
+        return result if isinstance(result, str) else list(result)
+
+    return remembered

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import lint_notebooks
-
 from mutants.cells import calls, span
 from mutants.edits import Edit, Sources
 from rbcore.book import agree, prose
+from rbcore.book.cells import CELL
 from rbcore.book.ledger import ROLE, VALUE_ROLES
 from rbcore.information.expr import parse
 
@@ -42,9 +42,9 @@ def lines(sources: Sources) -> list[Prose]:
 def _lines(sources: Sources) -> Iterator[Prose]:
     for file, text in sources.texts.items():
         starts = [0, *(m.end() for m in re.finditer("\n", text))]
-        cells = [m.span() for m in lint_notebooks.CELL.finditer(text)] if file.startswith("notebooks/") else []
+        cells = [m.span() for m in CELL.finditer(text)] if file.startswith("notebooks/") else []
         displayed = False
-        for number, line in prose.prose_lines(text):
+        for number, line, *_ in prose.prose_lines(text):
             raw = text[starts[number - 1] :].partition("\n")[0]
             if file.endswith(".yaml") and not SHOWN_KEYS.match(raw):
                 continue
@@ -59,6 +59,7 @@ def _lines(sources: Sources) -> Iterator[Prose]:
             yield Prose(file, start, line, part)
 
 
+@functools.lru_cache(maxsize=100_000)
 def words(line: Prose) -> str:
     """The line with all that is no word blanked out, at the same places."""
     return NO_WORDS.sub(lambda m: " " * len(m[0]), line.text)
@@ -213,9 +214,14 @@ OPPOSITES = [
 DIRECTIONS = {one: other for a, b in OPPOSITES for one, other in ((a, b), (b, a))} | {"lower": "higher"}
 
 
+@functools.lru_cache
+def _any_of(said: tuple[str, ...]) -> re.Pattern[str]:
+    pattern = "|".join(sorted(map(re.escape, said), key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE)
+
+
 def _swapped(line: Prose, table: dict[str, str]) -> Iterator[Edit]:
-    pattern = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
-    for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", words(line), re.IGNORECASE):
+    for match in _any_of(tuple(table)).finditer(words(line)):
         new = table[match[0].lower()]
         yield _edit(line, *match.span(), new.capitalize() if match[0][0].isupper() else new)
 
@@ -293,7 +299,7 @@ def _signs(file: str, start: int, formula: str) -> Iterator[Edit]:
 def displayed(sources: Sources) -> Iterator[Edit]:
     """A sign, a relation or a constant of a displayed formula."""
     for file, text in sources.texts.items():
-        cells = [m.span() for m in lint_notebooks.CELL.finditer(text)]
+        cells = [m.span() for m in CELL.finditer(text)]
         for match in re.finditer(r"^\$\$\n(.*?)^\$\$", text, re.MULTILINE | re.DOTALL):
             if not any(a <= match.start() < b for a, b in cells):
                 yield from _signs(file, match.start(1), match[1])
