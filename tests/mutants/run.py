@@ -278,7 +278,8 @@ def main(seed: int, only: str, workers: int, show: bool) -> int:
                 log.flush()
                 bar.update()
     outcome = {mutant: kept[keys[mutant]] for mutant in mutants}
-    record = record_of(outcome, read_reasons(ROOT / REASONS), seed)
+    reasons = read_reasons(ROOT / REASONS)
+    record = record_of(outcome, reasons, seed)
     if only:
         old = book_mutants.read(ROOT / RECORD)
         merged = {name: record["classes"].get(name) or old.get("classes", {}).get(name) for name in CLASSES}
@@ -286,11 +287,20 @@ def main(seed: int, only: str, workers: int, show: bool) -> int:
     replace_file(ROOT / RECORD, as_json(record))
     for mutant, by in outcome.items():
         if show or not by:
-            reason = reason_for(mutant, read_reasons(ROOT / REASONS))
+            reason = reason_for(mutant, reasons)
             print(f"{mutant.name}\n    {by or (f'survives: {reason.reason}' if reason else 'SURVIVES')}")
     print(book_mutants.table(record))
     print(f"recorded in {RECORD}")
-    wrong = list(book_mutants.faults(record))
+    wrong = [*book_mutants.faults(record), *idle(reasons, outcome)]
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0
+
+
+def idle(reasons: Sequence[Reason], outcome: Mapping[Mutant, str]) -> Iterator[str]:
+    """A line for each reason of these classes that no survivor needs any more."""
+    needed = {reason_for(mutant, reasons) for mutant, by in outcome.items() if not by}
+    kinds = {mutant.kind for mutant in outcome}
+    for one in reasons:
+        if one.kind in kinds and one not in needed:
+            yield f"{REASONS}: nothing survives as {one.kind}, {one.file}, {one.change}: remove the entry"
