@@ -28,7 +28,7 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import directions, literals, plots, prose
+from rbcore.book import directions, literals, plots, prose, records
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_files
@@ -156,11 +156,8 @@ def read_pins(path: Path) -> dict[str, Any]:
     figures = plots.read(path.with_name(plots.FILE))
     if not path.exists():
         return {"parameters": {}, "values": {}, "claims": {}, "figures": figures}
-    try:
-        pins = json.loads(path.read_text(encoding="utf8"))
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    parts = [pins.get(part) for part in ("parameters", "values", "claims")] if isinstance(pins, dict) else [None]
+    pins = records.read(path, "make pin")
+    parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
     return pins | {"figures": figures}
