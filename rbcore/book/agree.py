@@ -11,7 +11,8 @@ How far a fresh result may be from its pin follows from its kind (:func:`toleran
 * statistical: half a standard error, or that unit if it is larger.  The seeds are the same, so a run on another
   processor differs by rounding, and by the rare draw that rounding decides;
 * a claim: its verdict, and how clearly it holds: to six digits where that is exact, to a tenth where it is
-  numerical, to an eighth of its interval where it is statistical.
+  numerical, to an eighth of its interval where it is statistical;
+* a figure: what it shows, within a share of the range of its axes (:mod:`rbcore.book.plots`).
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import literals, prose
+from rbcore.book import directions, literals, plots, prose, records
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.book.spelling import NEAR, SPELLED
-from rbcore.files import replace_file
+from rbcore.files import replace_files
 
-Finding = Literal["value", "claim", "parameter", "role", "unused", "prose", "measure", "literal"]
+Finding = Literal["value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -134,7 +135,7 @@ def _pin(entry: Value | Claim) -> dict[str, Any]:
 def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What `book/ledger.json` holds for these chapters; entries of `old` that have not drifted stay."""
     old = old or {"parameters": {}, "values": {}, "claims": {}}
-    pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}}
+    pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}, "figures": {}}
     for chapter in chapters:
         pins["parameters"][chapter.name] = dict(chapter.parameters)
         for part, entries in (("values", chapter.values), ("claims", chapter.claims)):
@@ -142,6 +143,7 @@ def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -
                 name = entry.name if isinstance(entry, Value) else entry.id
                 pin = old[part].get(name)
                 pins[part][name] = _pin(entry) if pin is None or any(_differences(pin, entry)) else dict(pin)
+        pins["figures"] |= plots.accepted(chapter.figures, old.get("figures", {}))
     return pins
 
 
@@ -149,18 +151,16 @@ def read_pins(path: Path) -> dict[str, Any]:
     """The pinned ledger; empty where there is none yet.
 
     Raises:
-        LedgerError: when the file is not the JSON that ``make pin`` writes.
+        LedgerError: when the file, or that of the figures beside it, is not the JSON that ``make pin`` writes.
     """
+    figures = plots.read(path.with_name(plots.FILE))
     if not path.exists():
-        return {"parameters": {}, "values": {}, "claims": {}}
-    try:
-        pins = json.loads(path.read_text(encoding="utf8"))
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    parts = [pins.get(part) for part in ("parameters", "values", "claims")] if isinstance(pins, dict) else [None]
+        return {"parameters": {}, "values": {}, "claims": {}, "figures": figures}
+    pins = records.read(path, "make pin")
+    parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
-    return pins
+    return pins | {"figures": figures}
 
 
 def value_of(name: str, pin: Mapping[str, Any]) -> Value:
@@ -182,7 +182,10 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    replace_file(path, _as_json(pins))
+    written = {path: _as_json(pins)}
+    if pins["figures"] or old["figures"]:
+        written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
+    replace_files(written)
 
 
 def _as_json(pins: Mapping[str, Any]) -> str:
@@ -217,6 +220,7 @@ def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
         *_literals(texts),
         *_role_problems(chapters, _quotes(chapters, texts)),
         *_prose_problems(chapters, texts, allowed),
+        *_direction_problems(chapters, texts),
     ]
 
 
@@ -229,6 +233,7 @@ def drift(
         *_parameter_drift(chapters, pins["parameters"]),
         *_result_drift("value", {v.name: v for c in chapters for v in c.values}, pins["values"], quotes),
         *_result_drift("claim", {k.id: k for c in chapters for k in c.claims}, pins["claims"], quotes),
+        *_figure_drift(chapters, pins.get("figures", {})),
     ]
 
 
@@ -239,6 +244,7 @@ def pins_for(pins: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         "parameters": {name: x for name, x in pins["parameters"].items() if name in names},
         "values": {name: x for name, x in pins["values"].items() if x.get("chapter") in names},
         "claims": {name: x for name, x in pins["claims"].items() if x.get("chapter") in names},
+        "figures": {name: x for name, x in pins.get("figures", {}).items() if x.get("chapter") in names},
     }
 
 
@@ -299,6 +305,22 @@ def _result_drift(
             differences = _differences(pin, entry)
         chapter = entry.chapter if entry else pin.get("chapter", "?")
         found += [Problem(kind, name, chapter, sentence, *difference, PIN_REMEDY) for difference in differences]
+    return found
+
+
+def _figure_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
+    fresh = {name: record for chapter in chapters for name, record in chapter.figures.items()}
+    found = []
+    for name in sorted(pins.keys() | fresh.keys()):
+        chapter = fresh.get(name, pins.get(name, {}))["chapter"]
+        if name not in fresh or name not in pins:
+            was, now = ("shown", "not shown") if name in pins else ("not pinned", "shown")
+            rows: list[plots.Difference] = [("(the whole figure)", was, now, "none")]
+        else:
+            rows = plots.differences(pins[name], fresh[name])
+        more = len(rows) - plots.MOST
+        rows = rows[: plots.MOST] + [("(more)", "", f"{more} more", "")] * (more > 0)
+        found += [Problem("figure", name, chapter, *row, PIN_REMEDY) for row in rows]
     return found
 
 
@@ -440,6 +462,18 @@ def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]
                 )
             )
     return found
+
+
+def _direction_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]]) -> list[Problem]:
+    records = {name: record for chapter in chapters for name, record in chapter.figures.items()}
+    remedy = "say what the figure shows, or name the curve that does"
+    return [
+        Problem("figure", figure.name, f"{file}:{figure.line}", words, "-", reason, "-", remedy)
+        for file, text in texts
+        if file.startswith("notebooks/")
+        for figure in directions.described(text)
+        for words, reason in directions.mistakes(figure, records.get(figure.name))
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------

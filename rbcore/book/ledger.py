@@ -22,6 +22,7 @@ from rbcore.information.expr import parse
 from rbcore.information.theorems import Theorem
 
 MIME = "application/vnd.rbcore.book.ledger+json"
+FIGURE = "application/vnd.rbcore.figure+json"  # rbcore.plotted's
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
 VALUE_ROLES = ("val", "num", "ci")
@@ -111,6 +112,7 @@ class Chapter:
     claims: tuple[Claim, ...] = ()
     seconds: float = 0.0
     theorems: Mapping[str, Any] = field(default_factory=dict)  # of the claims that have one, by id
+    figures: Mapping[str, Any] = field(default_factory=dict)  # what each shows, by name (rbcore.plotted)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -338,11 +340,13 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
     theorems: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     since_claim = 0.0
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
         since_claim += seconds[index] if index < len(seconds) else 0.0
+        figures |= _figures(cell, chapter)
         payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         here = [p["claim"] for p in payloads if "claim" in p]
         theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
@@ -365,7 +369,15 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
             since_claim = 0.0
     parameters = facts.get("parameters", {})
     entries = tuple(values.values()), tuple(claims.values())
-    return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems)
+    return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems, figures)
+
+
+def _figures(cell: Mapping[str, Any], chapter: str) -> dict[str, Any]:
+    """What the figures of a cell show, by the name in its options; of several figures each with its number."""
+    shown = [o["data"][FIGURE] for o in cell.get("outputs", []) if FIGURE in o.get("data", {})]
+    name = cell.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("name", "")
+    names = [name if number == 1 else f"{name}-{number}" for number in range(1, len(shown) + 1)]
+    return {name: {"chapter": chapter, **one} for name, one in zip(names, shown, strict=True) if name}
 
 
 def _check_sources(source: str) -> dict[str, str]:

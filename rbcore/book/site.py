@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book import install, labels
+from rbcore.book import directions, install, labels
 from rbcore.book.agree import Problem
 from rbcore.book.downloads import authors, download
 from rbcore.book.execute import ROOT, used_modules
-from rbcore.book.ledger import MIME, Chapter, Value, fill
+from rbcore.book.ledger import FIGURE, MIME, Chapter, Value
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
 from rbcore.course.tasks import without_answers
@@ -66,7 +66,7 @@ def assemble(
         inside = path.relative_to(root / "book")
         if (
             path.is_file()
-            and inside.parts[0] not in ("_build", "ledger.json", "slides")
+            and inside.parts[0] not in ("_build", "ledger.json", "figures.json", "slides")
             and "__pycache__" not in inside.parts
         ):
             wanted[target / inside] = path.read_bytes()
@@ -78,6 +78,7 @@ def assemble(
         "drift": None if drift is None else [problem._asdict() for problem in drift],
         "failed": sorted(failed or {}),
     }
+    values = {value.name: value for chapter in chapters for value in chapter.values}
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
     for name, content in downloads(root, executed, chapters).items():
         wanted[target / DOWNLOADS / f"{name}.ipynb"] = content
@@ -111,10 +112,10 @@ def _failed(source: Path, reason: str) -> Any:
     return notebook
 
 
-def page(notebook: Any, values: Mapping[str, Value]) -> Any:
+def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
     """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes.
 
-    Roles in alternative texts, which Sphinx takes as they are, give way to the values.
+    values: of the book, for alternative texts that show them.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
@@ -123,9 +124,9 @@ def page(notebook: Any, values: Mapping[str, Value]) -> Any:
             cell.source = without_answers(cell.source)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
-            image = cell.metadata.get("mystnb", {}).get("image", {})
-            if "alt" in image:
-                image["alt"] = fill(image["alt"], values)
+            for output in cell.outputs:
+                output.get("data", {}).pop(FIGURE, None)
+            directions.resolve(cell, values or {})
     return shrink(notebook)
 
 
@@ -145,6 +146,20 @@ def _bytes(notebook: Any) -> bytes:
     return (nbformat.writes(notebook) + "\n").encode()
 
 
+PROGRAM = """
+import os, threading, time
+
+def watch(parent=os.getppid()):  # who was killed cannot end what it started
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+threading.Thread(target=watch, daemon=True).start()
+from jupyter_book.cli.main import main
+main()
+"""
+
+
 def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     """Build the pages from `source` and put them at `output` when they are whole.
 
@@ -162,8 +177,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         return Built(output / "index.html", "")
     work = output.with_name(f"{output.name}-new")
     shutil.rmtree(work, ignore_errors=True)
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
+    command = [sys.executable, "-c", PROGRAM, "build", str(source), "--path-output", str(work), "--quiet"]
     command += ["-W", "-n", "--keep-going"] if strict else []
     environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
