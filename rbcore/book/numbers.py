@@ -57,6 +57,8 @@ _NAMED = re.compile(  # numbers that name a thing: a chapter, a part, an item of
     r" \d+(?:(?:,| and| or| to) \d+)*|^\s*(?:\d+\\?[.)](?!\d)|\|\s*\d+(?:(?:, | to )\d+)*\s*\|)"
     r"|\b(?:in|since|[A-Z]\w+) (?:19|20)\d\d\b(?! \w+s\b)|\bNote \(\d+ minutes?\)|\b\d+-[A-Za-z][\w-]*|\[\d+\]"
 )
+_TARGET = re.compile(r"\s*<[^<>`]*>`|^[^<>`]*>`|\s*<[^>`]*$")  # of a role, which may go on in the next line
+_CURVE = re.compile(r"\{curve\}`([^`]*)`?")
 _VALUE = re.compile(r"\{(?:val|num|ci)\}`[^`]*`")
 _ROLE = re.compile(r"\{[\w:-]+\}`[^`<]*(?:<[^>]*>)?`")
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
@@ -84,6 +86,7 @@ def readable(line: str) -> str:
 
     :data:`VALUE` stands for each value.
     """
+    line = _CURVE.sub(r"\1", _TARGET.sub("`", line)) if "`" in line else line
     line = _ROLE.sub(" ", _VALUE.sub(VALUE, line))
     line = _CODE.sub(lambda m: m[2] if _JUST_A_NUMBER.fullmatch(m[2].strip()) else " ", line)
     line = _MATH.sub(lambda m: _formula(m[0][1:-1]), line)

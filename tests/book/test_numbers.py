@@ -59,6 +59,8 @@ Five hundred rows do. | Five hundred
 It holds in 12 worlds. | 12 worlds
 It is **37** there. | 37
 Seven of the {val}`worlds` worlds agree. | Seven of the □
+{curve}`It stays at about half <right: #1 & #2>`. | about half
+It {curve}`falls <1: 0.5 &\\n $T = 12$>` to two thirds. | two thirds
 {val}`good` of twelve do. | □ of twelve
 ```{prf:remark}\\nIt holds in 7 of 12.\\n``` | 7 of 12
 ```{solution} ex-x\\nIt needs 50,000 chains.\\n``` | 50,000
