@@ -76,9 +76,7 @@ def _register(name: str, check: Callable[[str], str]) -> None:
     _ties[name] = Tie(name, check)
 
 
-def tie(
-    *names: str, sharp: float | None = None, draws: int = 8, tol: float = 1e-8
-) -> Callable[[Draw], Draw]:
+def tie(*names: str, sharp: float | None = None, draws: int = 8, tol: float = 1e-8) -> Callable[[Draw], Draw]:
     """Tie the formulas `names` to numbers, which the decorated function draws.
 
     Args:
@@ -125,7 +123,11 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
                 return f"side {side} is {found}, and the code says {value}"
         if len(values) == 1 and 0 not in world:
             return "it has no relation, and its tie gives no value for side 0"
-        relations = [(left, sign, right) for c in chains for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)]
+        relations = [
+            (left, sign, right)
+            for c in chains
+            for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)
+        ]
         for number, (left, sign, right) in enumerate(relations):
             if not np.all(np.isfinite(left)) or not np.all(np.isfinite(right)):
                 return f"{left} {sign} {right} is not finite"
@@ -234,6 +236,17 @@ def faults(texts: Iterable[tuple[str, str]], ties: Mapping[str, Tie], by_hand: S
 def problems(root: Path, texts: Iterable[tuple[str, str]]) -> list[Problem]:
     """What is wrong with the displayed formulas of the book in `root`, as the agreement reports it."""
     return [
-        Problem("formula", name or "(untied)", f"{file}:{line}" if line else file, " ".join(shown.split()), "a tie that holds", why, "-", remedy)
-        for (name, shown, file, line), why, remedy in faults(texts, load(root / FOLDER), load_allowed(root / BY_HAND))
+        Problem(
+            "formula",
+            name or "(untied)",
+            f"{file}:{line}" if line else file,
+            " ".join(shown.split()),
+            "a tie that holds",
+            why,
+            "-",
+            remedy,
+        )
+        for (name, shown, file, line), why, remedy in faults(
+            texts, load(root / FOLDER), load_allowed(root / BY_HAND)
+        )
     ]

@@ -65,11 +65,7 @@ def assemble(
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
-        if (
-            path.is_file()
-            and inside.parts[0] not in NOT_COPIED
-            and "__pycache__" not in inside.parts
-        ):
+        if path.is_file() and inside.parts[0] not in NOT_COPIED and "__pycache__" not in inside.parts:
             wanted[target / inside] = path.read_bytes()
     ledger = {
         "values": [asdict(value) for chapter in chapters for value in chapter.values],
