@@ -192,7 +192,7 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    written = {path: _as_json(pins)}
+    written: dict[str | Path, str | bytes] = {path: _as_json(pins)}
     if pins["figures"] or old["figures"]:
         written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
     replace_files(written)
