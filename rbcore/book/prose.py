@@ -164,8 +164,9 @@ def closes(line: str, fence: str) -> bool:
 def without_references(text: str) -> str:
     """`text` as a reader sees it: without the targets of roles and links, labels and typesetting commands."""
     text = _characters(text)
+    text = re.sub(r"(\{[\w-]+\}`[^`<]*)<[^>`]*$", r"\1", text)  # of a role that goes on in the next line,
     text = re.sub(r"\{([\w:.-]+)\}`([^`]*)`", _shown_of_role, text)
-    text = re.sub(r"<[^<>`]*>`", " ", text)  # the target of a role that began in the line before
+    text = re.sub(r"<[^<>`]*>`", " ", text)  # and of one that began in the line before
     text = re.sub(r"(?<=\])\((?:<[^>]*>|[^)\s]*)", " ", text)
     text = re.sub(r"https?://[^\s)>\]]+|^\([\w.:-]+\)=|(?i:\b(?:arxiv|doi):\s?\S+)", " ", text)
     text = re.sub(r"\b(?:width|height|style)=(?:\"[^\"]*\"|[^\s>}]+)", " ", text)
