@@ -66,7 +66,7 @@ def assemble(
         inside = path.relative_to(root / "book")
         if (
             path.is_file()
-            and inside.parts[0] not in ("_build", "ledger.json", "figures.json", "slides")
+            and inside.parts[0] not in ("_build", "ledger.json", "figures.json", "sentences.txt", "slides")
             and "__pycache__" not in inside.parts
         ):
             wanted[target / inside] = path.read_bytes()
