@@ -71,9 +71,9 @@ class MutantsDirective(SphinxDirective):
             ]
             head = ["Class", "Place", "Change", "Why nothing notices"]
             return [table_of("rb-survivors", head, [14, 24, 26, 36], rows)] if rows else []
-        rows = [self.row(row) for row in [*mutants.rows(record), mutants.total(record)]]
+        rows = [self.row(row) for row in [*mutants.rows(record), mutants.total(record)]] if record else []
         head = ["Class", "Made", "Change nothing", "Noticed", "Share", "By more than the pinned wording"]
-        return [table_of("rb-mutants", head, [30, 10, 14, 12, 12, 22], rows)]
+        return [table_of("rb-mutants", head, [30, 10, 14, 12, 12, 22], rows)] if rows else []
 
     def row(self, row: mutants.Row) -> nodes.row:
         shown = [TOTALS[name](row) for name in ("made", "equivalent", "killed", "share", "beyond")]

@@ -6,10 +6,11 @@ the package.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from rbcore.book import records
 
 MUTANTS, AGAIN = "book/mutants.json", "`make mutants` writes the record anew"
 CLASSES = (
@@ -46,8 +47,12 @@ class Row(NamedTuple):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The record; empty where there is none yet."""
-    return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    """The record; empty where there is none yet.
+
+    Raises:
+        LedgerError: when the file is not JSON.
+    """
+    return records.read(path, "make mutants")
 
 
 def rows(record: Mapping[str, Any]) -> list[Row]:
