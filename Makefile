@@ -197,8 +197,9 @@ bench: $(READY) ## benchmarks: ratios against named peers, in one run
 	@for file in tests/bench_*.py; do $(RUN) $$file; done
 
 falsify: export MODELS := $(MODELS)
-falsify: $(READY) ## evaluate every theorem on a million random models (MODELS=...); minutes each
-	@$(RUN) -m rbcore falsify --models "$$MODELS"
+falsify: export NB := $(NB)
+falsify: $(READY) ## evaluate every theorem on a million random models (NB="02 05", MODELS=...); minutes each
+	@$(RUN) -m rbcore falsify --models "$$MODELS" --notebooks "$$NB"
 
 screenshot: book ## take the README's screenshot from the built pages (needs chromium)
 	@$(RUN) tests/screenshot.py

@@ -28,11 +28,12 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import directions, plots, prose
+from rbcore.book import directions, literals, plots, prose
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
+from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_files
 
-Finding = Literal["value", "claim", "figure", "parameter", "role", "unused", "prose"]
+Finding = Literal["value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal"]
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -95,7 +96,12 @@ def tolerance(entry: Value | Claim | Mapping[str, Any]) -> float:
 
 
 def shown_unit(value: float, fmt: str) -> float:
-    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``."""
+    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``.
+
+    Of a value in words it is as much as these words allow.
+    """
+    if fmt in SPELLED:
+        return NEAR * abs(value)
     match = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt)
     digits, style = match.groups() if match else (None, "")
     places = 6 if digits is None else int(digits)
@@ -206,10 +212,15 @@ def _as_json(pins: Mapping[str, Any]) -> str:
 
 def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
                   allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
-    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
+    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose.
+
+    And where the text could not differ: claims that measured nothing, and literals in the place of results.
+    """
     texts = list(texts)
     return [
         *_failing(chapters),
+        *_empty(chapters),
+        *_literals(texts),
         *_role_problems(chapters, _quotes(chapters, texts)),
         *_prose_problems(chapters, texts, allowed),
         *_direction_problems(chapters, texts),
@@ -376,6 +387,31 @@ def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
     return found
 
 
+def _empty(chapters: Sequence[Chapter]) -> Iterator[Problem]:
+    """Claims of whose check no pin could tell what it was evaluated on; a proof holds of every distribution."""
+    for entry in (claim for chapter in chapters for claim in chapter.claims):
+        if entry.kind == "proved" or entry.verdict == "fails":
+            continue
+        if entry.value is None:
+            fresh, remedy = "a bare truth value", "use a check that measures, such as checks.at_most"
+        elif not entry.cases:
+            fresh, remedy = "no number of cases", "tell the check on how many cases it was measured: cases=.."
+        else:
+            continue
+        yield Problem("measure", entry.id, entry.chapter, entry.sentence, "-", fresh, "-", remedy)
+
+
+def _literals(texts: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """Literals in the code of notebooks that stand where results should."""
+    for file, text in texts:
+        if file.startswith("notebooks/"):
+            for one in literals.find(text):
+                yield Problem("literal", one.name, f"{file}:{one.line}", one.what, "-", "typed", "-", one.remedy)
+
+
+BESIDE = ("book/slides/", "book/course/")  # who reads the book does not see these
+
+
 def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -> list[Problem]:
     values = {v.name: v for c in chapters for v in c.values}
     claims = {k.id: k for c in chapters for k in c.claims}
@@ -390,8 +426,9 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
         elif quote.role == "statement" and not claims[quote.name].statement:
             found.append(Problem("role", quote.name, where, quote.sentence, "-", "no statement", "-",
                                  "give the claim a statement=..., or use {claim}"))  # fmt: skip
-    used_values = {q.name for q in quotes if q.role in VALUE_ROLES}
-    used_claims = {q.name for q in quotes if q.role in ("claim", "statement")}
+    read = [q for q in quotes if not q.file.startswith(BESIDE)]
+    used_values = {q.name for q in read if q.role in VALUE_ROLES}
+    used_claims = {q.name for q in read if q.role in ("claim", "statement")}
     unused = [
         (v.name, v.chapter, v.with_interval(), "{val}") for v in values.values() if v.name not in used_values
     ]
@@ -403,8 +440,8 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
 
 
 TYPED_REMEDY = (
-    "record() it and show it with {val}`name`; or, for a number that is no result, add it to book/prose-allow.yml "
-    "with a reason"
+    "record() it and show it with {val}`name` (fmt='words', 'fraction', 'times' spell); or, for a number that is "
+    "no result, say it without, or add it to book/prose-allow.yml with a reason"
 )
 
 
@@ -415,8 +452,9 @@ def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]
     used: set[prose.Allowed] = set()
     found = []
     for file, text in [*texts, *sentences]:
-        for typed in prose.typed_numbers(file, text, allowed, used):
-            where = f"{typed.file}:{typed.line}" if (file, text) in texts else f"{typed.file} (a claim)"
+        claim = (file, text) not in texts  # its words are what its check holds
+        for typed in prose.typed_numbers(file, text, allowed, used, words=not claim):
+            where = f"{typed.file} (a claim)" if claim else f"{typed.file}:{typed.line}"
             found.append(Problem("prose", typed.number, where, typed.sentence, "-", "typed", "-", TYPED_REMEDY))
     for entry in allowed:
         if entry not in used:

@@ -19,6 +19,7 @@ from rbcore.book import (
     changes,
     course,
     falsified,
+    labels,
     paper,
     portable,
     prose,
@@ -59,6 +60,7 @@ REFUSED = (
     ProverError,
     site.SiteError,
     paper.PaperError,
+    slides.SlidesError,
     replay.ReplayError,
     release.ReleaseError,
     scaffold.ScaffoldError,
@@ -234,8 +236,11 @@ def run_one(root: Path, number: str, text: str) -> int:
     wrong = mistakes(root, source, chapter)
     if wrong:
         print(agree.report(wrong))
+    without = site.images_without_alt([written.page.parent / "chapters" / f"{chapter.name}.html"])
+    for line in without:
+        print(f"a figure needs `image: {{alt: ..}}` at the head of its cell: {line}", file=sys.stderr)
     print(f"page: {written.page}\nnotebook: {written.notebook}\nall runs: {written.index}")
-    return 1 if wrong and not job.parameters else 0
+    return 1 if (wrong or without) and not job.parameters else 0
 
 
 def run_many(root: Path, number: str, text: str, backend: str, at_once: str, chosen: str) -> int:
@@ -255,11 +260,12 @@ def run_many(root: Path, number: str, text: str, backend: str, at_once: str, cho
 
 def mistakes(root: Path, source: Path, chapter: Chapter) -> list[agree.Problem]:
     """What is wrong with a chapter's text; names that are pinned may belong to others, or be quoted by them."""
+    unknown = list(labels.unknown(root, source))
     file, pins = source.relative_to(root).as_posix(), agree.read_pins(root / PINS)
     found = agree.disagreements(
         [chapter], [(file, source.read_text(encoding="utf8"))], prose.load_allowed(root / ALLOWED)
     )
-    return [
+    return unknown + [
         p
         for p in found
         if p.found_by != "claim" and p.where.split(":")[0] in (file, chapter.name)
@@ -296,10 +302,13 @@ def serve(root: Path, port: int) -> int:
     return 0
 
 
-def falsify(root: Path, models: int) -> int:
+def falsify(root: Path, models: int, numbers: str = "") -> int:
     """Evaluate every theorem on many random models; the exit status is 1 if one of them breaks it."""
-    _, chapters = run_chapters(root)
-    record = falsified.run(falsified.theorems_of(chapters), root / FALSIFIED, models)
+    chapters = agree.gather(execute(jobs_of(root, numbers), root / "book" / "_build" / "cache"))
+    theorems = falsified.theorems_of(chapters)
+    record = falsified.run(theorems, root / FALSIFIED, models, only=bool(numbers))
+    if numbers:
+        record = {name: record[name] for name in (falsified.key(*one) for one in theorems)}
     print(falsified.table(record))
     broken = [name for name, entry in record.items() if entry["slack"] < -1e-8]
     for name in broken:
@@ -342,10 +351,11 @@ def new(root: Path, name: str, title: str) -> int:
     """Add a chapter that builds as it is, and say what comes next."""
     made = scaffold.write(root, name, title)
     number = made.stem[:2]
-    print(f"wrote {made.relative_to(root)}, a line of book/_toc.yml and a row of README.md; next:")
+    written = f"{made.relative_to(root)}, book/slides/{number}.md, a line of book/_toc.yml and a row of README.md"
+    print(f"wrote {written}; next:")
     print(f"  make run NB={number}   executes it alone and shows its page")
     print("  make book         builds the book with it; its results are not pinned yet")
-    print(f"  book/slides/{number}.md is its deck, which you write; CONTRIBUTING.md says how")
+    print("CONTRIBUTING.md, Add a chapter, says what to replace and what checks it")
     return 0
 
 
@@ -401,7 +411,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arithmetic.add_argument("--only", default="", help="a part of the name of one arithmetic")
     others = commands.add_parser("seeds", help="count on how many other seeds each claim holds")
     others.add_argument("--seeds", type=int, default=20, help="how many")
-    for command in (accept, arithmetic, others, shown):
+    for command in (accept, arithmetic, others, shown, many):
         command.add_argument(
             "--notebooks", default="", help="numbers of chapters, such as '02 05'; all without it"
         )
@@ -443,7 +453,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "params":
                 return parameters(root, given.notebooks)
             case "falsify":
-                return falsify(root, given.models)
+                return falsify(root, given.models, given.notebooks)
             case "portable":
                 return other_arithmetic(root, given.notebooks, given.only)
             case "seeds":
@@ -464,20 +474,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return judge_again(root, given.file, given.pages)
             case _:
                 return serve(root, given.port)
-    except (
-        ExecutionError,
-        LedgerError,
-        ExpressionError,
-        ProverError,
-        site.SiteError,
-        paper.PaperError,
-        slides.SlidesError,
-        replay.ReplayError,
-        release.ReleaseError,
-        scaffold.ScaffoldError,
-        course.CourseError,
-        TaskError,
-    ) as error:
+    except REFUSED as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # no room, no permission: what was finished is kept

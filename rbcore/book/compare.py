@@ -284,6 +284,8 @@ def headline(found: Comparison) -> list[str]:
     """A sentence on the numbers and one on the claims."""
     count = found.counts()
     numbers = f"{count['moved']} of {count['values']} numbers differ from the book's"
+    if not count["values"]:
+        numbers = "No number of this chapter is pinned yet, so there is nothing to compare with"
     if count["drawn"]:
         numbers += f", {count['drawn']} of them by no more than other draws would"
     claims = f"{count['failing']} of {count['claims']} claims do not hold"

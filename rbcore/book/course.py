@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import jupytext
 import nbformat
 
-from rbcore.book import address, install, release, site
-from rbcore.book.downloads import BOX, authors, titles, writer
+from rbcore.book import address, install, labels, release, site
+from rbcore.book.downloads import BOX, authors, writer
 from rbcore.book.execute import notebooks
 from rbcore.book.ledger import Chapter
 from rbcore.course.submission import test_file
@@ -208,22 +208,6 @@ def hint(task: Task, wrong: Part) -> str:
     return wrong.said
 
 
-def labels(root: Path) -> dict[str, str]:
-    """What references are shown as: boxes by kind and title, places by their headings, equations in full."""
-    found = {}
-    pages = [*notebooks(root), *sorted((root / "book").glob("*.md"))]
-    texts = {page: page.read_text(encoding="utf8") for page in pages}
-    for page, text in texts.items():
-        for label, title in re.findall(r"(?m)^\(([\w-]+)\)=\n#+ (.*)$", text):
-            found[label] = f"*{title.strip()}*"
-        for formula, label in re.findall(r"(?m)^\$\$\n((?:(?!\$\$).*\n)+?)\$\$ \(([\w-]+)\)$", text):
-            found[label] = f"${' '.join(formula.split()).rstrip(' .,')}$"
-        heading = re.search(r"(?m)^# (.*)$", text)
-        if heading:
-            found |= {f"../{page.stem}": f"*{heading[1].strip()}*", page.stem: f"*{heading[1].strip()}*"}
-    return found | titles(texts.values())
-
-
 def questions(exam: str) -> str:
     """The questions of an exam without the answers, which begin with `Answer:` and end before a heading."""
     return re.sub(r"(?ms)^Answer:.*?(?=^## |\Z)", "", exam).rstrip() + "\n"
@@ -252,7 +236,7 @@ def make(
         raise CourseError(f"{root / TOOL} is missing: call `make course`, which makes it")
     chosen = units(root)
     bibliography = root / "book" / "references.bib"
-    written = writer(chapters, labels(root), authors(bibliography) if bibliography.exists() else {})
+    written = writer(chapters, labels.shown(root), authors(bibliography) if bibliography.exists() else {})
     with tempfile.TemporaryDirectory(prefix="course-", dir=_made(target.parent)) as folder:
         work = Path(folder) / "course"
         wheel = release.wheel(root, work / "wheel")
@@ -274,6 +258,7 @@ def make(
             say(f"{number} of {len(chosen)}: {unit.name}, {len(unit.tasks)} tasks")
             archive(unit, tool, work, wheel, entry["extras"], entry["modules"])
         shutil.copyfile(wheel, work / "student" / wheel.name)
+        (work / "student" / "README.md").write_text(STUDENT.format(wheel=wheel.name), encoding="utf8")
         exam = (root / EXAM).read_text(encoding="utf8") if (root / EXAM).exists() else ""
         (work / "instructor" / "exam.md").write_text(questions(exam), encoding="utf8")
         (work / "instructor" / "exam-answers.md").write_text(exam, encoding="utf8")
@@ -380,6 +365,17 @@ def _readme(chosen: Sequence[Unit], wheel: str, named: str) -> str:
     return README.format(rows=rows, wheel=wheel, with_extras=with_extras)
 
 
+STUDENT = """\
+# Exercises with code
+
+Each notebook belongs to a chapter of the book. You need Python 3.11 or newer and Jupyter.
+
+1. Keep `{wheel}` beside the notebooks, and open one of them from this folder.
+2. Run its first cell, which installs what it needs, and then the cells in their order.
+3. An exercise has a cell that begins with `# answer`: put your code in the place of `...`, and keep the names.
+4. The cell behind it, which begins with `# check`, tries your answer and gives a hint where it fails.
+5. Hand in the notebook itself, saved, under its own name. More tests are run when it is graded.
+"""
 README = """\
 # The course
 

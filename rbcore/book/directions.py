@@ -215,12 +215,11 @@ def _curve(one: Mapping[str, Any], number: int, chart: Mapping[str, Any]) -> Cur
     if one["kind"] == "band":  # a layer grows where it gets thicker
         y = np.array(one.get("wide", [0.0] * len(y)), float)
         goes, even, back = turns(list(y), SWING * (np.ptp(y) or 1.0)), np.asarray, np.asarray
-    ends = [float(across(v)) for v in one["x"]]
-    x = places(ends, len(y))
+    x = across(np.array(one["along"], float)) if "along" in one else places(across(np.array(one["x"])), len(y))
     return Curve(one.get("label", ""), number, x, y, goes, low, high, even, back)
 
 
-def places(ends: Sequence[float], count: int) -> np.ndarray:
+def places(ends: np.ndarray, count: int) -> np.ndarray:
     """Where a curve was read, between the ends of its range."""
     from rbcore.plotted import PLACES
 

@@ -47,7 +47,11 @@ def read(record: Path) -> dict[str, Any]:
 
 
 def run(
-    theorems: Sequence[tuple[str, tuple[str, ...]]], record: Path, models: int, workers: int | None = None
+    theorems: Sequence[tuple[str, tuple[str, ...]]],
+    record: Path,
+    models: int,
+    workers: int | None = None,
+    only: bool = False,
 ) -> dict[str, Any]:
     """Evaluate the theorems that the record lacks, and write it after each; what was done stays done.
 
@@ -56,6 +60,7 @@ def run(
         record: a JSON file; entries of theorems that are no longer there are dropped.
         models: how many for each theorem, at least.
         workers: processes; by default one per core.
+        only: these are not all theorems: entries of the others stay.
 
     Returns the record: for each theorem models, smallest slack (nats), largest ratios, and the date.
 
@@ -66,6 +71,7 @@ def run(
     known = read(record)
     done = {key(*one): known[key(*one)] for one in theorems if known.get(key(*one), {}).get("models", 0) >= models}
     todo = [one for one in theorems if key(*one) not in done]
+    done = known | done if only else done
     sizes = [min(CHUNK, models - start) for start in range(0, models, CHUNK)]
     parts: dict[str, list[tuple[int, float, tuple[float, ...]]]] = {key(*one): [] for one in todo}
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool, _bar(len(todo) * len(sizes)) as bar:

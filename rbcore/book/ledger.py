@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
+from rbcore.book.spelling import SPELLED, spelled
 from rbcore.checks import Check, Kind
 from rbcore.information.expr import parse
 from rbcore.information.theorems import Theorem
@@ -139,7 +140,8 @@ def record(
         ci: the 95 % interval, in the unit of `value`.  A value with `ci` or `se` is statistical, else it is exact.
         se: the standard error; taken as a quarter of the 95 % interval's width when only `ci` is given.
         unit: shown after the number: ``nats``, ``bits``, ``s`` ...
-        fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``.
+        fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``; or ``words`` ("sixteen"),
+            ``fraction`` ("a third", "about half") or ``times`` ("twice"), in digits where no words fit.
         kind: ``numerical`` for what an iteration, a search or a trained model found: it is reproducible to the
             digits that `fmt` shows, and pinned at those.
 
@@ -154,7 +156,7 @@ def record(
                 f"record({name!r}): the text says 95 % CI, so level={value.level} would be shown wrongly"
             )
         value, se, ci = value.value, value.se, value.ci
-    value = _plain(name, value)
+    value = _plain(name, float(value) if fmt in SPELLED and isinstance(value, Fraction) else value)
     if ci is not None:
         ci = (float(ci[0]), float(ci[1]))
         if not (isinstance(value, (int, float)) and ci[0] <= value <= ci[1]):
@@ -310,10 +312,11 @@ def _check_name(call: str, name: str) -> None:
 
 
 def _show(value: int | float | str | bool, fmt: str) -> str:
-    shown = format(value, fmt)
+    words = fmt in SPELLED and not isinstance(value, str)
+    shown = spelled(value, fmt) if words else format(value, fmt)
     if isinstance(value, float) and re.fullmatch(r"-0(\.0+)?(e[-+]0+)?%?", shown):
         shown = shown[1:]  # a rounded negative zero
-    if isinstance(value, str):
+    if words or isinstance(value, str):
         return re.sub(r"^-(?=\d)", "\u2212", shown)  # a fraction; words keep their hyphens
     return shown.replace("-", "\u2212")
 

@@ -1,7 +1,10 @@
 """Read the book's text: where a number is typed by hand, and which sentence quotes which result.
 
-Prose is what a reader reads: the Markdown of pages and notebooks, captions and alternative texts, and the contents
-of theorem boxes and other directives.  Code blocks, roles, links and citations are not prose.
+Decimals, percentages and powers are results wherever they stand.  An integer, or a number in words, is one where
+it reads as such (:mod:`rbcore.book.numbers`) and the text says what was found: not in statements, proofs,
+exercises, or on pages for teachers.  Prose is what a reader reads: the Markdown of pages and notebooks, captions
+and alternative texts, and the contents of theorem boxes and other directives.  Code blocks, roles, links and
+citations are not prose.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import NamedTuple
 
 import yaml
 
+from rbcore.book import numbers
 from rbcore.book.ledger import ROLE, LedgerError
 
 # A number begins outside a word (Qwen2.5) and outside a version (the 2.3 of 1.2.3); letters may follow (0.37nats).
@@ -31,17 +35,21 @@ NUMBER = re.compile("|".join((PERCENTAGE, POWER, SCIENTIFIC, DECIMAL, DECIMAL_CO
 CAPTION_KEYS = ("caption", "alt")
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
 CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
-NO_TITLE = ("figure", "image", "include")  # what follows their name is a path
+NO_TITLE = ("figure", "image", "include", "touch", "grid", "figure-of")  # what follows their name is no text
+# Where numbers in words are given and not found: statements and exercises, and pages on how to use the book.
+GIVEN = re.compile(r"prf:.*|exercise|solution|task")
+MANUALS = ("book/course/*", "book/teach.md", "book/audit-tool.md", "book/notation.md", "book/new-chapter.md")
 SHOWN_ROLES = re.compile(r"math|alt|abbr|su[bp]|su(b|per)script|strong|emphasis|del|u|kbd|code|literal|samp|eval")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=\x00)\s+(?=[A-Z{])")  # \x00 marks the end of a claim, a sentence too
 BLOCK_START = re.compile(r"\s*([-*+]\s|\d+[.)]\s|\||>|#)")  # a list item, a table row, a quotation, a heading
 
 
 class Line(NamedTuple):
-    """One line of prose with its number in the file (from 1)."""
+    """One line of prose with its number in the file (from 1), and the directives around it."""
 
     number: int
     text: str
+    within: tuple[str, ...] = ()
 
 
 class TypedNumber(NamedTuple):
@@ -78,6 +86,7 @@ def prose_lines(text: str) -> Iterator[Line]:
     if lines[0].strip() == "---":  # the file's own metadata
         start = next((i + 1 for i, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
     directives: list[str] = []  # the fences of the directives around this line, whose contents are prose
+    names: tuple[str, ...] = ()  # and what they are
     code = ""  # the fence of the code block around it
     header, caption = "", -1  # in the head of a directive: "options" or "yaml"; the indent of a caption in it
     for number, line in enumerate(lines[start:], start + 1):
@@ -108,19 +117,21 @@ def prose_lines(text: str) -> Iterator[Line]:
             continue
         if directives and _closes(line, directives[-1]):
             directives.pop()
+            names = names[:-1]
             continue
         opening = FENCE.match(line)
         fence, name, title = opening.groups() if opening else ("", None, "")
         if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
             if not re.match(r" {0,3}%", line):  # a comment
-                yield Line(number, line)
+                yield Line(number, line, names)
         elif name is None or name in CODE:
             code, header = fence, "" if name is None else "options"
         else:
             directives.append(fence)
+            names = (*names, name)
             header = "options"
             if title.strip() and name not in NO_TITLE:
-                yield Line(number, title)
+                yield Line(number, title, names)
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -129,14 +140,19 @@ def _closes(line: str, fence: str) -> bool:
 
 def without_references(text: str) -> str:
     """`text` as a reader sees it: without the targets of roles and links, labels and typesetting commands."""
-    text = re.sub(r"[\u00ad\u200b-\u200d\u2060\ufeff]", "", html.unescape(text))  # of no width
-    text = re.sub(r"[！-～]", lambda wide: unicodedata.normalize("NFKC", wide[0]), text)
+    text = _characters(text)
     text = re.sub(r"\{([\w:.-]+)\}`([^`]*)`", _shown_of_role, text)
     text = re.sub(r"(?<=\])\((?:<[^>]*>|[^)\s]*)", " ", text)
     text = re.sub(r"https?://[^\s)>\]]+|^\([\w.:-]+\)=|(?i:\b(?:arxiv|doi):\s?\S+)", " ", text)
     text = re.sub(r"\b(?:width|height|style)=(?:\"[^\"]*\"|[^\s>}]+)", " ", text)
     text = re.sub(r"\\[hv]space\*?\{[^}]*\}|\\\\\[[^\]]*\]", " ", text)
     return re.sub(r"\\[A-Za-z]+", " ", re.sub(r"\\(?:times|cdot)(?![A-Za-z])", "×", text))
+
+
+def _characters(text: str) -> str:
+    """`text` without HTML entities, characters of no width, and wide forms."""
+    text = re.sub(r"[\u00ad\u200b-\u200d\u2060\ufeff]", "", html.unescape(text))
+    return re.sub(r"[！-～]", lambda wide: unicodedata.normalize("NFKC", wide[0]), text)
 
 
 def _shown_of_role(match: re.Match[str]) -> str:
@@ -147,35 +163,54 @@ def _shown_of_role(match: re.Match[str]) -> str:
 
 
 def typed_numbers(
-    file: str, text: str, allowed: Sequence[Allowed] = (), used: set[Allowed] | None = None
+    file: str, text: str, allowed: Sequence[Allowed] = (), used: set[Allowed] | None = None, words: bool = True
 ) -> list[TypedNumber]:
-    """Decimal numbers and percentages in the prose of `text`; those that `allowed` covers are added to `used`."""
+    """Numbers in the prose of `text` that read as results; those that `allowed` covers are added to `used`.
+
+    Args:
+        words: look for integers and numbers in words, too, and not for decimals, percentages and powers alone.
+    """
     found = []
     lines = list(prose_lines(text))
-    for number, line in lines:
+    here = [entry for entry in allowed if fnmatch.fnmatch(file, entry.file)]
+    words = words and not any(fnmatch.fnmatch(file, pattern) for pattern in MANUALS)
+    displayed = False  # between two lines $$
+    for number, line, within in lines:
         visible = without_references(line)
-        for match in NUMBER.finditer(visible):
-            cover = next(
-                (a for a in allowed if fnmatch.fnmatch(file, a.file) and _covers(a, visible, match)), None
-            )
+        matches = [(visible, match) for match in NUMBER.finditer(visible)]
+        displayed ^= line.count("$$") % 2 == 1
+        if words and not displayed and not any(GIVEN.fullmatch(name) for name in within):
+            matches += _in_words(line)
+        for shown, match in matches:
+            cover = next((entry for entry in here if _covers(entry, shown, match)), None)
             if cover is None:
-                found.append(TypedNumber(file, number, match.group(0), sentence_at(lines, number, match.group(0))))
+                needle = match[0] if match[0] in line else line.strip()
+                found.append(TypedNumber(file, number, match[0], sentence_at(lines, number, needle)))
             elif used is not None:
                 used.add(cover)
     return found
 
 
+def _in_words(line: str) -> list[tuple[str, re.Match[str]]]:
+    """Integers and numbers in words of a line that read as results, each with the text it stands in."""
+    shown = without_references(numbers.readable(_characters(line)))
+    decimals = [match.span() for match in NUMBER.finditer(shown)]
+    found = numbers.results_in(shown)
+    return [(shown, m) for m in found if not any(a < m.end() and m.start() < b for a, b in decimals)]
+
+
 def _covers(entry: Allowed, line: str, match: re.Match[str]) -> bool:
     """The allowed text stands in the line around the number (so "Python 3.11" does not allow a bare 3.11)."""
-    text = without_references(entry.text)
-    return any(m.start() <= match.start() and match.end() <= m.end() for m in re.finditer(re.escape(text), line))
+    texts = {without_references(entry.text), without_references(numbers.readable(entry.text))}
+    found = (m for text in texts if text.strip() for m in re.finditer(re.escape(text), line, re.IGNORECASE))
+    return any(m.start() <= match.start() and match.end() <= m.end() for m in found)
 
 
 def quotes(file: str, text: str) -> list[Quote]:
     """Each use of a ledger role in the prose of `text`, with its sentence; in ``double backticks`` it is code."""
     lines = list(prose_lines(text))
     found = []
-    for number, line in lines:
+    for number, line, _ in lines:
         for match in ROLE.finditer(re.sub(r"(?<!`)``(?!`).+?(?<!`)``(?!`)", " ", line)):
             role, name = match.groups()
             found.append(Quote(role, name.strip(), file, number, sentence_at(lines, number, match.group(0))))

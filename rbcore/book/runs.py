@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import nbformat
 import yaml
 
-from rbcore.book import agree, compare, plain, seeds, site
+from rbcore.book import agree, compare, labels, plain, seeds, site
 from rbcore.book.execute import ROOT, Executed, Job, attempt, parameters_of
 from rbcore.book.kernels import locked
 from rbcore.book.ledger import MARK, Chapter, Value, fill
@@ -29,6 +29,7 @@ from rbcore.files import replace_file, replace_folder
 
 FOLDER, STATIC, INDEX, ABOUT = "runs", "_static", "index.html", "run.json"
 PINS, SEEDS = "book/ledger.json", "book/seeds.json"
+PAGES = ("ledger", "notation", "references")  # of the book, beside the chapter that ran
 LONGEST_NAME = 100  # characters of a folder's name
 KEPT = ("access", "folds", "accounts", "wrong")  # of the features in book/_web; the others need the whole book
 CALL = re.compile(r'\s*<(?:script|link)\b[^>]*\b(?:src|href)="[^"]*_static/([\w-]+)/[^"]*"[^>]*>(?:</script>)?')
@@ -105,7 +106,7 @@ def write(job: Job, executed: Path, chapter: Chapter, found: compare.Comparison)
     with locked(built):
         shutil.rmtree(work, ignore_errors=True)
         site.assemble(root, {name: executed}, [chapter], work / "source")
-        narrow(work / "source", name, found)
+        narrow(work / "source", name, found, labels.shown(root))
         site.build(work / "source", work / "whole", strict=False)
         lighten(work / "whole", features(root))
         (work / "whole" / ABOUT).write_text(json.dumps(about(found), indent=1), encoding="utf8")
@@ -116,23 +117,35 @@ def write(job: Job, executed: Path, chapter: Chapter, found: compare.Comparison)
     return Written(target / INDEX, target / "downloads" / f"{name}.ipynb", index)
 
 
-def narrow(source: Path, name: str, found: compare.Comparison) -> None:
-    """Narrow an assembled folder to one chapter with notation, ledger and references, and the page of the run."""
+def narrow(source: Path, name: str, found: compare.Comparison, names: Mapping[str, str] | None = None) -> None:
+    """Narrow an assembled folder to one chapter with notation, ledger and references, and the page of the run.
+
+    Args:
+        names: what references to the other pages are shown as (:func:`rbcore.book.labels.shown`).
+    """
     path = source / "chapters" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     chosen = f"a run with {code(found)}" if found.changed else "a run with the book's own parameters"
     words = f"This is {chosen}, and not the book. {{doc}}`Here it stands beside the book </run>`."
     words += " Marked sentences were checked for this run; text without a mark was written for the book's."
     banner = f"\n```{{important}}\n{words}\n```\n"
-    for cell in notebook.cells if found.changed else ():
+    beside = [page for page in (source / f"{page}.md" for page in PAGES) if page.exists()]
+    texts = [page.read_text(encoding="utf8") for page in beside] + [cell.source for cell in notebook.cells]
+    figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
+    here = {f"../{page.stem}" for page in beside} | {figure.get("name", "") for figure in figures}
+    here = here.union(*map(labels.defined, texts))
+    for cell, figure in zip(notebook.cells, figures, strict=True):
+        if "caption" in figure:
+            figure["caption"] = labels.without_links(figure["caption"], here, names or {})
         if cell.cell_type == "markdown":
-            cell.source = TOUCH.sub(MOVABLE, cell.source)
+            cell.source = labels.without_links(cell.source, here, names or {})
+            cell.source = TOUCH.sub(MOVABLE, cell.source) if found.changed else cell.source
     first = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
     first.source = re.sub(r"(?m)^# .*$", lambda title: title[0] + "\n" + banner, first.source, count=1)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf8")
     title = re.search(r"(?m)^# (.*)$", "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown"))
     (source / "run.md").write_text(page(found, title[1] if title else name), encoding="utf8")
-    files = [f"chapters/{name}", "ledger", "notation", "references"]
+    files = [f"chapters/{name}", *PAGES]
     parts = [{"caption": "This run", "chapters": [{"file": f} for f in files]}]
     contents = {"format": "jb-book", "root": "run", "parts": parts}
     (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf8")
@@ -227,7 +240,8 @@ def _names(names: Sequence[str]) -> str:
 
 def _claims(found: compare.Comparison) -> str:
     if not found.broken:
-        return "## Claims\n\nAll hold, as in the book."
+        known = "" if set(found.held) & set(found.new) else ", as in the book"
+        return f"## Claims\n\nAll hold{known}."
     items = []
     for one in found.broken:
         measured = f"In this run: {one.yours}." if one.yours else ""

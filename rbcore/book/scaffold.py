@@ -1,8 +1,8 @@
-"""A new chapter that builds as it is: a theorem with its certificate, a figure, claims, a value, an exercise.
+"""A new chapter that builds as it is: a theorem with certificate, a figure, claims, exercises, slides.
 
-:func:`write` puts the notebook into `notebooks/`, its page into the table of contents and its row into the table
-of the README, all of it or nothing.  The template, `new-chapter.md`, says what goes where; its example is a word
-that is passed on through noisy steps.
+:func:`write` puts the notebook into `notebooks/`, its deck into `book/slides/`, its page into the table of
+contents and its row into the table of the README, all of it or nothing.  The templates, `new-chapter.md` and
+`new-deck.md`, say what goes where; their example is a word that is passed on through noisy steps.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ ENTRY = re.compile(r"(?m)^( *)- file: chapters/\d\d-[a-z0-9-]+\n")
 ROW = re.compile(r"(?m)^\| \d\d \|.*\n")
 PINS = "book/ledger.json"
 
-TEMPLATE = Path(__file__).with_name("new-chapter.md")
+TEMPLATES = {
+    "chapter": Path(__file__).with_name("new-chapter.md"),
+    "deck": Path(__file__).with_name("new-deck.md"),
+}
 
 
 class ScaffoldError(ValueError):
     """A chapter that cannot be added; the message says what would be right."""
 
 
-def filled(name: str, title: str, number: int) -> str:
-    """The notebook of a chapter."""
-    text = TEMPLATE.read_text(encoding="utf8")
+def filled(name: str, title: str, number: int, what: str = "chapter") -> str:
+    """The notebook of a chapter, or its ``deck`` of slides."""
+    text = TEMPLATES[what].read_text(encoding="utf8")
     return text.replace("@name", name).replace("@title", title).replace("@seed", str(number))
 
 
@@ -68,6 +71,7 @@ def write(root: Path, name: str, title: str) -> Path:
     replace_files(
         {
             target: filled(name, title, number),
+            root / "book" / "slides" / f"{number:02d}.md": filled(name, title, number, "deck"),
             contents: _after_last(contents, ENTRY, f"- file: chapters/{target.stem}\n"),
             readme: _after_last(readme, ROW, f"| {number:02d} | {title} | what it shows, in one line |\n"),
         }
@@ -79,7 +83,7 @@ def _refuse_taken(root: Path, name: str, title: str) -> None:
     """Raise if a chapter, a label or a result has this name already."""
     for path in [*notebooks(root), *sorted((root / "book").glob("*.md"))]:
         text = path.read_text(encoding="utf8")
-        taken = [f"thm-{name}", f"fig-{name}", f"ex-{name}-equal"]
+        taken = [f"thm-{name}", f"fig-{name}", f"ex-{name}-equal", f"task-{name}-left"]
         if path.stem.partition("-")[2] == name or path.stem == name or f"({name})=" in text:
             raise ScaffoldError(f"CHAPTER={name}: {path.name} has this name; choose another")
         if found := [label for label in taken if re.search(rf"(?m)[:\s]{label}\s*$", text)]:

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book import directions, install
+from rbcore.book import directions, install, labels
 from rbcore.book.agree import Problem
-from rbcore.book.downloads import authors, download, titles
-from rbcore.book.execute import ROOT, notebooks, used_modules
+from rbcore.book.downloads import authors, download
+from rbcore.book.execute import ROOT, used_modules
 from rbcore.book.ledger import FIGURE, MIME, Chapter, Value
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
@@ -82,6 +82,7 @@ def assemble(
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
     for name, content in downloads(root, executed, chapters).items():
         wanted[target / DOWNLOADS / f"{name}.ipynb"] = content
+    values = {value.name: value for chapter in chapters for value in chapter.values}
     for name, path in executed.items():
         notebook = nbformat.read(path, as_version=4)
         wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook, values))
@@ -111,10 +112,10 @@ def _failed(source: Path, reason: str) -> Any:
     return notebook
 
 
-def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
+def page(notebook: Any, values: Mapping[str, Value]) -> Any:
     """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes.
 
-    values: of the book, for alternative texts that show them.
+    Roles in alternative texts, which Sphinx takes as they are, give way to the values, and marks to their words.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
@@ -125,19 +126,19 @@ def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
             for output in cell.outputs:
                 output.get("data", {}).pop(FIGURE, None)
-            directions.resolve(cell, values or {})
+            directions.resolve(cell, values)
     return shrink(notebook)
 
 
 def downloads(root: Path, executed: Mapping[str, Path], chapters: Sequence[Chapter]) -> dict[str, bytes]:
     """The executed notebooks as readers download them, by name: readable in any Jupyter, numbers filled in."""
-    labels = titles(path.read_text(encoding="utf8") for path in notebooks(root))
+    names = labels.shown(root)
     bibliography = root / "book" / "references.bib"
     cited = authors(bibliography) if bibliography.exists() else {}
     read = {name: nbformat.read(path, as_version=4) for name, path in executed.items()}
     packaged = (root / "pyproject.toml").exists()
     first = {name: install.cell(root / "notebooks" / f"{name}.md", root) if packaged else "" for name in read}
-    made = {name: download(notebook, chapters, labels, cited, first[name]) for name, notebook in read.items()}
+    made = {name: download(notebook, chapters, names, cited, first[name]) for name, notebook in read.items()}
     return {name: _bytes(shrink(notebook)) for name, notebook in made.items()}
 
 

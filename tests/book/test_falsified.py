@@ -37,6 +37,15 @@ def test_the_same_theorem_gives_the_same_numbers(tmp_path):
     assert one == two
 
 
+def test_other_theorems_keep_their_entries_where_some_are_named(tmp_path):
+    record = tmp_path / "falsified.json"
+    falsified.run([PLAIN], record, 100, workers=1)
+    falsified.run([CHAIN], record, 200, workers=1, only=True)
+    assert {name: entry["models"] for name, entry in falsified.read(record).items()} == {
+        falsified.key(*PLAIN): 100, falsified.key(*CHAIN): 200,
+    }  # fmt: skip
+
+
 def test_an_interruption_keeps_what_was_finished(tmp_path):
     record = tmp_path / "falsified.json"
     with pytest.raises(ProverError):  # the second one cannot be evaluated

@@ -7,12 +7,14 @@ from pathlib import Path
 import lint_notebooks
 import pytest
 import yaml
+from decks import can_be_taught
 
-from rbcore.book import scaffold
+from rbcore.book import labels, scaffold, slides
 from rbcore.book.agree import disagreements, gather
 from rbcore.book.cli import main
 from rbcore.book.execute import ROOT, Job, default_parameters, execute, notebooks
 from rbcore.book.scaffold import ScaffoldError
+from rbcore.course.tasks import tasks
 
 
 @pytest.fixture
@@ -37,7 +39,8 @@ def test_a_chapter_gets_the_next_number_a_page_and_a_row(copied: Path, capsys: p
     assert f"make run NB={name[:2]}" in capsys.readouterr().out
     after = state(copied)
     changed = {path.relative_to(copied).as_posix() for path in after if after[path] != before.get(path)}
-    assert changed == {f"notebooks/{name}.md", "book/_toc.yml", "README.md"} and before.keys() < after.keys()
+    made = {f"notebooks/{name}.md", f"book/slides/{name[:2]}.md"}
+    assert changed == {*made, "book/_toc.yml", "README.md"} and before.keys() < after.keys()
     contents = yaml.safe_load((copied / "book" / "_toc.yml").read_text())
     (chapters,) = [part["chapters"] for part in contents["parts"] if part["caption"] == "Chapters"]
     assert [one["file"] for one in chapters][-2:] == [f"chapters/{last}", f"chapters/{name}"]
@@ -68,6 +71,17 @@ def test_the_chapter_runs_and_agrees_with_its_text(copied: Path, tmp_path: Path)
     assert len(chapter.claims) == 4 and set(chapter.theorems) == {"noisy-words-shrinks"}
     names = [value.name for value in chapter.values] + [claim.id for claim in chapter.claims]
     assert all(name.startswith("noisy-words-") for name in names)
+    assert list(labels.unknown(copied, source)) == []
+    deck = copied / "book" / "slides" / f"{source.stem[:2]}.md"
+    can_be_taught(slides.read(deck, source.stem))
+    assert slides.missing(copied, slides.read(deck, source.stem)) == []
+    assert sorted(task.level for task in tasks(source)) == [1, 2, 3]
+    for task in tasks(source):
+        assert all(outcome.passed for outcome in task.grade(task.only("solution")))
+        assert not any(outcome.passed for outcome in task.grade(task.only("stub")))
+        for wrong in task.wrong:
+            failed = [outcome for outcome in task.grade(wrong.code) if not outcome.passed]
+            assert failed and wrong.said in failed[0].message, (task.label, wrong.said)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbcore.book import course
+from rbcore.book import course, labels
 from rbcore.book.downloads import writer
 from rbcore.book.execute import ROOT, notebooks
 from rbcore.course import gradebook
@@ -66,7 +66,7 @@ two = 3
 @pytest.fixture(scope="module")
 def written():
     """What writes Markdown; results of chapters, which a test has not executed, stay as they are named."""
-    return writer([], course.labels(ROOT), {})
+    return writer([], labels.shown(ROOT), {})
 
 
 def unit() -> course.Unit:

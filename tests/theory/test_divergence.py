@@ -128,6 +128,8 @@ def test_verifier_is_conditioning(seed, size):
 def test_bad_curation_is_refused():
     with pytest.raises(PmfError, match="ask for ever"):
         divergence.verified(np.array([1.0, 0.0]), [False, True])
+    with pytest.raises(PmfError, match="ask for ever"):  # one of a batch is enough
+        divergence.verified(np.array([[1.0, 0.5], [0.0, 0.5]]), [False, True])
     with pytest.raises(PmfError, match="marks each of the 2 outcomes"):
         divergence.verified(np.array([1.0, 0.0]), [True])
     with pytest.raises(PmfError, match="same 2 outcomes"):

@@ -173,6 +173,15 @@ def test_edge_worlds_have_their_shares_and_the_least_slack(alpha: float, share: 
     assert parse("S -> P -> e_p -> hp -> X -> G -> W").holds(joint, tol=1e-9)
 
 
+def test_edge_worlds_are_a_batch() -> None:
+    alpha, share = [0.6, 0.8, 1.0], [0.5, 0.9, 0.3]
+    together = ggmi.edge_worlds(alpha, share)
+    for i, pair in enumerate(zip(alpha, share, strict=True)):
+        alone = ggmi.edge_worlds(*([x] for x in pair))
+        for statement in ("H(e_p|P)", "H(e_p)", "H(S|W)", "H(X)", "H(W)", "I(S;W')"):
+            assert together.evaluate(statement)[i] == pytest.approx(alone.evaluate(statement)[0], abs=1e-12)
+
+
 def test_bad_comparisons_are_refused() -> None:
     with pytest.raises(ValueError, match="one task and one number of anchors"):
         ggmi.compare([World(), World(anchors=2)], 1)

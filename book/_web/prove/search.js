@@ -9,18 +9,9 @@
  */
 
 import { toNumber } from "./fraction.js";
+import { generator } from "./random.js";
 
 const CLEAR = 1e-7; // bits; what is less counts as zero here, and is checked exactly afterwards
-
-/** Numbers that look random and are the same each time (mulberry32). */
-function generator(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** A labelling with the labels in order of appearance. */
 function settled(labels) {
