@@ -1,14 +1,14 @@
 """What alternative texts and captions say of curves, held against what was plotted.
 
-``{curve}`The task divergence falls and then rises <left: task divergence>` `` shows its words and names a curve: its
-chart, where there are several, by number or side, and the first words of its label.  The directions come from the
-words themselves, so that "falls" in place of "rises" is a mistake of the text.  Several curves are joined by
-``&``; ``*`` is all of a chart, ``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  What such words say:
+``{curve}`The gap falls and then rises <left: gap>` `` shows its words and names a curve: its chart, where there
+are several, by number or side, and the first words of its label.  The directions come from the words themselves, so
+that "falls" in place of "rises" is a mistake of the text.  Several curves are joined by ``&``; ``*`` is all of a
+chart, ``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  The words say:
 
 * rises, grows, falls, shrinks ..: the course of the curve, in this order; "levels off" and "flat" are its end, its
   beginning or all of it;
 * "from zero", "to one": where it begins or ends; "towards zero": it comes at least half of the way;
-* above, below, crosses, along: against the curve, or the number, behind ``~``: ``<gap ~ bound>``.
+* above, below, crosses, on: against the curve, or the number, behind ``~``: ``<gap ~ bound>``.
 
 A direction that cannot be tied to a curve is marked ``<by hand: reason>``; one without a mark is a mistake.
 """
@@ -16,22 +16,23 @@ A direction that cannot be tied to a curve is marked ``<by hand: reason>``; one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from rbcore.book.ledger import Value, fill
+from rbcore.book.prose import CURVE, without_curves
 from rbcore.plotted import scaled, turns
 
-ROLE = re.compile(r"\{curve\}`([^`<]+?)\s*<([^`]*)>`")
 WORDS = {
-    "rises": "ris(?:e|es|ing)|rais(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increas(?:e|es|ing)",
-    "falls": "fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreas(?:e|es|ing)|fad(?:e|es|ing)"
+    "rises": "ris(?:e|es|ing)|rais(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increases?",
+    "falls": "fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreases?|fad(?:e|es|ing)"
     "|vanish(?:es)?|lowers",
     "minimum": "minimum",
-    "level": "flat|flatten(?:s|ing)?|level(?:s|ling)?(?= off| line| at|[.,;]|$)|stay(?:s|ing)?(?! (?:above|below))",
+    "level": "flat|flatten(?:s|ing)?|level(?:s|ling)?(?= off| line| at|[.,;]|$)"
+    "|stay(?:s|ing)?(?! (?:above|below))",
     "above": "above|over|exceeds?",
     "below": "below|under|beneath",
     "along": "on|follows?|coincides?",
@@ -89,26 +90,21 @@ class Said(NamedTuple):
 
 def said(text: str) -> list[Said]:
     """The marked words of an alternative text or a caption."""
-    return [Said(*(" ".join(part.split()) for part in match.groups())) for match in ROLE.finditer(text)]
-
-
-def shown(text: str) -> str:
-    """The text as a reader gets it: the words alone."""
-    return ROLE.sub(lambda match: match[1], text)
+    return [Said(*(" ".join(match[i].split()) for i in (1, 3))) for match in CURVE.finditer(text)]
 
 
 def resolve(cell: Any, values: Mapping[str, Value]) -> None:
     """Put into the options of a cell what its texts show; an alternative text is plain, so its numbers, too."""
     options = cell.metadata.get("mystnb", {})
     if "alt" in options.get("image", {}):
-        options["image"]["alt"] = fill(shown(options["image"]["alt"]), values)
+        options["image"]["alt"] = fill(without_curves(options["image"]["alt"]), values)
     if "caption" in options.get("figure", {}):
-        options["figure"]["caption"] = shown(options["figure"]["caption"])
+        options["figure"]["caption"] = without_curves(options["figure"]["caption"])
 
 
 def unmarked(text: str) -> list[str]:
     """Words of a rise or a fall in an alternative text that no mark ties to a curve."""
-    return [match[0] for match in TOKEN.finditer(ROLE.sub(" ", text)) if match.lastgroup in MOVES]
+    return [match[0] for match in TOKEN.finditer(CURVE.sub(" ", text)) if match.lastgroup in MOVES]
 
 
 def wrong(one: Said, record: Mapping[str, Any]) -> Iterator[str]:
@@ -134,7 +130,8 @@ def wrong(one: Said, record: Mapping[str, Any]) -> Iterator[str]:
             fits = {"from": first <= near, "to": last <= near, "towards": last <= first / 2}
             if not fits[preposition.lower()]:
                 begins, ends = curve.back(curve.y[[0, -1]])
-                yield f"{curve.name or 'the curve'} is not {preposition} {number}: it goes from {begins:.3g} to {ends:.3g}"
+                went = f"it goes from {begins:.3g} to {ends:.3g}"
+                yield f"{curve.name or 'the curve'} is not {preposition} {number}: {went}"
         if other.strip():
             relations = [token for token in tokens if token in ("above", "below", "along", "crosses")]
             yield from _relation(curve, relations[-1:], other.strip(), record)
@@ -159,7 +156,7 @@ class Curve(NamedTuple):
 
 
 def select(where: str, record: Mapping[str, Any]) -> Iterator[Curve]:
-    """The curves that a selection names, ``left: gap & bound``; nothing of it where one of its names is unknown."""
+    """The curves that a selection names, ``left: gap & bound``; none where one of its names is unknown."""
     side, colon, rest = where.partition(":")
     charts = list(enumerate(_charts(record)))
     if colon and (chosen := _numbered(side.strip().lower())) is not None:
