@@ -1,9 +1,9 @@
 """What alternative texts and captions say of curves, held against what was plotted.
 
 ``{curve}`The gap falls and then rises <left: gap>` `` shows its words and names a curve: its chart, where there
-are several, by number or side, and the first words of its label.  The directions come from the words themselves, so
-that "falls" in place of "rises" is a mistake of the text.  Several curves are joined by ``&``; ``*`` is all of a
-chart, ``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  The words say:
+are several, by number or side, and the first words of its label.  The directions come from the words themselves:
+"falls" in place of "rises" is a mistake of the text.  Several curves are joined by ``&``; ``*`` is all of a chart,
+``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  The words say:
 
 * rises, grows, falls, shrinks ..: the course of the curve, in this order; "levels off" and "flat" are its end, its
   beginning or all of it;
@@ -44,7 +44,8 @@ NUMBERS = {"zero": 0.0, "half": 0.5, "one half": 0.5, "one": 1.0, "two": 2.0, "t
 END = re.compile(r"\b(from|to|towards) (zero|one half|one|two|three|eight)\b", re.IGNORECASE)
 SIDES = {"left": 0, "first": 0, "second": 1, "third": 2, "right": -1, "last": -1, "middle": 1}
 SWING = 0.06  # of its own range: a smaller turn does not contradict "rises"
-SMALL = 0.1  # of the range of the axis (as a whole) or of its own (at an end): what is called level
+SMALL = 0.1  # of the range of the axis: what a level curve may do
+LEVEL_END = 0.18  # of its own range: what the first or last quarter of a curve may do and be called level
 NEAR = 0.06  # of the range of the axis: what is called "on", and "from zero"; "towards" may be three times that
 
 
@@ -252,10 +253,10 @@ def _course(curve: Curve, said: list[str], words: str) -> Iterator[str]:
     if moves and moves not in (curve.goes, coarse):
         yield f"{here} {', '.join(curve.goes) or 'is level'}, and the words say {', '.join(moves)}"
         return
-    quarter = max(1, len(curve.y) // 4)
+    quarter = max(1, (len(curve.y) + 1) // 4)
     for at_this_end, part, name in ((moves and said[0] == "level", curve.y[: quarter + 1], "beginning"),
                                     (said[-1] == "level", curve.y[-quarter - 1 :], "end")):  # fmt: skip
-        if at_this_end and np.ptp(part) > 2 * SMALL * own:
+        if at_this_end and np.ptp(part) > LEVEL_END * own:
             yield f"{here} is not level at its {name}"
 
 
