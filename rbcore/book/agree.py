@@ -28,12 +28,15 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import directions, literals, plots, prose
+from rbcore.book import directions, literals, plots, prose, records
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_files
 
-Finding = Literal["value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal"]
+Finding = Literal[
+    "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
+    "record",
+]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -143,8 +146,15 @@ def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -
                 name = entry.name if isinstance(entry, Value) else entry.id
                 pin = old[part].get(name)
                 pins[part][name] = _pin(entry) if pin is None or any(_differences(pin, entry)) else dict(pin)
+        for id, theorem in chapter.theorems.items() if chapter.claims else ():
+            pins["claims"][id]["theorem"] = _shown_theorem(theorem)
         pins["figures"] |= plots.accepted(chapter.figures, old.get("figures", {}))
     return pins
+
+
+def _shown_theorem(payload: Mapping[str, Any]) -> str:
+    """What the page of theorems prints and no other pin holds: the name, whose it is, how often it was tried."""
+    return f"{payload.get('name', '')} ({payload.get('source', '')}), {payload.get('models', 0):,} models"
 
 
 def read_pins(path: Path) -> dict[str, Any]:
@@ -156,11 +166,8 @@ def read_pins(path: Path) -> dict[str, Any]:
     figures = plots.read(path.with_name(plots.FILE))
     if not path.exists():
         return {"parameters": {}, "values": {}, "claims": {}, "figures": figures}
-    try:
-        pins = json.loads(path.read_text(encoding="utf8"))
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    parts = [pins.get(part) for part in ("parameters", "values", "claims")] if isinstance(pins, dict) else [None]
+    pins = records.read(path, "make pin")
+    parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
     return pins | {"figures": figures}
@@ -236,6 +243,7 @@ def drift(
         *_parameter_drift(chapters, pins["parameters"]),
         *_result_drift("value", {v.name: v for c in chapters for v in c.values}, pins["values"], quotes),
         *_result_drift("claim", {k.id: k for c in chapters for k in c.claims}, pins["claims"], quotes),
+        *_theorem_drift(chapters, pins["claims"]),
         *_figure_drift(chapters, pins.get("figures", {})),
     ]
 
@@ -309,6 +317,14 @@ def _result_drift(
         chapter = entry.chapter if entry else pin.get("chapter", "?")
         found += [Problem(kind, name, chapter, sentence, *difference, PIN_REMEDY) for difference in differences]
     return found
+
+
+def _theorem_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> Iterator[Problem]:
+    for chapter in chapters:
+        for claim in (claim for claim in chapter.claims if claim.id in chapter.theorems and claim.id in pins):
+            was, now = pins[claim.id].get("theorem", "none"), _shown_theorem(chapter.theorems[claim.id])
+            if was != now:
+                yield Problem("claim", claim.id, chapter.name, claim.sentence, was, now, "none", PIN_REMEDY)
 
 
 def _figure_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
