@@ -37,7 +37,6 @@ from matplotlib.ticker import (
 MIME = "application/vnd.rbcore.figure+json"
 # Where a curve is read, as shares of its range: both ends, and places that are unlikely to be those of a jump.
 PLACES = np.array([0.0, 0.119, 0.243, 0.491, 0.741, 0.877, 1.0])
-FEW = 9  # points of a curve that are kept one by one
 LEVEL = 0.02  # of the range of the axis: a smaller swing is no rise and no fall
 TEXTS = 24  # texts in a chart that are kept one by one
 
@@ -153,7 +152,7 @@ class _Drawn:
         if not len(x):
             return _filled(found)
         step = np.diff(x)
-        scattered = "points" in self.look and (step < 0).any() and (step > 0).any() and len(x) > FEW
+        scattered = "points" in self.look and (step < 0).any() and (step > 0).any() and len(x) > len(PLACES) + 2
         if not self.ordered or scattered:
             quarters = [0, 0.25, 0.5, 0.75, 1]
             found["x"] = across.shown(across.back(np.quantile(x, quarters)))
@@ -163,11 +162,10 @@ class _Drawn:
             return _filled(found)
         found["x"] = across.shown(across.back(np.array([x.min(), x.max()])))
         found["y"] = up.shown(up.back(np.array([y.min(), y.max()])))
-        if (step <= 0).all():
+        if (step <= 0).all() and (step < 0).any():
             x, y, wide = x[::-1], y[::-1], wide[::-1]
-        uneven = len(x) <= FEW and np.ptp(np.diff(x)) > 1e-3 * np.ptp(x)
-        if uneven or (np.diff(x) < 0).any():  # where its points are, or, for no function of x, where it goes
-            found["along"] = across.shown(across.back(_read(np.arange(len(x)), x)))
+        elif (step < 0).any():  # no function of x: read by the order of its points
+            found["along"] = across.shown(across.back(_at(x)))
         where = x if (np.diff(x) >= 0).all() else np.arange(len(x))
         if self.kind != "interval":
             found["goes"] = ", ".join(turns(list(y), LEVEL * up.span)[:5]) or "level"
@@ -178,12 +176,16 @@ class _Drawn:
 
 
 def _read(where: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`values` at :data:`PLACES` of the range of `where`; all of them where they are few."""
-    if len(values) <= FEW:
+    """`values` at :data:`PLACES` of the range of `where`; all of them where they are hardly more."""
+    if len(values) <= len(PLACES) + 2:
         return values
     found = np.interp(where[0] + PLACES * (where[-1] - where[0]), where, values)
     found[[0, -1]] = values[[0, -1]]
     return found
+
+
+def _at(values: np.ndarray) -> np.ndarray:
+    return _read(np.arange(len(values)), values)
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:

@@ -43,7 +43,7 @@ MOVES = ("rises", "falls")
 NUMBERS = {"zero": 0.0, "half": 0.5, "one half": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "eight": 8.0}
 END = re.compile(r"\b(from|to|towards) (zero|one half|one|two|three|eight)\b", re.IGNORECASE)
 SIDES = {"left": 0, "first": 0, "second": 1, "third": 2, "right": -1, "last": -1, "middle": 1}
-SWING = 0.06  # of its own range: a smaller turn does not contradict "rises"
+SWING = 0.15  # of its own range: a smaller turn does not contradict "rises"
 SMALL = 0.1  # of the range of the axis: what a level curve may do
 LEVEL_END = 0.18  # of its own range: what the first or last quarter of a curve may do and be called level
 NEAR = 0.06  # of the range of the axis: what is called "on", and "from zero"; "towards" may be three times that
@@ -186,9 +186,7 @@ def _charts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _named(name: str, number: int, chart: Mapping[str, Any]) -> list[Curve]:
-    drawn = [
-        one for one in chart.get("drawn", []) if one.get("at") or (one.get("kind") == "points" and "r" in one)
-    ]
+    drawn = [one for one in chart.get("drawn", []) if one.get("at") or "r" in one]
     curves = [_curve(one, number, chart) for one in drawn]
     if name == "*":
         return [curve for one, curve in zip(drawn, curves, strict=True) if one.get("label")] or curves
