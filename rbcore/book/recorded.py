@@ -1,8 +1,8 @@
 """What is printed beside the results and was recorded at another time: it must fit the book that prints it.
 
-`falsified.json`, `seeds.json`, `costs.json` and `mutants.json` in `book/` are written by commands that take minutes
-to hours, so no build repeats them.  What a build can see is whether their numbers can be true, and whether they
-speak of this book.
+The files in `book/`, `falsified.json`, `seeds.json`, `costs.json` and `mutants.json`, are written by commands that
+take minutes to hours, so no build repeats them.  What a build can see is whether their numbers can be true, and
+whether they speak of this book.
 """
 
 from __future__ import annotations
