@@ -130,6 +130,8 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             code = "" if closes(line, code) else code
             continue
         if directives and closes(line, directives[-1]):
+            if names[-1] == "formula":
+                yield Line(number, "$$"), names
             directives.pop()
             names = names[:-1]
             continue
@@ -143,7 +145,9 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             directives.append(fence)
             names = (*names, name)
             header = "options"
-            if title.strip() and name not in NO_TITLE:
+            if name == "formula":  # displayed mathematics under a name that nobody reads
+                yield Line(number, "$$"), names
+            elif title.strip() and name not in NO_TITLE:
                 yield Line(number, title), names
 
 
