@@ -28,7 +28,7 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import directions, literals, plots, prose
+from rbcore.book import directions, literals, plots, prose, records
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
 from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_files
@@ -157,21 +157,6 @@ def _shown_theorem(payload: Mapping[str, Any]) -> str:
     return f"{payload.get('name', '')} ({payload.get('source', '')}), {payload.get('models', 0):,} models"
 
 
-def read_record(path: Path, again: str) -> dict[str, Any]:
-    """A file of results that a command keeps; empty where there is none yet.
-
-    Raises:
-        LedgerError: when it is not a JSON object; `again` writes it.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `{again}`") from None
-    if not isinstance(record, dict):
-        raise LedgerError(f"{path}: not a JSON object; restore it from git, or run `{again}`")
-    return record
-
-
 def read_pins(path: Path) -> dict[str, Any]:
     """The pinned ledger; empty where there is none yet.
 
@@ -179,7 +164,9 @@ def read_pins(path: Path) -> dict[str, Any]:
         LedgerError: when the file, or that of the figures beside it, is not the JSON that ``make pin`` writes.
     """
     figures = plots.read(path.with_name(plots.FILE))
-    pins = read_record(path, "make pin") or {"parameters": {}, "values": {}, "claims": {}}
+    if not path.exists():
+        return {"parameters": {}, "values": {}, "claims": {}, "figures": figures}
+    pins = records.read(path, "make pin")
     parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")

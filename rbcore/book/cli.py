@@ -23,7 +23,7 @@ from rbcore.book import (
     paper,
     portable,
     prose,
-    records,
+    recorded,
     release,
     replay,
     runs,
@@ -70,7 +70,7 @@ REFUSED = (
     course.CourseError,
     TaskError,
 )
-FALSIFIED, SEEDS = records.FALSIFIED, records.SEEDS
+FALSIFIED, SEEDS = recorded.FALSIFIED, recorded.SEEDS
 TEXT = ("sentence", "record")  # what drifts without a result
 
 
@@ -107,8 +107,8 @@ def compare(
         pins = agree.pins_for(pins, ran)
     moved = [*agree.drift(chapters, pins, texts), *sentences.drift(root)]
     return (
-        [*wrong, *sources.problems(root), *records.problems(root)],
-        [*moved, *records.outdated(root, chapters, whole=whole)],
+        [*wrong, *sources.problems(root), *recorded.problems(root)],
+        [*moved, *recorded.outdated(root, chapters, whole=whole)],
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from rbcore.book.agree import read_record
+from rbcore.book import records
 from rbcore.files import replace_file
 from rbcore.information.falsify import falsify
 
@@ -44,7 +44,7 @@ def key(statement: str, given: Sequence[str]) -> str:
 
 def read(record: Path) -> dict[str, Any]:
     """The record, by :func:`key`; empty where there is none yet."""
-    return read_record(record, "make falsify")
+    return records.read(record, "make falsify")
 
 
 def run(

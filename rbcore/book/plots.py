@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rbcore.book import records
 from rbcore.book.ledger import LedgerError
 
 FILE = "figures.json"  # beside the ledger
@@ -155,13 +156,8 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         LedgerError: when the file is not the JSON that ``make pin`` writes.
     """
-    if not path.exists():
-        return {}
-    try:
-        pins = json.loads(path.read_text(encoding="utf8"))
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    if not isinstance(pins, dict) or not all(isinstance(pin, dict) and "chapter" in pin for pin in pins.values()):
+    pins = records.read(path, "make pin")
+    if not all(isinstance(pin, dict) and "chapter" in pin for pin in pins.values()):
         raise LedgerError(f"{path}: needs an object for each figure, with its chapter; `make pin` writes them")
     return pins
 

@@ -47,11 +47,10 @@ BLOCK_START = re.compile(r"\s*([-*+]\s|\d+[.)]\s|\||>|#+\s)")  # a list item, a 
 
 
 class Line(NamedTuple):
-    """One line of prose with its number in the file (from 1), and the directives around it."""
+    """One line of prose with its number in the file (from 1)."""
 
     number: int
     text: str
-    within: tuple[str, ...] = ()
 
 
 class Sentence(NamedTuple):
@@ -91,6 +90,11 @@ class Allowed(NamedTuple):
 
 def prose_lines(text: str) -> Iterator[Line]:
     """The prose of a MyST file, line by line: code blocks skipped, but captions and alternative texts kept."""
+    return (line for line, _ in _lines_within(text))
+
+
+def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """The lines of prose, each with the names of the directives around it."""
     lines = text.split("\n")
     start = 0
     if lines[0].strip() == "---":  # the file's own metadata
@@ -106,17 +110,17 @@ def prose_lines(text: str) -> Iterator[Line]:
             if line.strip() == "---":
                 header = ""
             elif caption >= 0 and (indent > caption or not line.strip()):
-                yield Line(number, line)
+                yield Line(number, line), names
             elif key and key[1] in CAPTION_KEYS:
                 caption = indent
-                yield Line(number, key[2])
+                yield Line(number, key[2]), names
             else:
                 caption = -1
             continue
         if header == "options":
             option = re.match(r"\s*:([\w-]+):(.*)", line)
             if option and option[1] in CAPTION_KEYS:
-                yield Line(number, option[2])
+                yield Line(number, option[2]), names
             if option:
                 continue
             header, caption = ("yaml", -1) if line.strip() == "---" else ("", -1)
@@ -132,7 +136,7 @@ def prose_lines(text: str) -> Iterator[Line]:
         fence, name, title = opens(line) or ("", None, "")
         if not fence:
             if not re.match(r" {0,3}%", line):  # a comment
-                yield Line(number, line, names)
+                yield Line(number, line), names
         elif name is None or name in CODE:
             code, header = fence, "" if name is None else "options"
         else:
@@ -140,7 +144,7 @@ def prose_lines(text: str) -> Iterator[Line]:
             names = (*names, name)
             header = "options"
             if title.strip() and name not in NO_TITLE:
-                yield Line(number, title, names)
+                yield Line(number, title), names
 
 
 def opens(line: str) -> tuple[str, str | None, str] | None:
@@ -190,11 +194,12 @@ def typed_numbers(
         words: look for integers and numbers in words, too, and not for decimals, percentages and powers alone.
     """
     found = []
-    lines = list(prose_lines(text))
+    placed = list(_lines_within(text))
+    lines = [line for line, _ in placed]
     here = [entry for entry in allowed if fnmatch.fnmatch(file, entry.file)]
     words = words and not any(fnmatch.fnmatch(file, pattern) for pattern in MANUALS)
     displayed = False  # between two lines $$
-    for number, line, within in lines:
+    for (number, line), within in placed:
         visible = without_references(line)
         matches = [(visible, match) for match in NUMBER.finditer(visible)]
         displayed ^= line.count("$$") % 2 == 1
@@ -229,7 +234,7 @@ def quotes(file: str, text: str) -> list[Quote]:
     """Each use of a ledger role in the prose of `text`, with its sentence; in ``double backticks`` it is code."""
     lines = list(prose_lines(text))
     found = []
-    for number, line, _ in lines:
+    for number, line in lines:
         for match in ROLE.finditer(re.sub(r"(?<!`)``(?!`).+?(?<!`)``(?!`)", " ", line)):
             role, name = match.groups()
             found.append(Quote(role, name.strip(), file, number, sentence_at(lines, number, match.group(0))))

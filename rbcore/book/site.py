@@ -146,6 +146,20 @@ def _bytes(notebook: Any) -> bytes:
     return (nbformat.writes(notebook) + "\n").encode()
 
 
+PROGRAM = """
+import os, threading, time
+
+def watch(parent=os.getppid()):  # who was killed cannot end what it started
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+threading.Thread(target=watch, daemon=True).start()
+from jupyter_book.cli.main import main
+main()
+"""
+
+
 def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     """Build the pages from `source` and put them at `output` when they are whole.
 
@@ -163,8 +177,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         return Built(output / "index.html", "")
     work = output.with_name(f"{output.name}-new")
     shutil.rmtree(work, ignore_errors=True)
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
+    command = [sys.executable, "-c", PROGRAM, "build", str(source), "--path-output", str(work), "--quiet"]
     command += ["-W", "-n", "--keep-going"] if strict else []
     environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from rbcore.book import cli as commands
-from rbcore.book import falsified, records
+from rbcore.book import falsified, recorded
 from rbcore.book.agree import report
 from rbcore.book.execute import ROOT
 from rbcore.book.ledger import Chapter, Claim, LedgerError, Value
 
-NAMES = (records.FALSIFIED, records.SEEDS, records.COSTS)
+NAMES = (recorded.FALSIFIED, recorded.SEEDS, recorded.COSTS)
 REAL = {file: json.loads((ROOT / file).read_text(encoding="utf8")) for file in NAMES}
-THEOREM = next(iter(REAL[records.FALSIFIED]))
+THEOREM = next(iter(REAL[recorded.FALSIFIED]))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def book(tmp_path: Path) -> Path:
 
 
 def test_the_records_of_the_book_can_be_true() -> None:
-    found = records.problems(ROOT)
+    found = recorded.problems(ROOT)
     assert not found, report(found)
 
 
@@ -48,50 +48,50 @@ def change(record: Any, value: Any, *keys: Any) -> Any:
 @pytest.mark.parametrize(
     ("file", "value", "keys", "said"),
     [
-        (records.FALSIFIED, -5.0, (THEOREM, "slack"), "slack -5.0"),
-        (records.FALSIFIED, -2e-8, (THEOREM, "slack"), "slack -2e-08"),
-        (records.FALSIFIED, float("nan"), (THEOREM, "slack"), "slack nan"),
-        (records.FALSIFIED, 10**12, (THEOREM, "models"), "models 1000000000000"),
-        (records.FALSIFIED, 0, (THEOREM, "models"), "models 0"),
-        (records.FALSIFIED, 1e6, (THEOREM, "models"), "models 1000000.0"),
-        (records.FALSIFIED, [1.01], (THEOREM, "ratios"), "ratios [1.01]"),
-        (records.FALSIFIED, "2199-01-01", (THEOREM, "date"), "2199-01-01"),
-        (records.FALSIFIED, "soon", (THEOREM, "date"), "Invalid isoformat"),
-        (records.FALSIFIED, "nonsense", (THEOREM, "slack"), "TypeError"),
-        (records.FALSIFIED, {}, (THEOREM,), "KeyError"),
-        (records.SEEDS, ["unheard"], ("01-generation-process", "runs", "1001"), "failing unheard"),
-        (records.SEEDS, [], ("01-generation-process", "runs", "7"), "seeds 7"),
-        (records.SEEDS, {"error": "it broke"}, ("01-generation-process", "runs", "1001"), "seed 1001 ended with"),
-        (records.SEEDS, {"x": {"1001": "much"}}, ("01-generation-process", "values"), "values of x"),
-        (records.SEEDS, {"x": {"9": 1.0}}, ("01-generation-process", "values"), "values of x"),
-        (records.SEEDS, "3000-01-01", ("01-generation-process", "date"), "3000-01-01"),
-        (records.COSTS, -1.0, ("chapters", "A-primer"), "-1.0 s"),
-        (records.COSTS, 1e9, ("chapters", "A-primer"), "1000000000.0 s"),
-        (records.COSTS, 3.0, ("chapters", "99-none"), "no such chapter"),
+        (recorded.FALSIFIED, -5.0, (THEOREM, "slack"), "slack -5.0"),
+        (recorded.FALSIFIED, -2e-8, (THEOREM, "slack"), "slack -2e-08"),
+        (recorded.FALSIFIED, float("nan"), (THEOREM, "slack"), "slack nan"),
+        (recorded.FALSIFIED, 10**12, (THEOREM, "models"), "models 1000000000000"),
+        (recorded.FALSIFIED, 0, (THEOREM, "models"), "models 0"),
+        (recorded.FALSIFIED, 1e6, (THEOREM, "models"), "models 1000000.0"),
+        (recorded.FALSIFIED, [1.01], (THEOREM, "ratios"), "ratios [1.01]"),
+        (recorded.FALSIFIED, "2199-01-01", (THEOREM, "date"), "2199-01-01"),
+        (recorded.FALSIFIED, "soon", (THEOREM, "date"), "Invalid isoformat"),
+        (recorded.FALSIFIED, "nonsense", (THEOREM, "slack"), "TypeError"),
+        (recorded.FALSIFIED, {}, (THEOREM,), "KeyError"),
+        (recorded.SEEDS, ["unheard"], ("01-generation-process", "runs", "1001"), "failing unheard"),
+        (recorded.SEEDS, [], ("01-generation-process", "runs", "7"), "seeds 7"),
+        (recorded.SEEDS, {"error": "it broke"}, ("01-generation-process", "runs", "1001"), "seed 1001 ended with"),
+        (recorded.SEEDS, {"x": {"1001": "much"}}, ("01-generation-process", "values"), "values of x"),
+        (recorded.SEEDS, {"x": {"9": 1.0}}, ("01-generation-process", "values"), "values of x"),
+        (recorded.SEEDS, "3000-01-01", ("01-generation-process", "date"), "3000-01-01"),
+        (recorded.COSTS, -1.0, ("chapters", "A-primer"), "-1.0 s"),
+        (recorded.COSTS, 1e9, ("chapters", "A-primer"), "1000000000.0 s"),
+        (recorded.COSTS, 3.0, ("chapters", "99-none"), "no such chapter"),
     ],
 )
 def test_what_cannot_be_true_is_named(book: Path, file: str, value: Any, keys: tuple[Any, ...], said: str) -> None:
     (book / file).write_text(json.dumps(change(REAL[file], value, *keys)))
-    found = records.problems(book)
+    found = recorded.problems(book)
     assert {problem.where for problem in found} == {file}
     assert any(said in problem.fresh for problem in found), report(found)
 
 
 def test_a_claim_that_fails_on_many_seeds_is_named(book: Path) -> None:
-    weak = REAL[records.SEEDS]
+    weak = REAL[recorded.SEEDS]
     for seed in ("1001", "1002"):
         weak = change(weak, ["chain-holds"], "01-generation-process", "runs", seed)
-    (book / records.SEEDS).write_text(json.dumps(weak))
-    (found,) = records.problems(book)
+    (book / recorded.SEEDS).write_text(json.dumps(weak))
+    (found,) = recorded.problems(book)
     assert "'chain-holds' holds on 8 of 10 seeds" in found.fresh
 
 
 def test_a_file_that_is_no_json_is_named(book: Path) -> None:
-    (book / records.FALSIFIED).write_text("{")
-    (found,) = records.problems(book)
+    (book / recorded.FALSIFIED).write_text("{")
+    (found,) = recorded.problems(book)
     assert "not valid JSON" in found.fresh and "make falsify" in found.fresh
     with pytest.raises(LedgerError, match="make falsify"):
-        records.outdated(book, [])
+        recorded.outdated(book, [])
 
 
 def test_theorems_without_an_entry_and_entries_of_what_has_gone(tmp_path: Path) -> None:
@@ -100,27 +100,27 @@ def test_theorems_without_an_entry_and_entries_of_what_has_gone(tmp_path: Path) 
     claims, values = (Claim("so", "It is so.", "exact", "holds"),), (Value("gap", 0.5),)
     chapter = Chapter("01-one", values=values, claims=claims, theorems={"so": {"certificate": certificate}})
     key = falsified.key("I(A;B) <= H(A)", ["A -> B"])
-    assert [(p.name, p.fresh) for p in records.outdated(tmp_path, [chapter])] == [(key, "no entry")]
-    (tmp_path / records.FALSIFIED).write_text(json.dumps({key: {}, "H(A) >= 0": {}}))
-    (tmp_path / records.SEEDS).write_text(
+    assert [(p.name, p.fresh) for p in recorded.outdated(tmp_path, [chapter])] == [(key, "no entry")]
+    (tmp_path / recorded.FALSIFIED).write_text(json.dumps({key: {}, "H(A) >= 0": {}}))
+    (tmp_path / recorded.SEEDS).write_text(
         json.dumps(
             {"01-one": {"claims": ["so", "no"], "values": {"gap": {}, "more": {}}}, "02-two": {"claims": ["x"]}}
         )
     )
-    found = [(p.name, p.fresh) for p in records.outdated(tmp_path, [chapter])]
+    found = [(p.name, p.fresh) for p in recorded.outdated(tmp_path, [chapter])]
     assert found == [
         ("H(A) >= 0", "no such theorem"),
         ("more", "01-one has no such result"),
         ("no", "01-one has no such result"),
     ]
-    assert len(records.outdated(tmp_path, [chapter], whole=False)) == 2
+    assert len(recorded.outdated(tmp_path, [chapter], whole=False)) == 2
 
 
 def test_text_and_records_are_part_of_the_comparison(book: Path) -> None:
     (book / "book" / "page.md").write_text("It costs $5.")
-    (book / records.FALSIFIED).write_text(json.dumps(change(REAL[records.FALSIFIED], -5.0, THEOREM, "slack")))
+    (book / recorded.FALSIFIED).write_text(json.dumps(change(REAL[recorded.FALSIFIED], -5.0, THEOREM, "slack")))
     wrong, moved = commands.compare(book, [], whole=False)
-    assert [(p.found_by, p.where) for p in wrong] == [("source", "book/page.md:1"), ("record", records.FALSIFIED)]
+    assert [(p.found_by, p.where) for p in wrong] == [("source", "book/page.md:1"), ("record", recorded.FALSIFIED)]
     assert [(p.found_by, p.where) for p in moved] == [("sentence", "book/sentences.txt:1")]
     said = commands.summary([], wrong, moved, {})
     assert "2 mistakes in the text" in said and "its wording changed in 1 places" in said
