@@ -22,7 +22,6 @@ def two(rng):
         for law, one in zip((task, model, generated, sample), (0.1, 0.3, 0.6, 0.7), strict=True):
             law[:2] = 1 - one, one
     risk = {law: float(loss @ p) for law, p in (("D", task), ("D_M", model), (GEN, generated))}
-    last = abs(risk[GEN] - loss @ sample)
     own = {"D": task, r"D_M(\cdot \mid p)": model, GEN + r"(\cdot \mid p)": generated}
     return {
         "D_M": model,

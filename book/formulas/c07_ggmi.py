@@ -1,6 +1,5 @@
 """Chapter 7: GGMI."""
 
-import numpy as np
 from scipy.optimize import brentq
 
 from rbcore.book.formulas import proved, tie

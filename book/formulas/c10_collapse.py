@@ -1,6 +1,5 @@
 """Chapter 10: faithfulness, diversity, collapse."""
 
-import numpy as np
 from scipy.special import digamma
 
 from rbcore.book.formulas import tie

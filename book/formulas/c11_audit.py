@@ -5,7 +5,7 @@ import numpy as np
 from rbcore.book.formulas import tie
 from rbcore.book.tex import Function, Operator
 from rbcore.estimate.base import share
-from rbcore.information.finite import Joint, random_pmf, tv
+from rbcore.information.finite import Joint, random_pmf
 
 
 @tie("one-event-limit", sharp=0.1)

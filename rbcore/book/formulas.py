@@ -11,7 +11,7 @@ and `book/formulas/` says under the same name what stands behind it:
 * :func:`tie`: a function that draws admissible numbers for the symbols, most of them from functions of the core.
   Each relation must hold for every draw, be strict for some where it is an inequality, and each side that the draw
   gives (under its number, from 0) must have that value.  With ``sharp`` some draw must attain each inequality.
-* :func:`proved`: a statement about entropies; the prover must prove it from the assumptions that are given.
+* :func:`proved`: a statement about entropies, which the prover must prove from the assumptions that are given.
 
 What is displayed between ``$$`` is tied to nothing, and `book/formulas/by-hand.yml` says why.
 """
@@ -40,6 +40,7 @@ from rbcore.information.prover import Certificate, prove
 FOLDER, BY_HAND, PINS = "book/formulas", "book/formulas/by-hand.yml", "book/ledger.json"
 FORMULA = re.compile(r"(?ms)^(:{3,})\{formula\} *([\w-]+) *\n(?::label: [^\n]*\n\n)?(.*?)^\1[ ]*$")
 DISPLAY = re.compile(r"(?ms)^\$\$\n(.*?)^\$\$(?: *\([\w-]+\))?[ ]*$")
+SMALL = 1e-4  # values below this are compared with it, and not with each other
 Draw = Callable[[np.random.Generator], Mapping[Any, Any]]
 
 
@@ -76,9 +77,7 @@ def _register(name: str, check: Callable[[str], str]) -> None:
     _ties[name] = Tie(name, check)
 
 
-def tie(
-    *names: str, sharp: float | None = None, draws: int = 8, tol: float = 1e-8
-) -> Callable[[Draw], Draw]:
+def tie(*names: str, sharp: float | None = None, draws: int = 8, tol: float = 1e-8) -> Callable[[Draw], Draw]:
     """Tie the formulas `names` to numbers, which the decorated function draws.
 
     Args:
@@ -125,7 +124,11 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
                 return f"side {side} is {found}, and the code says {value}"
         if len(values) == 1 and 0 not in world:
             return "it has no relation, and its tie gives no value for side 0"
-        relations = [(left, sign, right) for c in chains for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)]
+        relations = [
+            (left, sign, right)
+            for c in chains
+            for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)
+        ]
         for number, (left, sign, right) in enumerate(relations):
             if not np.all(np.isfinite(left)) or not np.all(np.isfinite(right)):
                 return f"{left} {sign} {right} is not finite"
@@ -134,7 +137,7 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
                     return f"{left} = {right} is false"
                 continue
             slack = np.min(np.asarray(right) - left if "<" in sign else np.asarray(left) - right)
-            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), 1e-6)
+            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), SMALL)
             if slack < -tol * size:
                 return f"{left} {sign} {right} is false"
             slacks.setdefault(number, []).append(float(slack) / size)
@@ -147,9 +150,9 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
 
 
 def _apart(a: Any, b: Any) -> float:
-    """The difference of two values, relative to the larger one (up to 1e-4: absolute below that)."""
+    """The difference of two values, relative to the larger one (of :data:`SMALL` at least)."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), 1e-4)))
+    return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), SMALL)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -234,6 +237,17 @@ def faults(texts: Iterable[tuple[str, str]], ties: Mapping[str, Tie], by_hand: S
 def problems(root: Path, texts: Iterable[tuple[str, str]]) -> list[Problem]:
     """What is wrong with the displayed formulas of the book in `root`, as the agreement reports it."""
     return [
-        Problem("formula", name or "(untied)", f"{file}:{line}" if line else file, " ".join(shown.split()), "a tie that holds", why, "-", remedy)
-        for (name, shown, file, line), why, remedy in faults(texts, load(root / FOLDER), load_allowed(root / BY_HAND))
+        Problem(
+            "formula",
+            name or "(untied)",
+            f"{file}:{line}" if line else file,
+            " ".join(shown.split()),
+            "a tie that holds",
+            why,
+            "-",
+            remedy,
+        )
+        for (name, shown, file, line), why, remedy in faults(
+            texts, load(root / FOLDER), load_allowed(root / BY_HAND)
+        )
     ]

@@ -13,9 +13,9 @@ lies between symbols is arithmetic:
                 | function power | operator term | H(..) | I(..)
 
 A value may be a number or an array; a :class:`Function`, which is applied to what follows in brackets; an
-:class:`Operator`, applied to the rest of its term, such as an expectation; an :class:`Over`, which binds a variable,
-such as a sum over outcomes; or an :class:`At`, which depends on bound variables.  ``\sum_{i=1}^n`` needs no entry,
-and entropies are read off the joint distribution that the world holds under :data:`JOINT`.
+:class:`Operator`, applied to the rest of its term, such as an expectation; an :class:`Over`, which binds a
+variable, such as a sum over outcomes; or an :class:`At`, which depends on bound variables.  ``\sum_{i=1}^n`` needs
+no entry, and entropies are read off the joint distribution that the world holds under :data:`JOINT`.
 """
 
 from __future__ import annotations
@@ -294,9 +294,9 @@ class _Reader:
 
     def big(self) -> Any:
         """``\\sum_{i=1}^n``, ``\\prod_{i=1}^n``, and the sum of an array."""
-        many: Callable[[list[Any]], Any] = (lambda xs: functools.reduce(lambda a, b: a * b, xs, 1.0)) if (
-            self.take() == r"\prod"
-        ) else sum
+        many: Callable[[list[Any]], Any] = (
+            (lambda xs: functools.reduce(lambda a, b: a * b, xs, 1.0)) if (self.take() == r"\prod") else sum
+        )
         if self.token != "_":
             return np.sum(self.product())
         self.take()
