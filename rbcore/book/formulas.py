@@ -125,28 +125,30 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
         if len(values) == 1 and 0 not in world:
             return "it has no relation, and its tie gives no value for side 0"
         relations = [
-            (left, sign, right)
-            for c in chains
-            for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)
+            (chain.values[i], sign, chain.values[i + 1])
+            for chain in chains
+            for i, sign in enumerate(chain.relations)
         ]
         for number, (left, sign, right) in enumerate(relations):
-            if not np.all(np.isfinite(left)) or not np.all(np.isfinite(right)):
-                return f"{left} {sign} {right} is not finite"
-            if sign == "=":
-                if _apart(left, right) > tol:
-                    return f"{left} = {right} is false"
-                continue
-            slack = np.min(np.asarray(right) - left if "<" in sign else np.asarray(left) - right)
-            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), SMALL)
-            if slack < -tol * size:
+            slack = _slack(left, sign, right)
+            if not slack >= -tol:
                 return f"{left} {sign} {right} is false"
-            slacks.setdefault(number, []).append(float(slack) / size)
+            if sign != "=":
+                slacks.setdefault(number, []).append(slack)
     for found in slacks.values():
         if max(found) < tol:
             return "an inequality is an equality in every draw: the tie cannot tell its direction"
         if sharp is not None and min(found) > sharp:
             return f"no draw attains an inequality: the smallest slack is {min(found):.2g} of the larger side"
     return ""
+
+
+def _slack(left: Any, sign: str, right: Any) -> float:
+    """By how much a relation holds, relative to the larger side (of :data:`SMALL` at least); not a number: NaN."""
+    if sign == "=":
+        return -_apart(left, right)
+    left, right = (np.asarray(side, dtype=float) for side in ((left, right) if "<" in sign else (right, left)))
+    return float(np.min(right - left)) / max(float(np.max(np.abs([left, right]))), SMALL)
 
 
 def _apart(a: Any, b: Any) -> float:
@@ -236,18 +238,10 @@ def faults(texts: Iterable[tuple[str, str]], ties: Mapping[str, Tie], by_hand: S
 
 def problems(root: Path, texts: Iterable[tuple[str, str]]) -> list[Problem]:
     """What is wrong with the displayed formulas of the book in `root`, as the agreement reports it."""
+    found = faults(texts, load(root / FOLDER), load_allowed(root / BY_HAND))
     return [
         Problem(
-            "formula",
-            name or "(untied)",
-            f"{file}:{line}" if line else file,
-            " ".join(shown.split()),
-            "a tie that holds",
-            why,
-            "-",
-            remedy,
+            "formula", f.name or "(untied)", f"{f.file}:{f.line}", " ".join(f.tex.split()), "-", why, "-", remedy
         )
-        for (name, shown, file, line), why, remedy in faults(
-            texts, load(root / FOLDER), load_allowed(root / BY_HAND)
-        )
+        for f, why, remedy in found
     ]
