@@ -234,6 +234,27 @@ def median(samples: ArrayLike, level: float = 0.95) -> Median:
     return Median(float(np.median(samples)), ends, level)
 
 
+def bootstrapped(values: ArrayLike, units: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval for a statistic from its `values` over bootstrap samples of so many independent `units`.
+
+    Percentiles, but those of Student's quantile in the place of the normal one: plain percentiles over ten units
+    cover 88 times in a hundred instead of 95 (the expanded percentile interval, Hesterberg 2015).  That is for
+    means and what follows them; of a rank correlation the plain percentiles are wide enough.  Values may be
+    infinite.
+
+    Raises:
+        ValueError: for values that are not numbers, or fewer than two units.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or values.size < 2 or np.isnan(values).any():
+        raise ValueError(f"an interval needs 1-d bootstrap values that are numbers, got shape {values.shape}")
+    if units < 2:
+        raise ValueError(f"a bootstrap needs at least two units, got {units}")
+    far = float(special.stdtrit(units - 1, 0.5 + level / 2)) * np.sqrt(units / (units - 1))
+    low, high = np.quantile(values, special.ndtr([-far, far]), method="inverted_cdf")
+    return float(low), float(high)
+
+
 def positive_medians(rows: ArrayLike, margin: float = 0.0, level: float = 0.999) -> Check:
     """The median of *every* row exceeds `margin`, all at once at `level` (Bonferroni over the rows).
 

@@ -11,6 +11,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rbcore import plotted
+
 if TYPE_CHECKING:
     from rbcore.checks import Mean
     from rbcore.information.finite import Joint
@@ -24,7 +26,8 @@ LAYERS = [TRUTH, *sns.color_palette("Greys", 5)[:4]]  # what is true, then what 
 
 
 def style() -> None:
-    """Set the house style for every figure of the running notebook."""
+    """Set the house style for every figure of the running notebook; each brings the record of what it shows."""
+    plotted.install()
     sns.set_theme(context="notebook", style="ticks", palette="colorblind", font_scale=0.95)
     plt.rcParams.update(
         {

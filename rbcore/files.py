@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -20,6 +22,8 @@ def replace_files(contents: Mapping[str | Path, str | bytes]) -> None:
         OSError: when a file cannot be written; then nothing half-written is left, and the earlier files are.
     """
     beside = {Path(path): Path(path).with_name(f".{Path(path).name}.{os.getpid()}.partial") for path in contents}
+    for path in beside:
+        remove_abandoned(path)
     try:
         for partial, content in zip(beside.values(), contents.values(), strict=True):
             with open(partial, "wb") as file:
@@ -31,6 +35,25 @@ def replace_files(contents: Mapping[str | Path, str | bytes]) -> None:
     finally:
         for partial in beside.values():
             partial.unlink(missing_ok=True)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left unfinished of this file or folder."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        number = partial.name.removesuffix(".partial").rpartition(".")[2]
+        with suppress(OSError):
+            if number.isdecimal() and not _alive(int(number)):
+                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's
+        return True
+    return True
 
 
 def replace_folder(fresh: Path, target: Path) -> None:

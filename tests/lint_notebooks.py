@@ -8,48 +8,22 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 
-from rbcore.book import execute
+from rbcore.book import execute, literals
+from rbcore.book.cells import bodies
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, SEEN, FOLDED = 84, 18, 30  # characters of a line; lines of a visible and of a folded cell
-HIDDEN = ("hide-input", "hide-cell", "remove-input", "remove-cell")
 OPTIONS = ["--isolated", "--line-length", str(WIDTH)]
 FIRST_PARTY = ["--config", 'lint.isort.known-first-party = ["rbcore"]']
 CHECKS = ["--select", "E,F,I,UP,B,NPY", "--ignore", "E402,E741,B018,B023,B905"]
-CELL = re.compile(r"^(?P<fence>`{3,}|:{3,})\{code-cell\}[^\n]*\n(?P<inside>.*?)^(?P=fence)[ ]*$", re.M | re.S)
-OPTION_LINES = re.compile(r"\A(?:\s*^---\n.*?^---[ ]*\n|(?:^:[\w-]+:[^\n]*\n)+)?\s*", re.M | re.S)
-
-
-class Body(NamedTuple):
-    """The code of one cell, and where it stands in the file."""
-
-    start: int
-    end: int
-    code: str
-    folded: bool
-    figure: bool = False
-
-
-def bodies(text: str) -> list[Body]:
-    """The code cells of a MyST notebook without their options."""
-    found = []
-    for match in CELL.finditer(text):
-        start = match.start("inside") + OPTION_LINES.match(match["inside"]).end()
-        code = text[start : match.end("inside")].rstrip()
-        options = text[match.start("inside") : start]
-        folded = any(tag in options for tag in HIDDEN)
-        found.append(Body(start, start + len(code), code, folded, "figure:" in options))
-    return found
 
 
 def as_notebook(codes: Sequence[str], path: Path) -> None:
@@ -112,6 +86,7 @@ def problems(source: Path) -> list[str]:
             said.append(f"{place}: a figure's cell ends with a value, which is shown as a figure, too: add ';'")
         said += [f"{place}: {len(x)} characters: {x}" for x in lines if len(x) > WIDTH and not cell.folded]
     if not broken:
+        said += [f"{source.name}:{one.line}: {one.what}; {one.remedy}" for one in literals.find(text)]
         for number, (cell, right) in enumerate(zip(cells, formatted([c.code for c in cells]), strict=True), 1):
             if cell.code != right:
                 line = text[: cell.start].count("\n") + 1

@@ -200,6 +200,15 @@ def test_positive_means_is_joint_over_its_rows():
             checks.positive_means(bad)
 
 
+@pytest.mark.parametrize("several", [checks.positive_means, checks.positive_medians])
+def test_of_several_the_one_that_reaches_lowest_decides(several):
+    """A wide interval reaches below the margin, though its value and its upper end are the larger ones."""
+    narrow, wide = np.linspace(0.4, 0.6, 40), np.linspace(-9, 12, 40)
+    alone, check = several([wide, wide]), several([narrow, wide])
+    assert several([narrow, narrow]).holds and not check.holds
+    assert (check.value, check.ci) == (alone.value, alone.ci) and check.value > 1 > narrow.max()
+
+
 def test_same_law_rejects_at_its_level_what_is_true_and_surely_what_is_false():
     rng, pmf = np.random.default_rng(4), np.array([0.5, 0.3, 0.2])
     tries = [checks.same_law(rng.multinomial(1000, pmf), pmf, level=0.1) for _ in range(2000)]
@@ -367,3 +376,20 @@ def test_refuted_and_clears():
     assert wrong.holds and wrong.value < wrong.tolerance and wrong.ci is None
     assert not checks.refuted(checks.at_most(0, 1)).holds
     assert checks.clears("r", 0.5, (0.4, 0.6), 0.3).holds and not checks.clears("r", 0.5, (0.2, 0.6), 0.3).holds
+
+
+def test_a_bootstrap_over_few_units_covers_as_often_as_it_says() -> None:
+    rng, hits = np.random.default_rng(1), 0
+    for _ in range(1000):
+        x = rng.normal(size=10)
+        low, high = checks.bootstrapped(x[rng.integers(10, size=(400, 10))].mean(axis=1), 10)
+        hits += low <= 0 <= high
+    assert 0.93 < hits / 1000 < 0.97, "the plain percentiles cover 0.9"
+
+
+def test_a_bootstrap_interval_may_end_at_infinity_and_needs_units() -> None:
+    assert checks.bootstrapped([1.0, 2.0, np.inf, np.inf], 10) == (1.0, np.inf)
+    with pytest.raises(ValueError, match="two units"):
+        checks.bootstrapped([1.0, 2.0], 1)
+    with pytest.raises(ValueError, match="numbers"):
+        checks.bootstrapped([1.0, np.nan], 10)

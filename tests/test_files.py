@@ -1,10 +1,12 @@
 """Files are written whole or not at all."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from rbcore.files import replace_file, replace_files
+from rbcore.files import remove_abandoned, replace_file, replace_files
 
 
 def test_texts_and_bytes_replace_what_was_there(tmp_path):
@@ -32,3 +34,16 @@ def test_none_is_replaced_before_all_are_written(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         replace_files({tmp_path / "a": "after", tmp_path / "b": "\ud800"})
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "before"
+
+
+def test_what_a_killed_process_left_unfinished_goes_with_the_next_call_and_nothing_else_does(tmp_path):
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    dead, alive = int(done.stdout), os.getppid()
+    kept = {".a.notes.partial", f".a.{alive}.partial", f".ab.{dead}.partial", "a"}
+    for name in (*kept, f".a.{dead}.partial"):
+        (tmp_path / name).touch()
+    replace_file(tmp_path / "a", "after")
+    assert set(os.listdir(tmp_path)) == kept
+    (tmp_path / f".b.{dead}.partial" / "inside").mkdir(parents=True)
+    remove_abandoned(tmp_path / "b")
+    assert set(os.listdir(tmp_path)) == kept

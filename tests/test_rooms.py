@@ -12,7 +12,8 @@ from rbcore.book.rooms import arrows, imported, levels, rooms
 
 USES = {  # what a room may import at run time, besides itself; each line rests on those above it
     "checks": set(),
-    "figures": set(),
+    "plotted": set(),
+    "figures": {"plotted"},
     "files": set(),
     "grid": set(),
     "information": {"checks", "figures"},
@@ -22,7 +23,7 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
     "estimate": {"checks", "files", "information", "theory"},
     "audit": {"checks", "files", "figures", "information", "estimate"},
     "course": {"checks", "files", "information"},
-    "book": {"checks", "course", "files", "figures", "information"},
+    "book": {"checks", "course", "files", "figures", "information", "plotted"},
     "__main__": {"book"},
 }
 

@@ -11,7 +11,8 @@ How far a fresh result may be from its pin follows from its kind (:func:`toleran
 * statistical: half a standard error, or that unit if it is larger.  The seeds are the same, so a run on another
   processor differs by rounding, and by the rare draw that rounding decides;
 * a claim: its verdict, and how clearly it holds: to six digits where that is exact, to a tenth where it is
-  numerical, to an eighth of its interval where it is statistical.
+  numerical, to an eighth of its interval where it is statistical;
+* a figure: what it shows, within a share of the range of its axes (:mod:`rbcore.book.plots`).
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ from typing import Any, Literal, NamedTuple
 
 import nbformat
 
-from rbcore.book import prose
+from rbcore.book import directions, literals, plots, prose, records
 from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, collect
-from rbcore.files import replace_file
+from rbcore.book.spelling import NEAR, SPELLED
+from rbcore.files import replace_files
 
-Finding = Literal["value", "claim", "parameter", "role", "unused", "prose", "formula"]
+Finding = Literal[
+    "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
+    "record", "formula",
+]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -94,7 +99,12 @@ def tolerance(entry: Value | Claim | Mapping[str, Any]) -> float:
 
 
 def shown_unit(value: float, fmt: str) -> float:
-    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``."""
+    """One unit of the last digit of `value` in the format `fmt`: 0.01 for ``.2f``, and also for ``.0%``.
+
+    Of a value in words it is as much as these words allow.
+    """
+    if fmt in SPELLED:
+        return NEAR * abs(value)
     match = re.fullmatch(r".*?(?:\.(\d+))?([a-zA-Z%]?)", fmt)
     digits, style = match.groups() if match else (None, "")
     places = 6 if digits is None else int(digits)
@@ -128,7 +138,7 @@ def _pin(entry: Value | Claim) -> dict[str, Any]:
 def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What `book/ledger.json` holds for these chapters; entries of `old` that have not drifted stay."""
     old = old or {"parameters": {}, "values": {}, "claims": {}}
-    pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}}
+    pins: dict[str, Any] = {"parameters": {}, "values": {}, "claims": {}, "figures": {}}
     for chapter in chapters:
         pins["parameters"][chapter.name] = dict(chapter.parameters)
         for part, entries in (("values", chapter.values), ("claims", chapter.claims)):
@@ -136,25 +146,31 @@ def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -
                 name = entry.name if isinstance(entry, Value) else entry.id
                 pin = old[part].get(name)
                 pins[part][name] = _pin(entry) if pin is None or any(_differences(pin, entry)) else dict(pin)
+        for id, theorem in chapter.theorems.items() if chapter.claims else ():
+            pins["claims"][id]["theorem"] = _shown_theorem(theorem)
+        pins["figures"] |= plots.accepted(chapter.figures, old.get("figures", {}))
     return pins
+
+
+def _shown_theorem(payload: Mapping[str, Any]) -> str:
+    """What the page of theorems prints and no other pin holds: the name, whose it is, how often it was tried."""
+    return f"{payload.get('name', '')} ({payload.get('source', '')}), {payload.get('models', 0):,} models"
 
 
 def read_pins(path: Path) -> dict[str, Any]:
     """The pinned ledger; empty where there is none yet.
 
     Raises:
-        LedgerError: when the file is not the JSON that ``make pin`` writes.
+        LedgerError: when the file, or that of the figures beside it, is not the JSON that ``make pin`` writes.
     """
+    figures = plots.read(path.with_name(plots.FILE))
     if not path.exists():
-        return {"parameters": {}, "values": {}, "claims": {}}
-    try:
-        pins = json.loads(path.read_text(encoding="utf8"))
-    except json.JSONDecodeError as error:
-        raise LedgerError(f"{path}: not valid JSON ({error}); restore it from git, or run `make pin`") from None
-    parts = [pins.get(part) for part in ("parameters", "values", "claims")] if isinstance(pins, dict) else [None]
+        return {"parameters": {}, "values": {}, "claims": {}, "figures": figures}
+    pins = records.read(path, "make pin")
+    parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
-    return pins
+    return pins | {"figures": figures}
 
 
 def value_of(name: str, pin: Mapping[str, Any]) -> Value:
@@ -176,7 +192,10 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    replace_file(path, _as_json(pins))
+    written: dict[str | Path, str | bytes] = {path: _as_json(pins)}
+    if pins["figures"] or old["figures"]:
+        written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
+    replace_files(written)
 
 
 def _as_json(pins: Mapping[str, Any]) -> str:
@@ -200,12 +219,18 @@ def _as_json(pins: Mapping[str, Any]) -> str:
 
 def disagreements(chapters: Sequence[Chapter], texts: Iterable[tuple[str, str]],
                   allowed: Sequence[prose.Allowed] = ()) -> list[Problem]:  # fmt: skip
-    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose."""
+    """Where a run and its text differ: failing claims, unknown roles, unused results, numbers typed into prose.
+
+    And where the text could not differ: claims that measured nothing, and literals in the place of results.
+    """
     texts = list(texts)
     return [
         *_failing(chapters),
+        *_empty(chapters),
+        *_literals(texts),
         *_role_problems(chapters, _quotes(chapters, texts)),
         *_prose_problems(chapters, texts, allowed),
+        *_direction_problems(chapters, texts),
     ]
 
 
@@ -218,6 +243,8 @@ def drift(
         *_parameter_drift(chapters, pins["parameters"]),
         *_result_drift("value", {v.name: v for c in chapters for v in c.values}, pins["values"], quotes),
         *_result_drift("claim", {k.id: k for c in chapters for k in c.claims}, pins["claims"], quotes),
+        *_theorem_drift(chapters, pins["claims"]),
+        *_figure_drift(chapters, pins.get("figures", {})),
     ]
 
 
@@ -228,6 +255,7 @@ def pins_for(pins: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         "parameters": {name: x for name, x in pins["parameters"].items() if name in names},
         "values": {name: x for name, x in pins["values"].items() if x.get("chapter") in names},
         "claims": {name: x for name, x in pins["claims"].items() if x.get("chapter") in names},
+        "figures": {name: x for name, x in pins.get("figures", {}).items() if x.get("chapter") in names},
     }
 
 
@@ -291,6 +319,30 @@ def _result_drift(
     return found
 
 
+def _theorem_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> Iterator[Problem]:
+    for chapter in chapters:
+        for claim in (claim for claim in chapter.claims if claim.id in chapter.theorems and claim.id in pins):
+            was, now = pins[claim.id].get("theorem", "none"), _shown_theorem(chapter.theorems[claim.id])
+            if was != now:
+                yield Problem("claim", claim.id, chapter.name, claim.sentence, was, now, "none", PIN_REMEDY)
+
+
+def _figure_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:
+    fresh = {name: record for chapter in chapters for name, record in chapter.figures.items()}
+    found = []
+    for name in sorted(pins.keys() | fresh.keys()):
+        chapter = fresh.get(name, pins.get(name, {}))["chapter"]
+        if name not in fresh or name not in pins:
+            was, now = ("shown", "not shown") if name in pins else ("not pinned", "shown")
+            rows: list[plots.Difference] = [("(the whole figure)", was, now, "none")]
+        else:
+            rows = plots.differences(pins[name], fresh[name])
+        more = len(rows) - plots.MOST
+        rows = rows[: plots.MOST] + [("(more)", "", f"{more} more", "")] * (more > 0)
+        found += [Problem("figure", name, chapter, *row, PIN_REMEDY) for row in rows]
+    return found
+
+
 Difference = tuple[str, str, str]  # pinned, fresh, tolerance
 
 
@@ -351,6 +403,28 @@ def _failing(chapters: Sequence[Chapter]) -> list[Problem]:
     return found
 
 
+def _empty(chapters: Sequence[Chapter]) -> Iterator[Problem]:
+    """Claims of whose check no pin could tell what it was evaluated on; a proof holds of every distribution."""
+    for entry in (claim for chapter in chapters for claim in chapter.claims):
+        if entry.kind == "proved" or entry.verdict == "fails":
+            continue
+        if entry.value is None:
+            fresh, remedy = "a bare truth value", "use a check that measures, such as checks.at_most"
+        elif not entry.cases:
+            fresh, remedy = "no number of cases", "tell the check on how many cases it was measured: cases=.."
+        else:
+            continue
+        yield Problem("measure", entry.id, entry.chapter, entry.sentence, "-", fresh, "-", remedy)
+
+
+def _literals(texts: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """Literals in the code of notebooks that stand where results should."""
+    for file, text in texts:
+        if file.startswith("notebooks/"):
+            for one in literals.find(text):
+                yield Problem("literal", one.name, f"{file}:{one.line}", one.what, "-", "typed", "-", one.remedy)
+
+
 BESIDE = ("book/slides/", "book/course/")  # who reads the book does not see these
 
 
@@ -382,8 +456,8 @@ def _role_problems(chapters: Sequence[Chapter], quotes: Sequence[prose.Quote]) -
 
 
 TYPED_REMEDY = (
-    "record() it and show it with {val}`name`; or, for a number that is no result, add it to book/prose-allow.yml "
-    "with a reason"
+    "record() it and show it with {val}`name` (fmt='words', 'fraction', 'times' spell); or, for a number that is "
+    "no result, say it without, or add it to book/prose-allow.yml with a reason"
 )
 
 
@@ -394,8 +468,9 @@ def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]
     used: set[prose.Allowed] = set()
     found = []
     for file, text in [*texts, *sentences]:
-        for typed in prose.typed_numbers(file, text, allowed, used):
-            where = f"{typed.file}:{typed.line}" if (file, text) in texts else f"{typed.file} (a claim)"
+        claim = (file, text) not in texts  # its words are what its check holds
+        for typed in prose.typed_numbers(file, text, allowed, used, words=not claim):
+            where = f"{typed.file} (a claim)" if claim else f"{typed.file}:{typed.line}"
             found.append(Problem("prose", typed.number, where, typed.sentence, "-", "typed", "-", TYPED_REMEDY))
     for entry in allowed:
         if entry not in used:
@@ -406,6 +481,18 @@ def _prose_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]
                 )
             )
     return found
+
+
+def _direction_problems(chapters: Sequence[Chapter], texts: Sequence[tuple[str, str]]) -> list[Problem]:
+    records = {name: record for chapter in chapters for name, record in chapter.figures.items()}
+    remedy = "say what the figure shows, or name the curve that does"
+    return [
+        Problem("figure", figure.name, f"{file}:{figure.line}", words, "-", reason, "-", remedy)
+        for file, text in texts
+        if file.startswith("notebooks/")
+        for figure in directions.described(text)
+        for words, reason in directions.mistakes(figure, records.get(figure.name))
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 
-from rbcore.book import ledger
+from rbcore.book import directions, ledger
 from rbcore.course.tasks import without_answers
 from rbcore.information.expr import ExpressionError, parse
 
@@ -96,6 +96,7 @@ def download(
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
     written = writer(chapters, labels, cited)
+    values = {value.name: value for chapter in chapters for value in chapter.values}
     cells = [nbformat.v4.new_code_cell(first.rstrip(), id="install")] if first else []
     for cell in notebook.cells:
         cells.append(cell)
@@ -103,6 +104,8 @@ def download(
             cell.source = written(without_answers(cell.source))
         for output in cell.get("outputs", ()):  # values and claims are in the text now
             output.get("data", {}).pop(ledger.MIME, None)
+            output.get("data", {}).pop(ledger.FIGURE, None)
+        directions.resolve(cell, values)
         caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
         if caption:
             cells.append(nbformat.v4.new_markdown_cell(f"*Figure.* {written(caption)}", id=f"{cell.id}-caption"))

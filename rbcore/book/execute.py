@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 
+from rbcore.book import records
 from rbcore.book.kernels import (
     checkpoints,
     environment,
@@ -235,6 +236,8 @@ def _parse(code: str, where: str) -> ast.Module:
     try:
         with _parsing:
             return ast.parse(code)
+    except (RecursionError, MemoryError):
+        raise ExecutionError(f"{where}: an expression is nested too deeply") from None
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ExecutionError(f"{where}, line {error.lineno}: {error.msg}\n    {line}") from None
@@ -530,7 +533,7 @@ def _renew_text(job: Job, target: Path) -> None:
 
 def recorded_costs(record: Path) -> dict[str, float]:
     """Processor seconds of each chapter when they were last recorded; empty where there is no record."""
-    return json.loads(record.read_text(encoding="utf8"))["chapters"] if record.exists() else {}
+    return dict(records.read(record, "tests/bench_book.py --record").get("chapters", {}))
 
 
 def _expected_seconds(job: Job, cache: Path) -> list[float]:

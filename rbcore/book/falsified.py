@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from rbcore.book import records
 from rbcore.files import replace_file
 from rbcore.information.falsify import falsify
 
@@ -43,7 +44,7 @@ def key(statement: str, given: Sequence[str]) -> str:
 
 def read(record: Path) -> dict[str, Any]:
     """The record, by :func:`key`; empty where there is none yet."""
-    return json.loads(record.read_text(encoding="utf8")) if record.exists() else {}
+    return records.read(record, "make falsify")
 
 
 def run(

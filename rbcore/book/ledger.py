@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
+from rbcore.book.spelling import SPELLED, spelled
 from rbcore.checks import Check, Kind
 from rbcore.information.expr import parse
 from rbcore.information.theorems import Theorem
 
 MIME = "application/vnd.rbcore.book.ledger+json"
+FIGURE = "application/vnd.rbcore.figure+json"  # rbcore.plotted's
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROLE = re.compile(r"\{(val|num|ci|claim|statement)\}`([^`]+)`")
 VALUE_ROLES = ("val", "num", "ci")
@@ -110,6 +112,7 @@ class Chapter:
     claims: tuple[Claim, ...] = ()
     seconds: float = 0.0
     theorems: Mapping[str, Any] = field(default_factory=dict)  # of the claims that have one, by id
+    figures: Mapping[str, Any] = field(default_factory=dict)  # what each shows, by name (rbcore.plotted)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -137,7 +140,8 @@ def record(
         ci: the 95 % interval, in the unit of `value`.  A value with `ci` or `se` is statistical, else it is exact.
         se: the standard error; taken as a quarter of the 95 % interval's width when only `ci` is given.
         unit: shown after the number: ``nats``, ``bits``, ``s`` ...
-        fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``.
+        fmt: a Python format specification such as ``.3f``, ``.1%`` or ``,d``; or ``words`` ("sixteen"),
+            ``fraction`` ("a third", "about half") or ``times`` ("twice"), in digits where no words fit.
         kind: ``numerical`` for what an iteration, a search or a trained model found: it is reproducible to the
             digits that `fmt` shows, and pinned at those.
 
@@ -152,7 +156,7 @@ def record(
                 f"record({name!r}): the text says 95 % CI, so level={value.level} would be shown wrongly"
             )
         value, se, ci = value.value, value.se, value.ci
-    value = _plain(name, value)
+    value = _plain(name, float(value) if fmt in SPELLED and isinstance(value, Fraction) else value)
     if ci is not None:
         ci = (float(ci[0]), float(ci[1]))
         if not (isinstance(value, (int, float)) and ci[0] <= value <= ci[1]):
@@ -308,10 +312,11 @@ def _check_name(call: str, name: str) -> None:
 
 
 def _show(value: int | float | str | bool, fmt: str) -> str:
-    shown = format(value, fmt)
+    words = fmt in SPELLED and not isinstance(value, str)
+    shown = spelled(value, fmt) if words else format(value, fmt)
     if isinstance(value, float) and re.fullmatch(r"-0(\.0+)?(e[-+]0+)?%?", shown):
         shown = shown[1:]  # a rounded negative zero
-    if isinstance(value, str):
+    if words or isinstance(value, str):
         return re.sub(r"^-(?=\d)", "\u2212", shown)  # a fraction; words keep their hyphens
     return shown.replace("-", "\u2212")
 
@@ -335,11 +340,13 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
     values: dict[str, Value] = {}
     claims: dict[str, Claim] = {}
     theorems: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     since_claim = 0.0
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
         since_claim += seconds[index] if index < len(seconds) else 0.0
+        figures |= _figures(cell, chapter)
         payloads = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         here = [p["claim"] for p in payloads if "claim" in p]
         theorems |= {p["claim"]["id"]: p["theorem"] for p in payloads if "theorem" in p}
@@ -362,7 +369,15 @@ def collect(notebook: Mapping[str, Any], chapter: str) -> Chapter:
             since_claim = 0.0
     parameters = facts.get("parameters", {})
     entries = tuple(values.values()), tuple(claims.values())
-    return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems)
+    return Chapter(chapter, dict(parameters), *entries, sum(seconds), theorems, figures)
+
+
+def _figures(cell: Mapping[str, Any], chapter: str) -> dict[str, Any]:
+    """What the figures of a cell show, by the name in its options; of several figures each with its number."""
+    shown = [o["data"][FIGURE] for o in cell.get("outputs", []) if FIGURE in o.get("data", {})]
+    name = cell.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("name", "")
+    names = [name if number == 1 else f"{name}-{number}" for number in range(1, len(shown) + 1)]
+    return {name: {"chapter": chapter, **one} for name, one in zip(names, shown, strict=True) if name}
 
 
 def _check_sources(source: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ import math
 import re
 import textwrap
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -215,8 +215,16 @@ def read_cell(code: str) -> tuple[Parameter, ...]:
             allowed is no error here: it is the parameter's `problem`.
         SyntaxError: when it is not Python.
     """
+    try:
+        return tuple({one.name: one for one in _read(code)}.values())
+    except (RecursionError, MemoryError):
+        raise ParameterError(
+            "the parameters cell is nested too deeply: write `name = literal`, a line each"
+        ) from None
+
+
+def _read(code: str) -> Iterator[Parameter]:
     comments = _Comments(code)
-    found: dict[str, Parameter] = {}
     for node in ast.parse(code).body:
         match node:
             case (
@@ -225,7 +233,7 @@ def read_cell(code: str) -> tuple[Parameter, ...]:
             ):
                 try:
                     default = ast.literal_eval(value)
-                except ValueError:
+                except (ValueError, TypeError):
                     raise ParameterError(
                         f"parameter {name!r} must be a literal, got {ast.unparse(value)}"
                     ) from None
@@ -234,10 +242,9 @@ def read_cell(code: str) -> tuple[Parameter, ...]:
                 while said and comments.alone(after + 1):
                     after += 1
                     said.append(comments[after])
-                found[name] = _described(name, default, " ".join(said))
+                yield _described(name, default, " ".join(said))
             case _:
                 raise ParameterError(f"the parameters cell holds lines `name = literal`, got {ast.unparse(node)}")
-    return tuple(found.values())
 
 
 class _Comments(dict[int, str]):

@@ -18,6 +18,7 @@ import json
 import re
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -135,7 +136,7 @@ def load(path: Path) -> dict[str, Any]:
         if len(raw) > LARGEST:
             raise ReplayError(f"{path} holds more than {LARGEST:,} bytes: it is not a replay file of this book")
         edition = json.loads(raw)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise ReplayError(f"{path} is damaged or no replay file ({error}): fetch it again") from None
     if not isinstance(edition, dict) or edition.get("format") != FORMAT:
         found = edition.get("format") if isinstance(edition, dict) else type(edition).__name__
@@ -150,7 +151,11 @@ def chapters_of(edition: Mapping[str, Any]) -> list[Chapter]:
         ReplayError: for an entry that is no value and no claim.
     """
     found = []
-    for one in edition["chapters"]:
+    try:
+        chapters = list(edition["chapters"])
+    except (KeyError, TypeError) as error:
+        raise ReplayError(f"the replay file holds no chapters: {error}") from None
+    for one in chapters:
         try:
             values = tuple(Value(**_tupled(entry)) for entry in one["values"].values())
             claims = tuple(Claim(**_tupled(entry)) for entry in one["claims"].values())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rbcore import checks
+from rbcore.book import records
 from rbcore.book.agree import gather
 from rbcore.book.execute import Job, attempt, default_parameters
 from rbcore.files import replace_file
@@ -28,7 +29,7 @@ SHARE = 0.05  # of the seeds on which a claim may fail; from ten seeds on, on on
 
 def read(record: Path) -> dict[str, Any]:
     """The record, by chapter; empty where there is none yet."""
-    return json.loads(record.read_text(encoding="utf8")) if record.exists() else {}
+    return records.read(record, "make seeds")
 
 
 def run(

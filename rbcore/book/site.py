@@ -22,17 +22,18 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from rbcore.book import install, labels
+from rbcore.book import directions, install, labels
 from rbcore.book.agree import Problem
 from rbcore.book.downloads import authors, download
 from rbcore.book.execute import ROOT, used_modules
-from rbcore.book.ledger import MIME, Chapter
+from rbcore.book.ledger import FIGURE, MIME, Chapter, Value
 from rbcore.book.pictures import shrink
 from rbcore.book.slim import slim
 from rbcore.course.tasks import without_answers
 from rbcore.files import replace_folder
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
+NOT_COPIED = ("_build", "formulas", "ledger.json", "figures.json", "sentences.txt", "slides")  # no page reads them
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
 
 
@@ -64,11 +65,7 @@ def assemble(
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
-        if (
-            path.is_file()
-            and inside.parts[0] not in ("_build", "formulas", "ledger.json", "slides")
-            and "__pycache__" not in inside.parts
-        ):
+        if path.is_file() and inside.parts[0] not in NOT_COPIED and "__pycache__" not in inside.parts:
             wanted[target / inside] = path.read_bytes()
     ledger = {
         "values": [asdict(value) for chapter in chapters for value in chapter.values],
@@ -78,12 +75,14 @@ def assemble(
         "drift": None if drift is None else [problem._asdict() for problem in drift],
         "failed": sorted(failed or {}),
     }
+    values = {value.name: value for chapter in chapters for value in chapter.values}
     wanted[target / "_ledger.json"] = json.dumps(ledger, indent=1).encode()
     for name, content in downloads(root, executed, chapters).items():
         wanted[target / DOWNLOADS / f"{name}.ipynb"] = content
+    values = {value.name: value for chapter in chapters for value in chapter.values}
     for name, path in executed.items():
         notebook = nbformat.read(path, as_version=4)
-        wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook))
+        wanted[target / "chapters" / f"{name}.ipynb"] = _bytes(page(notebook, values))
         source = (root / "notebooks" / f"{name}.md").read_text(encoding="utf8")
         wanted[target / DOWNLOADS / f"{name}.md"] = without_answers(source).encode()
     for name, reason in (failed or {}).items():
@@ -110,8 +109,11 @@ def _failed(source: Path, reason: str) -> Any:
     return notebook
 
 
-def page(notebook: Any) -> Any:
-    """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes."""
+def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
+    """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes.
+
+    values: of the book, for alternative texts that show them.
+    """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
     for cell in notebook.cells:
@@ -119,6 +121,9 @@ def page(notebook: Any) -> Any:
             cell.source = without_answers(cell.source)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
+            for output in cell.outputs:
+                output.get("data", {}).pop(FIGURE, None)
+            directions.resolve(cell, values or {})
     return shrink(notebook)
 
 
@@ -138,6 +143,20 @@ def _bytes(notebook: Any) -> bytes:
     return (nbformat.writes(notebook) + "\n").encode()
 
 
+PROGRAM = """
+import os, threading, time
+
+def watch(parent=os.getppid()):  # who was killed cannot end what it started
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+threading.Thread(target=watch, daemon=True).start()
+from jupyter_book.cli.main import main
+main()
+"""
+
+
 def build(source: Path, output: Path, *, strict: bool = True) -> Built:
     """Build the pages from `source` and put them at `output` when they are whole.
 
@@ -155,8 +174,7 @@ def build(source: Path, output: Path, *, strict: bool = True) -> Built:
         return Built(output / "index.html", "")
     work = output.with_name(f"{output.name}-new")
     shutil.rmtree(work, ignore_errors=True)
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work), "--quiet"]
+    command = [sys.executable, "-c", PROGRAM, "build", str(source), "--path-output", str(work), "--quiet"]
     command += ["-W", "-n", "--keep-going"] if strict else []
     environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)

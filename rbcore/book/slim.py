@@ -142,7 +142,7 @@ def icons(site: Path, pages: Iterable[Path]) -> None:
     others = {point for point in points & set(re.findall(r"\\([0-9a-f]{4})\"", css))}
     css = re.sub(r"\s*/\*# sourceMappingURL=[^*]*\*/", "", css)
     style.write_text(css, encoding="utf8")
-    letters = TTFont(io.BytesIO(font.read_bytes()))
+    letters = TTFont(io.BytesIO(font.read_bytes()), recalcTimestamp=False)
     options = subset.Options(flavor="woff", hinting=False, layout_features=[])
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=[int(point, 16) for point in used | others])

@@ -32,7 +32,7 @@ from rbcore.book.execute import COSTS, ExecutionError, Job, parameters_of, recor
 from rbcore.book.kernels import environment
 from rbcore.book.ledger import Chapter, LedgerError, fill
 from rbcore.book.parameters import Parameter, ParameterError, split, words
-from rbcore.files import replace_folder
+from rbcore.files import remove_abandoned, replace_folder
 
 MOST = 2000  # runs of one sweep
 START = 5.0  # seconds that a kernel takes to start, about
@@ -306,6 +306,7 @@ def write(sweep: Sweep, done: Sequence[Finished], chosen: Sequence[str] = ()) ->
     contents[runs.INDEX] = sweep_page.page(sweep, done, pins, chosen)
     contents[runs.ABOUT] = json.dumps(about(sweep, done, pins), indent=1)
     work = sweep.root / runs.FOLDER / f".{sweep.folder.name}.{os.getpid()}.partial"
+    remove_abandoned(sweep.folder)
     work.mkdir(parents=True, exist_ok=True)
     try:
         for name, content in contents.items():

@@ -41,8 +41,9 @@ class ExpressionError(ValueError):
 
     def __init__(self, text: str, position: int, problem: str):
         self.text, self.position = text, position
-        one_line = re.sub(r"\s", " ", text)
-        super().__init__(f"{problem}\n    {one_line}\n    {' ' * position}^")
+        start = max(0, position - 200)  # of a long text, what is near the place
+        one_line = re.sub(r"\s", " ", text[start : position + 200])
+        super().__init__(f"{problem}\n    {one_line}\n    {' ' * (position - start)}^")
 
 
 class Model(Protocol):
@@ -246,7 +247,7 @@ def _typeset(tokens: "tuple[_Token, ...]", names: Callable[[str], str]) -> str:
     return re.sub(rf"(?<![/\d.])({_NUMBER})/({_NUMBER})", r"\\tfrac{\1}{\2}", "".join(pieces))
 
 
-_DEPTH = 100  # of parentheses
+_LONGEST, _DEPTH, _GROUPS = 10_000, 100, 10  # characters; of parentheses; of a co-information, which has 2^n terms
 _LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \mid ", "*": r" \cdot "}
 _SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->", "\\cdot": "*", "\\mid": "|", "\\vert": "|"}
 _SYNONYMS |= {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "\\to": "->", "\\rightarrow": "->"}
@@ -313,6 +314,10 @@ class _Token(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def _tokenize(text: str) -> tuple[_Token, ...]:
     """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
+    if len(text) > _LONGEST:
+        raise ExpressionError(
+            text, _LONGEST, f"an expression has at most {_LONGEST:,} characters, not {len(text):,}"
+        )
     tokens, unclosed = [], []
     for match in _TOKEN.finditer(text):
         symbol, start = _plain(match.lastgroup or "", match.group()), match.start()
@@ -373,6 +378,11 @@ class _Parser:
         return form
 
     def chain(self) -> list[Constraint]:
+        seen: set[str] = set()
+        for token in self.tokens:
+            if token.is_variable and token.text in seen:
+                self.fail(token, f"'{token.text}' is in this chain twice: a chain has each variable once")
+            seen.add(token.text if token.is_variable else "")
         nodes, constraints = [self.group()], []
         while self.accept("->"):
             nodes.append(self.group())
@@ -382,9 +392,6 @@ class _Parser:
                 constraints.append(Constraint(form, "=", self.source(self.tokens[0]), *sides))
         if self.token.kind != "end":
             self.fail(self.token, f"expected ',' or '->', not {self.token}")
-        for i, token in enumerate(self.tokens):
-            if token.is_variable and token.text in (earlier.text for earlier in self.tokens[:i]):
-                self.fail(token, f"'{token.text}' is in this chain twice: a chain has each variable once")
         if not constraints:
             self.fail(self.token, "a chain needs three nodes, as in 'A -> B -> C': two nodes say nothing")
         return constraints
@@ -497,6 +504,8 @@ class _Parser:
             if name.text == "H":
                 self.fail(separator, "H takes one group: write H(A,B) for the joint entropy")
             groups.append(self.group())
+            if len(groups) > _GROUPS:
+                self.fail(separator, f"I takes at most {_GROUPS} groups: join variables by ',' in one")
         if name.text == "I" and len(groups) == 1:
             self.fail(self.token, "I needs two groups separated by ';', as in I(A;B)")
         given = self.group() if self.accept("|") else ()

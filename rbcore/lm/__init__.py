@@ -11,16 +11,16 @@
     models = lm.students(world, [pool, data.tokens], seeds=[1, 1])
     lm.kl(models, world.language, task)  # KL(D || model), exact, in its parts: tag, input, answer
 
-One module per idea: :mod:`rbcore.lm.language` (sequences, tasks, verifier, noise, KL in parts),
-:mod:`rbcore.lm.models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm.training` (stacks, checkpoints),
-:mod:`rbcore.lm.prompt` (prompts, laws of answers, divergences, information gain), :mod:`rbcore.lm.world` (base,
-generator, students, mixtures, rules), :mod:`rbcore.lm.study` (students of different data, in pairs),
-:mod:`rbcore.lm.gap` (the KL gap), :mod:`rbcore.lm.loop` (training on its own output), :mod:`rbcore.lm.bound` (the
-post-training bound), :mod:`rbcore.lm.prediction` (what predicts the gain), :mod:`rbcore.lm.arithmetic` (sums that
-people write with mistakes), :mod:`rbcore.lm.self_training` (practice on one's own answers),
-:mod:`rbcore.lm.tries` (tries with a verifier), :mod:`rbcore.lm.worlds` (records of many worlds) and
-:mod:`rbcore.lm.hub` (the same with any model and data set of the Hugging Face hub, where nothing is known
-exactly).
+One module per idea: :mod:`rbcore.lm.language` (sequences, tasks, noise, KL in parts), :mod:`rbcore.lm.verifier`
+(verdicts that may err), :mod:`rbcore.lm.models` (GPT-2 models side by side, sampling), :mod:`rbcore.lm.training`
+(stacks, checkpoints), :mod:`rbcore.lm.prompt` (prompts, laws of answers, divergences, information gain),
+:mod:`rbcore.lm.world` (base, generator, students, mixtures, rules), :mod:`rbcore.lm.study` (students of different
+data, in pairs), :mod:`rbcore.lm.gap` (the KL gap), :mod:`rbcore.lm.loop` (training on its own output),
+:mod:`rbcore.lm.bound` (the post-training bound), :mod:`rbcore.lm.prediction` (what predicts the gain),
+:mod:`rbcore.lm.arithmetic` (sums that people write with mistakes), :mod:`rbcore.lm.self_training` (practice on
+one's own answers), :mod:`rbcore.lm.tries` (tries with a verifier), :mod:`rbcore.lm.worlds` (records of many
+worlds) and :mod:`rbcore.lm.hub` (the same with any model and data set of the Hugging Face hub, where nothing is
+known exactly).
 """
 
 from __future__ import annotations
@@ -67,10 +67,13 @@ from rbcore.lm.prompt import (
     generate,
     ideal_gain,
     information_gain,
+    passed_entropy,
     prompt_information,
     tag_law,
+    verified,
 )
 from rbcore.lm.training import Job, Recipe, Trained, checkpoints, train
+from rbcore.lm.verifier import Verifier
 from rbcore.lm.world import Setup, World, build, duplicate, mix, rule_based, rule_law, students
 
 __all__ = [
@@ -94,6 +97,7 @@ __all__ = [
     "Size",
     "Terms",
     "Trained",
+    "Verifier",
     "World",
     "answers",
     "ask",
@@ -121,6 +125,7 @@ __all__ = [
     "mix",
     "next_law",
     "own_losses",
+    "passed_entropy",
     "perturb",
     "pools",
     "posterior",
@@ -135,5 +140,6 @@ __all__ = [
     "task_law",
     "terms",
     "train",
+    "verified",
     "windows",
 ]

@@ -24,7 +24,8 @@ from scipy.special import entr, rel_entr, softmax
 
 from rbcore.lm.language import Language, task_law
 from rbcore.lm.models import Ensemble, log_probs
-from rbcore.lm.prompt import Answers, Curation, divergences
+from rbcore.lm.prompt import Answers, Asked, Curation, divergences, passed_entropy
+from rbcore.lm.verifier import PERFECT, Verifier
 
 
 def losses(models: Ensemble, language: Language, tokens: np.ndarray) -> np.ndarray:
@@ -54,16 +55,16 @@ class Terms(NamedTuple):
     """Risks of students with one prompt, shape (runs,), and what the bound charges for their differences.
 
     task, model, generated: the risk under `D`, `D_M(.|p)` and `D_gen(.|p)`; training: on the student's own data.
-    All exact but `model`: the mass of wrong answers has an estimated loss, with the standard error `model_se`.
+    All exact, but for the mean loss on wrong answers: `steps_se` are the standard errors of the steps, (3, runs).
     to_task, to_generation, direct: TV(D, D_M), TV(D_M, D_gen) and TV(D, D_gen), exact.  entropy: H(S_gen|p) / n,
-    nats per datum, exact.
+    nats per datum, exact where no wrong answer passes.
     """
 
     task: np.ndarray
     model: np.ndarray
-    model_se: np.ndarray
     generated: np.ndarray
     training: np.ndarray
+    steps_se: np.ndarray
     to_task: float
     to_generation: float
     direct: float
@@ -82,48 +83,52 @@ def terms(
     data: Sequence[np.ndarray],
     found: Answers,
     task: Sequence[int],
-    curation: Curation,
-    raw: np.ndarray,
+    raw: Asked,
+    verifier: Verifier = PERFECT,
 ) -> Terms:
-    """The terms for students that were trained on `data`, verified answers to one prompt, without noise.
+    """The terms for students that were trained on `data`, verified answers to one prompt.
 
     Args:
         data: of each student, n sequences drawn i.i.d. from `D_gen(.|p)`.
-        found: `D_M(.|p)` of this one prompt.  raw: uncurated answers to it (m, T), for the risk on wrong ones.
+        found: `D_M(.|p)` of this one prompt.  raw: uncurated answers to it, for the risk on wrong ones.
     """
-    if len(found.log_law) != 1 or not curation.verify or curation.noise:
-        raise ValueError("terms: one prompt, and a curation that verifies without noise")
-    split = divergences(language, found, task, curation)
-    support = language.support(found.skills)
-    on_right = losses(students, language, support)
+    if len(found.log_law) != 1:
+        raise ValueError("terms: one prompt")
+    split = divergences(language, found, task, Curation(verifier=verifier))
+    on_right = losses(students, language, language.support(found.skills))
     law = np.exp(found.log_law[0])
-    inputs = language.letters**language.length
-    allowed = np.repeat(np.isin(found.skills, found.skills if curation.tags is None else curation.tags), inputs)
     target = task_law(language, found.skills, np.isin(found.skills, list(task)) / len(set(task)))
-    failed = raw[~language.correct(raw)]
-    if len(failed) < 2:
-        raise ValueError("raw: too few wrong answers to estimate the risk on them")
-    wrong = losses(students, language, failed)
-    mass = 1 - float(split.right[0])
+    wrong = losses(students, language, _wrong(raw, language))
+    right = float(split.right[0])
+    after = verifier.after(right)
+    value, se = wrong.mean(axis=1), wrong.std(axis=1, ddof=1) / np.sqrt(wrong.shape[1])
     return Terms(
         task=on_right @ target,
-        model=on_right @ law + mass * wrong.mean(axis=1),
-        model_se=mass * wrong.std(axis=1, ddof=1) / np.sqrt(wrong.shape[1]),
-        generated=on_right @ (law * allowed / split.accepted[0]),
+        model=on_right @ law + (1 - right) * value,
+        generated=on_right @ law * (after / right) + (1 - after) * value,
         training=own_losses(students, language, data).mean(axis=1),
+        steps_se=np.outer([1 - right, abs(after - right), 1 - after], se),
         to_task=float(split.task[0]),
         to_generation=float(split.generation[0]),
         direct=float(split.direct[0]),
-        entropy=float(split.entropy[0]),
+        entropy=float(passed_entropy(found, verifier, raw.entropy.sum(axis=1).mean())[0]),
     )
 
 
+def _wrong(raw: Asked, language: Language) -> np.ndarray:
+    """The wrong ones among raw answers."""
+    failed = raw.tokens[~language.correct(raw.tokens)]
+    if len(failed) < 2:
+        raise ValueError("raw: too few wrong answers to estimate the risk on them")
+    return failed
+
+
 class LogTerms(NamedTuple):
-    """The chain for the log loss of students of verified answers to one prompt, in nats; all exact.
+    """The chain for the log loss of students of verified answers to one prompt, in nats.
 
     task, generated: KL(D || pi) and KL(D_gen || pi) of each student, shape (runs,).  training: the mean log loss
     on the student's own data minus H(D_gen), (runs,); it may be negative.  distance: KL(D || D_gen).  ratio: the
-    largest D / D_gen.
+    largest D / D_gen.  All exact where no wrong answer passes; else `generated` and H(D_gen) are estimated.
     """
 
     task: np.ndarray
@@ -134,29 +139,43 @@ class LogTerms(NamedTuple):
 
 
 def log_terms(
-    language: Language, students: Ensemble, data: Sequence[np.ndarray], found: Answers, task: Sequence[int]
+    language: Language,
+    students: Ensemble,
+    data: Sequence[np.ndarray],
+    found: Answers,
+    task: Sequence[int],
+    raw: Asked | None = None,
+    verifier: Verifier = PERFECT,
 ) -> LogTerms:
-    """The terms for students that were trained on `data`, the right answers to one prompt.
+    """The terms for students that were trained on `data`, verified answers to one prompt.
 
     Args:
         data: of each student, n sequences drawn i.i.d. from `D_gen(.|p)`.
-        found: `D_M(.|p)` of this one prompt, on right sequences; `D_gen(.|p)` is its law given a right answer.
+        found: `D_M(.|p)` of this one prompt, on right sequences.
+        raw: uncurated answers to it, for a verifier that lets wrong ones pass.
     """
     if len(found.log_law) != 1:
         raise ValueError("log_terms: one prompt")
-    generated = softmax(found.log_law[0])
+    right = softmax(found.log_law[0])
     target = task_law(language, found.skills, np.isin(found.skills, list(task)) / len(set(task)))
     inside = target > 0
-    if set(task) - set(found.skills) or not (generated[inside] > 0).all():
+    if set(task) - set(found.skills) or not (right[inside] > 0).all():
         raise ValueError("log_terms: the generator writes every sequence of the task with a positive probability")
     loss = log_losses(students, language, language.support(found.skills))
-    entropy = entr(generated).sum()
+    after, on_wrong, gain = 1.0, np.zeros(len(students)), 0.0
+    if verifier.false_accept:
+        if raw is None:
+            raise ValueError("log_terms: a verifier that lets wrong answers pass needs raw ones")
+        after = verifier.after(np.exp(found.log_law[0]).sum())
+        on_wrong = log_losses(students, language, _wrong(raw, language)).mean(axis=1)
+        gain = raw.entropy.sum(axis=1).mean()
+    entropy = float(passed_entropy(found, verifier, gain)[0])
     return LogTerms(
         task=loss[:, inside] @ target[inside] - entr(target).sum(),
-        generated=loss @ generated - entropy,
+        generated=after * (loss @ right) + (1 - after) * on_wrong - entropy,
         training=own_losses(students, language, data, log_losses).mean(axis=1) - entropy,
-        distance=float(rel_entr(target, generated).sum()),
-        ratio=float((target[inside] / generated[inside]).max()),
+        distance=float(rel_entr(target, after * right).sum()),
+        ratio=float((target[inside] / (after * right[inside])).max()),
     )
 
 

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
 from rbcore.lm.language import Language, kl_parts, smooth, task_law
 from rbcore.lm.models import log_probs
-from rbcore.lm.prompt import Answers, Prompt, answers
+from rbcore.lm.prompt import Answers, Prompt, answers, verified
 from rbcore.lm.training import Job, Recipe, train
-from rbcore.lm.world import World, rule_based
+from rbcore.lm.verifier import PERFECT, Verifier
+from rbcore.lm.world import World
 
 
 class Pools(NamedTuple):
-    """For one seed: right synthetic sequences and anchors of each skill, and the order of the skills.
+    """For one seed: verified synthetic sequences and anchors of each skill, and the order of the skills.
 
     synthetic: (skills, n, T).  anchors: (skills, m, T).
     """
@@ -38,21 +38,28 @@ def by_name(world: World) -> Answers:
     return answers(world.generator, world.language, Prompt(tags=world.skills), nothing, world.skills)
 
 
-def pools(world: World, seed: int, synthetic: int, anchors: int, found: Answers | None = None) -> Pools:
-    """Verified answers to prompts that name each skill, drawn from their enumerated law, and anchors of it.
+def pools(
+    world: World,
+    seed: int,
+    synthetic: int,
+    anchors: int,
+    found: Answers | None = None,
+    verifier: Verifier = PERFECT,
+) -> Pools:
+    """Verified answers to prompts that name each skill (right ones from their enumerated law), and anchors of it.
 
     Each skill has a stream of its own, so the first sequences of a pool do not depend on its size.
 
     Args:
         found: :func:`by_name`, for whoever makes pools of several seeds.
+        verifier: by default one that makes no mistake.
     """
     streams = np.random.default_rng([seed, 1]).spawn(3)
-    logs = (by_name(world) if found is None else found).log_law[0].reshape(len(world.skills), -1)
+    count = len(world.skills)
+    logs = (by_name(world) if found is None else found).log_law[0].reshape(count, -1) + np.log(count)
     made = [
-        rule_based(world.language, [skill], law, synthetic, rng)
-        for skill, law, rng in zip(
-            world.skills, softmax(logs, axis=1), streams[0].spawn(len(world.skills)), strict=True
-        )
+        verified(world.generator, world.language, [skill], given, synthetic, rng, verifier)
+        for skill, given, rng in zip(world.skills, logs, streams[0].spawn(count), strict=True)
     ]
     real = world.language.draw_each(streams[1], world.skills, anchors)
     order = streams[2].permutation(len(world.skills))
@@ -68,6 +75,7 @@ def gap_table(
     anchors: int = 32,
     share: float = 0.01,
     early: Sequence[int] = (0, 20, 60, 120),
+    verifier: Verifier = PERFECT,
     **how: Any,
 ) -> pd.DataFrame:
     """KL(D || student) of students on anchors and on synthetic data, for each (K, J, L) and seed.
@@ -81,7 +89,8 @@ def gap_table(
     used.
 
     Args:
-        recipe: of the students.  how: `stack`, `checkpoint`, `every` and `progress` of :func:`train`.
+        recipe: of the students.  verifier: of the synthetic data; by default it makes no mistake.
+        how: `stack`, `checkpoint`, `every` and `progress` of :func:`train`.
     """
     settings = [(int(k), int(j), int(l)) for k, j, l in settings]
     if any(k < 1 or min(j, l) < 0 or k + j + l > len(world.skills) for k, j, l in settings):
@@ -89,7 +98,7 @@ def gap_table(
     recipe = Recipe() if recipe is None else recipe
     fewest = min(sum(s) for s in settings)
     found = by_name(world)
-    made = {seed: pools(world, seed, -(-n // fewest), anchors, found) for seed in seeds}
+    made = {seed: pools(world, seed, -(-n // fewest), anchors, found, verifier) for seed in seeds}
     known = sorted({s[0] for s in settings})
     first = [(seed, k) for seed in seeds for k in known]
     second = [(seed, s) for seed in seeds for s in settings]

@@ -21,6 +21,7 @@ from rbcore.lm.language import corrupt, windows
 from rbcore.lm.models import kl, next_law
 from rbcore.lm.prompt import Curation, Prompt, generate
 from rbcore.lm.training import Job, Recipe, train
+from rbcore.lm.verifier import PERFECT, Verifier
 from rbcore.lm.world import Setup, World, base_data
 
 SETUP = Setup(open=8, topic=4, generator=Setup().base, generator_recipe=Recipe(steps=600))
@@ -56,7 +57,7 @@ def peers(seed: int, setup: Setup | None = None, **how: Any) -> World:
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to go on.  verify: only right answers are kept.  strict: prompts name the task's tags, uniformly.
+    """One way to go on.  verify: a verifier's verdict decides.  strict: prompts name the task's tags, uniformly.
 
     fresh: real sequences that replace as many synthetic ones, anew in each generation.  accumulate: train on all
     generations' data, the real data of generation 0 included, and not on the last one's alone.
@@ -78,6 +79,7 @@ def iterate(
     generations: int = 5,
     n: int = 1024,
     recipe: Recipe | None = None,
+    verifier: Verifier = PERFECT,
     **how: Any,
 ) -> pd.DataFrame:
     """One row for each arm, seed and generation 0..generations.
@@ -90,7 +92,8 @@ def iterate(
     Generation 0 is shared by the arms of a seed, and so is the order of the batches, so arms compare in pairs.
 
     Args:
-        n: sequences of each generation.  recipe: of the students.  how: `stack`, `checkpoint`, `every` and
+        n: sequences of each generation.  recipe: of the students.
+        verifier: of the arms with one; by default it makes no mistake.  how: `stack`, `checkpoint`, `every` and
         `progress` of :func:`rbcore.lm.training.train`.
 
     Raises:
@@ -117,7 +120,7 @@ def iterate(
             for i, (arm, seed) in enumerate(runs):
                 rng = streams[arm.name, seed]
                 prompt = Prompt(tags=tuple(task) if arm.strict else None)
-                how_curated = Curation(verify=arm.verify)
+                how_curated = Curation(verify=arm.verify, verifier=verifier)
                 written = generate(
                     models[i], world.language, prompt, none, n - arm.fresh, rng, how_curated, arm.temperature
                 ) if arm.fresh < n else None  # fmt: skip

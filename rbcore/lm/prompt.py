@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
-from scipy.special import entr, logsumexp, rel_entr
+from scipy.special import entr, logsumexp, rel_entr, softmax
 
 from rbcore.lm.language import Language, corrupt, posterior
 from rbcore.lm.models import Ensemble, log_probs, next_law, sample
+from rbcore.lm.verifier import PERFECT, Verifier
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,28 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Curation:
-    """What happens to answers.  verify: only right ones pass.  tags: only answers with these tags pass.
+    """What happens to answers.  verify: those pass that `verifier` accepts; without errors, the right ones.
 
+    tags: only answers with these tags pass.
     noise: then each letter of an answer is changed with this probability (:func:`rbcore.lm.language.corrupt`).
     """
 
     verify: bool = True
     tags: tuple[int, ...] | None = None
     noise: float = 0.0
+    verifier: Verifier = PERFECT
 
-    def accepts(self, language: Language, tokens: np.ndarray) -> np.ndarray:
-        """Which sequences pass, shape (N,)."""
-        fine = language.correct(tokens) if self.verify else np.ones(len(tokens), dtype=bool)
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The probabilities with which right and wrong answers pass, if their tags do."""
+        return (1 - self.verifier.false_reject, self.verifier.false_accept) if self.verify else (1.0, 1.0)
+
+    def accepts(self, language: Language, tokens: np.ndarray, rng: Generator) -> np.ndarray:
+        """Which sequences pass, shape (N,); random numbers are drawn only for a verifier that errs."""
+        fine = np.ones(len(tokens), dtype=bool)
+        if self.verify:
+            right = language.correct(tokens)
+            fine = right if self.verifier == PERFECT else self.verifier.accepts(right, rng)
         return fine if self.tags is None else fine & np.isin(language.tags(tokens), self.tags)
 
 
@@ -116,7 +127,7 @@ def generate(
     curation: Curation | None = None,
     temperature: float = 1.0,
     block: int = 512,
-    tries: int = 100,
+    tries: int = 1000,
 ) -> Generated:
     """`n` curated answers: the generator is asked, `block` answers at a time, until so many have passed.
 
@@ -133,12 +144,44 @@ def generate(
         if asked > tries * (n + block):
             raise ValueError(f"{passed} of {asked} answers passed, {n} are wanted: the curator lets too few pass")
         answers = ask(model, language, prompt, contexts, block, rng, temperature, asked)
-        fine = curation.accepts(language, answers.tokens)
+        fine = curation.accepts(language, answers.tokens, rng)
         tokens.append(answers.tokens[fine])
         rows.append(answers.rows[fine])
         asked, passed = asked + block, passed + int(fine.sum())
     whole = np.concatenate(tokens)[:n]
     return Generated(corrupt(language, whole, curation.noise, rng), np.concatenate(rows)[:n], passed / asked)
+
+
+def verified(
+    model: Ensemble,
+    language: Language,
+    skills: Sequence[int],
+    log_law: np.ndarray,
+    n: int,
+    rng: Generator,
+    verifier: Verifier = PERFECT,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """`n` answers to the strict prompt for `skills` that pass a verifier, of the law that :func:`generate` has.
+
+    Right ones are drawn from their enumerated law, so no question is wasted, and only wrong ones are asked for.
+    The first answers do not depend on how many are wanted.
+
+    Args:
+        log_law: of the right answers to this prompt at this temperature, in the order of `Language.support`.
+    """
+    support = language.support(skills)
+    rows = support[rng.choice(len(support), size=n, p=softmax(log_law))]
+    if not verifier.false_accept:
+        return rows
+    verdicts, answers = rng.spawn(2)
+    wrong = verdicts.random(n) >= verifier.after(np.exp(log_law).sum())
+    if wrong.any():
+        only, prompt = Curation(verifier=Verifier(1, 1)), Prompt(tags=tuple(skills))
+        nothing = np.zeros((1, 0), dtype=np.int64)
+        asked = model, language, prompt, nothing, int(wrong.sum()), answers, only, temperature
+        rows[wrong] = generate(*asked, tries=10**9).tokens  # on average no more than n false_accept / share
+    return rows
 
 
 class Answers(NamedTuple):
@@ -193,7 +236,8 @@ class Divergences(NamedTuple):
 
     task: TV(D, D_M).  generation_low, generation: TV(D_M, D_gen), exact and equal without noise, else a bracket.
     direct: TV(D, D_gen).  right: P(right) under D_M.  accepted: the share that passes.  off_task: D_gen's mass on
-    right answers to other tasks.  kl: KL(D || D_gen).  entropy: H(D_gen) without noise, else NaN.
+    right answers to other tasks.  kl: KL(D || D_gen).  entropy: H(D_gen) where only right answers pass, unchanged,
+    else NaN (see :func:`passed_entropy`).
     """
 
     task: np.ndarray
@@ -212,18 +256,20 @@ def divergences(
 ) -> Divergences:
     """All of :class:`Divergences` for the task with these skills, for each context or for their mixture.
 
-    `D` lives on right sequences, so `TV(D, Q) = 1 - sum min(D, Q)` over these alone.  A verifier conditions on an
-    event, so `TV(D_M, D_gen) = 1 - P(event)`.  Noise `eps` keeps an answer with `(1 - noise)^l`, and the rest
-    lies on wrong sequences, where it may overlap with the wrong mass of `D_M` or not: that is the bracket.
+    `D` lives on right sequences, so `TV(D, Q) = 1 - sum min(D, Q)` over these alone.  A curator lets right, wrong
+    and other answers pass with a probability each, so `D_gen / D_M` is constant on each of these events, and
+    `TV(D_M, D_gen)` is that of the events.  Noise `eps` keeps an answer with `(1 - noise)^l`, and the rest lies on
+    wrong sequences, where it may overlap with the wrong mass of `D_M` or not: that is the bracket.
 
     Raises:
-        ValueError: for a task that the answers do not cover, a curator that lets nothing pass, or noise without a
-            verifier, which may repair wrong answers (it moves at most `P(eps != 0) = 1 - (1 - noise)^l`).
+        ValueError: for a task that the answers do not cover, a curator that lets nothing pass, or noise where
+            wrong answers pass, which it may repair (it moves at most `P(eps != 0) = 1 - (1 - noise)^l`).
     """
     if set(task) - set(found.skills):
         raise ValueError(f"the task's skills are among those of the answers, {found.skills}, got {tuple(task)}")
-    if curation.noise and not curation.verify:
-        raise ValueError("noise without a verifier may repair wrong answers: its law is not computed exactly")
+    right_passes, wrong_passes = curation.rates
+    if curation.noise and wrong_passes:
+        raise ValueError("noise may repair wrong answers, where they pass: its law is not computed exactly")
     inputs = language.letters**language.length
     law = np.exp(found.log_law)
     tags = found.tags
@@ -233,21 +279,22 @@ def divergences(
     target = np.outer(weights, language.input_law).ravel()
     allowed = np.repeat(np.isin(found.skills, found.skills if curation.tags is None else curation.tags), inputs)
     right = law.sum(axis=1)
-    if curation.verify:
-        accepted = (law * allowed).sum(axis=1)
-    else:
-        accepted = np.ones(len(law)) if curation.tags is None else tags[:, list(curation.tags)].sum(axis=1)
+    fine = (law * allowed).sum(axis=1)
+    named = np.ones(len(law)) if curation.tags is None else tags[:, list(curation.tags)].sum(axis=1)
+    before = np.array([fine, named - fine, 1 - named])  # right, wrong, and with other tags
+    after = before * np.array([right_passes, wrong_passes, 0])[:, None]
+    accepted = after.sum(axis=0)
     if (accepted <= 0).any():
         raise ValueError("the curator lets nothing pass that this generator writes")
     kept = (1 - curation.noise) ** language.length
-    passed = law * allowed / accepted[:, None] * kept
-    low = high = 1 - accepted
+    passed = law * allowed * right_passes / accepted[:, None] * kept
+    low = high = np.maximum(before - after / accepted, 0).sum(axis=0)
     if curation.noise:
         high = 1 - np.minimum(law, passed).sum(axis=1)
         low = np.maximum(high - np.minimum(1 - right, 1 - kept), 0)
     with np.errstate(divide="ignore"):
         kl = rel_entr(target, passed).sum(axis=1)
-    exact = curation.verify and not curation.noise
+    exact = not wrong_passes and not curation.noise
     return Divergences(
         task=1 - np.minimum(target, law).sum(axis=1),
         generation_low=low,
@@ -259,6 +306,21 @@ def divergences(
         kl=kl,
         entropy=entr(passed).sum(axis=1) if exact else np.full(len(law), np.nan),
     )
+
+
+def passed_entropy(found: Answers, verifier: Verifier, gain: ArrayLike) -> np.ndarray:
+    """`H(D_gen)` of what passes, nats, (C,): exact where no wrong answer does, else from the `gain` of raw ones.
+
+    By the chain rule for whether an answer is right, `H(X | p) = h(r) + r H(X | right) + (1 - r) H(X | wrong)`,
+    and a verifier changes the share `r` alone.  So an error of the gain counts by how often a wrong answer passes,
+    divided by how often any does.
+    """
+    right = np.minimum(np.exp(found.log_law).sum(axis=1), 1)
+    of_right = entr(softmax(found.log_law, axis=1)).sum(axis=1)
+    of_wrong = np.asarray(gain) - entr(right) - entr(1 - right) - right * of_right  # times (1 - right)
+    after = verifier.after(right)
+    wrong_passes = verifier.false_accept / verifier.share(right)
+    return entr(after) + entr(1 - after) + after * of_right + wrong_passes * of_wrong
 
 
 class Gain(NamedTuple):
@@ -331,12 +393,12 @@ def ideal_gain(language: Language, topics: Sequence[Sequence[int]], seen: ArrayL
 
 
 def prompt_information(found: Answers, curation: Curation, language: Language) -> float:
-    """`I(p; Z)` of one curated datum with a uniform choice among the contexts, in nats; a verifier without noise.
+    """`I(p; Z)` of one curated datum with a uniform choice among the contexts, in nats; of right answers.
 
     It is the gap in `H(Z) = H(Z | p) + I(p; Z)`: exact, since the laws given each context are.
     """
-    if not curation.verify or curation.noise:
-        raise ValueError("prompt_information is for verified answers without noise: their laws are enumerated")
+    if curation.rates[1] or curation.noise:
+        raise ValueError("prompt_information is for right answers without noise: their laws are enumerated")
     inputs = language.letters**language.length
     allowed = np.repeat(np.isin(found.skills, found.skills if curation.tags is None else curation.tags), inputs)
     logs = np.where(allowed, found.log_law, -np.inf)

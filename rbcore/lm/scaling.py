@@ -235,12 +235,6 @@ def resampled(logs: pd.DataFrame, chosen: np.ndarray) -> np.ndarray:
     return logs.to_numpy()[chosen].mean(axis=1)
 
 
-def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of bootstrap values, which may be infinite."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    return float(low), float(high)
-
-
 def read(path: Path = RECORD) -> pd.DataFrame:
     """The recorded table of :func:`measure`."""
     return worlds.read(path)[0]

@@ -18,9 +18,10 @@ import pandas as pd
 from numpy.random import Generator
 
 from rbcore.lm import arithmetic, worlds
-from rbcore.lm.arithmetic import Problems, Setup, Verifier, World, assess
+from rbcore.lm.arithmetic import Problems, Setup, World, assess
 from rbcore.lm.models import Ensemble, sample
 from rbcore.lm.training import Job, Recipe, train
+from rbcore.lm.verifier import Verifier
 
 RECORD = Path(__file__).with_name("self_training.json")
 RECIPE = Recipe(250, 16, 4e-3, warmup=0.1)

@@ -18,6 +18,7 @@ from rbcore.lm.language import documents
 from rbcore.lm.models import Ensemble, Size, join, kl
 from rbcore.lm.prompt import Curation, Gain, Prompt, ask, gain_of, generate
 from rbcore.lm.training import Job, Recipe, name, train
+from rbcore.lm.verifier import PERFECT, Verifier
 from rbcore.lm.world import World, base_data
 
 PARTS = ["tag", "input", "answer", "total"]
@@ -74,7 +75,7 @@ def by_arm(table: pd.DataFrame, column: str = "total") -> dict[Hashable, np.ndar
 class Way:
     """A way to ask and to curate.  anchors: in the context.  strict: the prompt names the task's tags, uniformly.
 
-    temperature: of the generator.  verify: only right answers pass.
+    temperature: of the generator.  verify: those pass that the verifier accepts.
     """
 
     anchors: int = 0
@@ -90,6 +91,7 @@ def prompted(
     ways: Sequence[Way],
     n: int,
     contexts: int = 64,
+    verifier: Verifier = PERFECT,
     **how: Any,
 ) -> pd.DataFrame:
     """Students of what the generator answers in each of these ways: :func:`study`, and facts about the data.
@@ -101,13 +103,15 @@ def prompted(
     Args:
         pools: for each seed the anchors (N, T) that prompts show.  n: sequences of each data set.
         contexts: prompts of each seed and way.
+        verifier: of the ways with one; by default it makes no mistake.
     """
     language, facts, data, asked = world.language, [], {}, {}
+    curation = Curation(verifier=verifier)
     for way in ways:
         for seed, pool in pools.items():
             key = replace(way, verify=False), seed
             if key not in asked:
-                asked[key] = _ask(world, task, way, seed, pool, n, contexts)
+                asked[key] = _ask(world, task, way, seed, pool, n, contexts, curation)
             gain, raw, verified, accepted = asked[key]
             data[way, seed] = rows = verified if way.verify else raw
             off = ~np.isin(language.tags(rows), list(task))
@@ -121,19 +125,26 @@ def prompted(
 
 
 def _ask(
-    world: World, task: Sequence[int], way: Way, seed: int, pool: np.ndarray, n: int, contexts: int
+    world: World,
+    task: Sequence[int],
+    way: Way,
+    seed: int,
+    pool: np.ndarray,
+    n: int,
+    contexts: int,
+    curation: Curation,
 ) -> tuple[Gain, np.ndarray, np.ndarray, float]:
-    """The gain of `n` raw answers, these answers, the first `n` right ones, and the share of right ones."""
+    """The gain of `n` raw answers, these answers, the first `n` that pass, and the share of raw ones that do."""
     rng = np.random.default_rng([seed, 5, way.anchors, way.strict, round(1000 * way.temperature)])
     prompt = Prompt(way.anchors, tuple(task) if way.strict else None)
     given = world.generator, world.language, prompt, prompt.contexts(pool, rng, contexts)
     raw = ask(*given, n, rng, way.temperature)
-    right = world.language.correct(raw.tokens)
-    verified = raw.tokens[right]
+    passed = curation.accepts(world.language, raw.tokens, rng)
+    verified = raw.tokens[passed]
     if len(verified) < n:
-        more = generate(*given, n - len(verified), rng, Curation(verify=True), way.temperature)
+        more = generate(*given, n - len(verified), rng, curation, way.temperature)
         verified = np.concatenate([verified, more.tokens])
-    return gain_of(raw, *given, way.temperature), raw.tokens, verified, float(right.mean())
+    return gain_of(raw, *given, way.temperature), raw.tokens, verified, float(passed.mean())
 
 
 class Grown(NamedTuple):

@@ -24,6 +24,7 @@ from rbcore.book.agree import (
     tolerance,
     write_pins,
 )
+from rbcore.book.execute import ROOT
 from rbcore.book.ledger import MIME, Chapter, Claim, LedgerError, Value
 from rbcore.book.prose import Allowed
 
@@ -32,9 +33,9 @@ COUNT = Value("runs", 20, ",d", chapter="01-one")
 WORD = Value("wind", "south", chapter="01-one")
 ESTIMATE = Value("risk", 0.5, ".2f", "", "statistical", 0.01, (0.48, 0.52), "01-one")
 HOLDS = Claim("gap-small", "The gap is {val}`gap`.", "exact", "holds", "smallest slack", 0.125, None, 1e-9,
-              "H(A) >= 0", "", "checks.at_most(gap, 1)", "01-one", 1.0)  # fmt: skip
+              "H(A) >= 0", "", "checks.at_most(gap, 1)", "01-one", 1.0, "", 8)  # fmt: skip
 LIKELY = Claim("risk-up", "The risk went up.", "statistical", "holds", "mean", 0.25, (0.125, 0.375), 0.0,
-               check="checks.positive_mean(x)", chapter="01-one")  # fmt: skip
+               check="checks.positive_mean(x)", chapter="01-one", cases=8)  # fmt: skip
 CHAPTER = Chapter("01-one", {"seed": 1, "rate": 0.5}, (EXACT, COUNT, WORD, ESTIMATE), (HOLDS, LIKELY))
 TEXT = """---
 kernelspec: 0.5
@@ -206,7 +207,36 @@ def test_a_drift_shows_the_sentence_that_quotes_the_value():
     ],
 )
 def test_a_changed_claim_is_found(entry):
-    assert set(found([chapter(entry)])) == {("claim", entry.id)}
+    assert set(found([chapter(entry)])) - {("measure", entry.id)} == {("claim", entry.id)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "fresh"),
+    [
+        ({"value": None, "measure": ""}, "a bare truth value"),
+        ({"cases": None}, "no number of cases"),
+        ({"cases": 0}, "no number of cases"),
+    ],
+)
+def test_a_claim_says_what_it_measured_and_on_how_many_cases(fields, fresh):
+    entry = replace(HOLDS, **fields)
+    problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
+    assert (problem.found_by, problem.name, problem.fresh) == ("measure", "gap-small", fresh)
+    proof = replace(entry, kind="proved")
+    assert found([chapter(proof)], pins_of([chapter(proof)])) == []
+
+
+def test_every_pinned_claim_says_on_how_many_cases_it_was_measured():
+    pinned = read_pins(ROOT / "book" / "ledger.json")["claims"]
+    assert [name for name, pin in pinned.items() if pin["kind"] != "proved" and not pin.get("cases")] == []
+
+
+def test_a_literal_in_a_cell_is_a_problem():
+    cell = "```{code-cell} ipython3\n%s\n```\n"
+    code = 'from rbcore.book.ledger import record\nrecord("gap", 0.25)'
+    problem = one([CHAPTER], PINS, [(TEXTS[0][0], TEXT + cell % "seed = 1" + cell % code)])
+    assert (problem.found_by, problem.name, problem.fresh) == ("literal", "gap", "typed")
+    assert problem.where == f"notebooks/01-one.md:{TEXT.count(chr(10)) + 6}" and "0.25" in problem.sentence
 
 
 @pytest.mark.parametrize(
@@ -268,7 +298,7 @@ def test_a_margin_is_no_licence_to_drift():
         (0.374, ".3f", 1e-3), (37.4, ".0f", 1.0), (0.374, ".1%", 1e-3), (0.374, ".0%", 1e-2),
         (1234.5, ",.1f", 0.1),
         (374.0, ".2e", 1.0), (374.0, ".2g", 10.0), (0.00374, ".2g", 1e-4), (-374.0, "", 1e-3), (0.0, ".2g", 0.1),
-        (374.0, "+.2f", 1e-2),
+        (374.0, "+.2f", 1e-2), (2.0, "times", 0.1), (0.2, "fraction", 0.01),
     ],
 )  # fmt: skip
 def test_a_unit_of_the_last_digit_shown(value, fmt, unit):
@@ -376,6 +406,13 @@ def test_numbers_typed_into_pages_and_claims_and_departures():
     for entry in (replace(LIKELY, sentence="It is 5 %."), replace(LIKELY, departs="it has 5 %")):
         problem = one([chapter(entry)], pins_of([chapter(entry)]), TEXTS)
         assert (problem.found_by, problem.name, problem.where) == ("prose", "5 %", "notebooks/01-one.md (a claim)")
+
+
+def test_numbers_in_words_typed_into_pages_and_not_those_of_claims():
+    typed = one([CHAPTER], PINS, [*TEXTS, ("book/x.md", "It holds in three quarters of the worlds.")])
+    assert (typed.found_by, typed.name, typed.where) == ("prose", "three quarters", "book/x.md:1")
+    entry = replace(LIKELY, sentence="It is twice as large in 12 worlds.")
+    assert found([chapter(entry)], pins_of([chapter(entry)])) == []
 
 
 def test_the_allow_list_holds_what_is_needed_and_no_more():

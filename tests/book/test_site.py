@@ -113,6 +113,14 @@ def test_a_page_keeps_its_outputs_but_for_those_that_the_text_shows(small: Path,
     assert paths["01-one"].read_bytes() == before
 
 
+def test_an_alternative_text_says_the_values(small: Path, paths: dict[str, Path]) -> None:
+    notebook = nbformat.read(paths["01-one"], as_version=4)
+    notebook.cells[1].metadata["mystnb"] = {"image": {"alt": "A line at {val}`half`."}}
+    nbformat.write(notebook, paths["01-one"])
+    page = nbformat.read(assemble(small, paths) / "chapters" / "01-one.ipynb", as_version=4)
+    assert page.cells[1].metadata["mystnb"]["image"]["alt"] == "A line at 0.50\u00a0bits."
+
+
 def test_a_download_shows_values_and_sentences_in_place_of_roles(small: Path, paths: dict[str, Path]) -> None:
     path = assemble(small, paths) / site.DOWNLOADS / "01-one.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -268,8 +276,8 @@ CELLS = (
     + """```{code-cell} ipython3
 from rbcore import checks
 from rbcore.book.ledger import claim, record
-record("half", 0.5, fmt=".2f", unit="bits")
-claim("half-is-half", "It is {val}`half`.", checks.equal(0.5, 1 / 2))
+record("half", 1 / seed, fmt=".2f", unit="bits")
+claim("half-is-half", "It is {val}`half`.", checks.equal(1 / seed, 1 / 2))
 ```
 
 We got {val}`half`. {claim}`half-is-half`
@@ -335,7 +343,7 @@ def test_a_claim_that_fails_is_shown_where_it_stands_and_is_an_error(
     whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = whole / "notebooks" / "01-one.md"
-    source.write_text(source.read_text().replace("checks.equal(0.5, 1 / 2)", "checks.equal(0.5, 1 / 3)"))
+    source.write_text(source.read_text().replace("checks.equal(1 / seed, 1 / 2)", "checks.equal(1 / seed, 1 / 3)"))
     for _ in range(2):
         status, said = call(whole, "book", capsys)
         assert status == 1 and "1 claims fail" in said and "fails (largest" in said

@@ -163,6 +163,13 @@ def test_tv_kl_entropy_agree_with_scipy(seed, size, concentration):
     assert np.all(tv(p, q) <= np.sqrt(kl(p, q) / 2) + 1e-9)  # Pinsker
 
 
+def test_a_law_without_a_batch_is_held_against_each_of_several_batch_axes():
+    p, q = random_pmf(rng(34), 3), random_pmf(rng(35), 3, (2, 4))
+    for i, j in itertools.product(range(2), range(4)):
+        assert tv(p, q)[i, j] == pytest.approx(np.abs(p - q[:, i, j]).sum() / 2)
+        assert kl(q, p)[i, j] == pytest.approx(float(np.sum(q[:, i, j] * np.log(q[:, i, j] / p))))
+
+
 def test_divergences_broadcast_and_know_zero():
     p, q = random_pmf(rng(17), 3), random_pmf(rng(18), 3, (4, 5))
     assert tv(p, q).shape == kl(q, p).shape == (4, 5)
@@ -205,6 +212,8 @@ def test_ensembles_are_what_they_say():
     np.testing.assert_allclose((sparse > 0).mean(axis=1), 1 / 3, atol=0.05)  # all cells alike
     per_model = random_pmf(rng(21), 6, 3, support=[1, 3, 6], concentration=[0.5, 1, 2])
     assert (per_model > 0).sum(axis=0).tolist() == [1, 3, 6]
+    grid = random_pmf(rng(33), 4, (2, 3), support=[1, 2, 4])
+    assert grid.shape == (4, 2, 3) and (grid > 0).sum(axis=0).tolist() == [[1, 2, 4]] * 2
     peaked = random_pmf(rng(22), 5, 1000, concentration=1e-3)  # no 0/0 although the gamma variates underflow
     np.testing.assert_allclose(peaked.sum(axis=0), 1)
     assert np.median(peaked.max(axis=0)) > 0.999

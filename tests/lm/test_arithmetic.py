@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbcore.lm import arithmetic
-from rbcore.lm.arithmetic import Problems, Setup, Verifier
+from rbcore.lm.arithmetic import Problems, Setup
 from rbcore.lm.models import Size
 from rbcore.lm.training import Recipe
+from rbcore.lm.verifier import Verifier
 
 SMALL = Setup(size=Size(16, 1, 2, arithmetic.TOKENS), recipe=Recipe(60, 16, 1e-2, keep=(20,)))
 number = st.integers(0, arithmetic.NUMBERS - 1)

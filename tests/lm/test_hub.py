@@ -63,6 +63,21 @@ def test_anchors_and_held_out_texts_are_disjoint_and_of_the_seed(experiment):
     assert (len(one.anchors), len(one.held_out), len(one.validation)) == (10, 30, 8)
 
 
+def test_what_cannot_be_read_is_known_before_a_run(experiment):
+    hub.check(experiment)
+    for change, reason in (
+        ({"field": "body"}, "field: one of"),
+        ({"generator": str(Path(experiment.dataset))}, "can be read there"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            hub.check(dataclasses.replace(experiment, **change))
+
+
+def test_a_seed_may_be_larger_than_numpys_global_generator_takes(experiment):
+    short = dataclasses.replace(experiment, steps=2, validation=0)
+    hub.train_student(short, texts(experiment, 1).anchors, 100 * (2**32 - 1))
+
+
 def test_curation_keeps_new_texts_that_the_verifier_likes(experiment):
     own = texts(experiment, 1)
     made, accepted = synthesize(experiment, own.anchors, 1, lambda text: "w1" in text.split())

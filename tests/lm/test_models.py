@@ -25,14 +25,19 @@ from rbcore.lm.prompt import (
     generate,
     ideal_gain,
     information_gain,
+    passed_entropy,
     prompt_information,
     tag_law,
+    verified,
 )
 from rbcore.lm.training import Job, Recipe, train
+from rbcore.lm.verifier import Verifier
 
 TONGUE = create(np.random.default_rng(0), skills=2, letters=2, length=1, skew=0.5)  # 7 tokens, 5 after BOS
 STRINGS = np.array([(TONGUE.bos, *s) for s in itertools.product(range(7), repeat=5)])
 NONE = np.zeros((1, 0), dtype=np.int64)
+RAW, EXACT, ERRS = Curation(verify=False), Curation(), Curation(verifier=Verifier(0.3, 0.4))
+WORSE = Curation(verifier=Verifier(1, 0.9))  # it prefers wrong answers
 SIZE = Size(8, 2, 2, 18, 4)
 
 
@@ -82,19 +87,20 @@ def test_exact_kl_is_brute_force_over_all_strings_without_torch():
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
-@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("curation", [RAW, EXACT, ERRS, WORSE])
 @pytest.mark.parametrize("anchors", [0, 2])
-def test_verifier_temperature_and_prompt_do_to_the_law_what_is_said(temperature, verify, anchors):
+def test_verifier_temperature_and_prompt_do_to_the_law_what_is_said(temperature, curation, anchors):
     model, task = sharp(2), [1]
     context = Prompt(anchors).contexts(TONGUE.support([0, 1]), np.random.default_rng(3), 1)
     law = brute(model, context[0], temperature)
     right = TONGUE.correct(STRINGS)
-    curated = law * (right if verify else 1)
-    curated = curated / curated.sum()
+    curated = law * np.where(right, *curation.rates)
+    accepted = curated.sum()
+    curated = curated / accepted
     target = dense(TONGUE, task, task_law(TONGUE, task))
     found = answers(model, TONGUE, Prompt(anchors), context, [0, 1], temperature)
     assert found.outside[0] == pytest.approx(1 - law[(STRINGS[:, 1] >= 2) & (STRINGS[:, 1] < 4)].sum(), abs=1e-5)
-    got = divergences(TONGUE, found, task, Curation(verify=verify))
+    got = divergences(TONGUE, found, task, curation)
     near = {"abs": 2e-5}
     assert got.task[0] == pytest.approx(float(tv(target, law)), **near)
     assert got.generation[0] == got.generation_low[0] == pytest.approx(float(tv(law, curated)), **near)
@@ -102,8 +108,13 @@ def test_verifier_temperature_and_prompt_do_to_the_law_what_is_said(temperature,
     assert got.right[0] == pytest.approx(law[right].sum(), **near)
     assert got.kl[0] == pytest.approx(float(kl(target, curated)), **near)
     assert got.off_task[0] == pytest.approx(curated[right & (STRINGS[:, 1] == 2)].sum(), **near)
-    if verify:
-        assert got.entropy[0] == pytest.approx(float(entropy(curated)), **near)
+    assert got.accepted[0] == pytest.approx(accepted, **near)
+    assert np.isnan(got.entropy[0]) == (curation is not EXACT)
+    if curation is not RAW:
+        passed = passed_entropy(found, curation.verifier, float(entropy(law)))
+        assert passed[0] == pytest.approx(float(entropy(curated)), **near)
+    if curation is EXACT:
+        assert got.entropy[0] == pytest.approx(passed[0]) == passed_entropy(found, curation.verifier, 0.0)[0]
 
 
 def test_a_strict_prompt_fixes_the_tag_and_a_filter_conditions_on_it():
@@ -125,6 +136,57 @@ def test_a_strict_prompt_fixes_the_tag_and_a_filter_conditions_on_it():
     assert got.direct[0] == pytest.approx(
         float(tv(dense(TONGUE, [1], task_law(TONGUE, [1])), kept / kept.sum())), abs=1e-5
     )
+    kept = np.where(tags == 1, law * np.where(TONGUE.correct(STRINGS), 0.6, 0.3), 0)
+    got = divergences(TONGUE, loose, [1], Curation(tags=(1,), verifier=Verifier(0.3, 0.4)))
+    assert got.accepted[0] == pytest.approx(kept.sum(), abs=1e-5)
+    assert got.generation[0] == pytest.approx(float(tv(law, kept / kept.sum())), abs=1e-5)
+
+
+def test_a_verifier_that_passes_everything_is_none_and_false_rejects_change_no_law():
+    found = answers(sharp(2), TONGUE, Prompt(), NONE, [0, 1])
+    for one, other in ((Verifier(1, 0), RAW), (Verifier(0.5, 0.5), RAW), (Verifier(0, 0.7), EXACT)):
+        got, same = (divergences(TONGUE, found, [0], c)._asdict() for c in (Curation(verifier=one), other))
+        for name in set(got) - {"accepted"}:
+            np.testing.assert_allclose(got[name], same[name], atol=1e-12, err_msg=name)
+
+
+def test_a_verifier_without_errors_draws_nothing():
+    rng, same = np.random.default_rng(4), np.random.default_rng(4)
+    made = generate(sharp(9), TONGUE, Prompt(), NONE, 300, rng)
+    asked = ask(sharp(9), TONGUE, Prompt(), NONE, 512, same).tokens
+    right = asked[TONGUE.correct(asked)]
+    assert (made.tokens[: len(right)] == right[:300]).all() and len(right) > 100
+    ask(sharp(9), TONGUE, Prompt(), NONE, 512 * (-(-300 // len(right)) - 1), same)  # as far as it went
+    found = answers(sharp(9), TONGUE, Prompt(tags=(0, 1)), NONE, [0, 1])
+    law = np.exp(found.log_law[0])
+    rng, same = np.random.default_rng(4), np.random.default_rng(4)
+    drawn = verified(sharp(9), TONGUE, [0, 1], found.log_law[0], 200, rng)
+    rule = TONGUE.support([0, 1])[same.choice(len(law), size=200, p=law / law.sum())]
+    np.testing.assert_array_equal(drawn, rule)
+    assert rng.bit_generator.state == same.bit_generator.state
+
+
+@pytest.mark.parametrize("curation", [ERRS, WORSE])
+def test_what_an_erring_verifier_passes_has_the_law_that_is_computed(curation):
+    """By its verdicts on answers, and where right answers are drawn from their law."""
+    model, skills, n = sharp(9), [0, 1], 4000
+    found = answers(model, TONGUE, Prompt(tags=(0, 1)), NONE, skills)
+    exact = divergences(TONGUE, found, skills, curation)
+    after = curation.verifier.after(exact.right[0])
+    law = np.append(np.exp(found.log_law[0]) / exact.right[0] * after, 1 - after)
+    made = generate(model, TONGUE, Prompt(tags=(0, 1)), NONE, n, np.random.default_rng(1), curation)
+    assert abs(made.accepted - exact.accepted[0]) < 5 * np.sqrt(exact.accepted[0] * made.accepted / n)
+    drawn = verified(model, TONGUE, skills, found.log_law[0], n, np.random.default_rng(1), curation.verifier)
+    place = {tuple(row): i for i, row in enumerate(TONGUE.support(skills))}
+    for tokens in (made.tokens, drawn):
+        counts = np.bincount([place.get(tuple(row), len(place)) for row in tokens], minlength=len(law))
+        assert stats.chisquare(counts, law * n).pvalue > 1e-3
+    wrong = [np.unique(t[~TONGUE.correct(t)], axis=0, return_counts=True) for t in (made.tokens, drawn)]
+    common = [{tuple(row): c for row, c in zip(*w, strict=True) if c > 40} for w in wrong]
+    both = sorted(set(common[0]) & set(common[1]))
+    assert len(both) > 1 and stats.chi2_contingency([[c[row] for row in both] for c in common]).pvalue > 1e-3
+    few = verified(model, TONGUE, skills, found.log_law[0], 500, np.random.default_rng(1), curation.verifier)
+    np.testing.assert_array_equal(few, drawn[:500])
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.6])
@@ -272,12 +334,16 @@ def test_laws_that_cannot_be_computed_are_refused():
     found = answers(sharp(), TONGUE, Prompt(), NONE, [0])
     with pytest.raises(ValueError, match="among those"):
         divergences(TONGUE, found, [1], Curation())
-    with pytest.raises(ValueError, match="without a verifier"):
-        divergences(TONGUE, found, [0], Curation(verify=False, noise=0.1))
+    for wrong in (Curation(verify=False, noise=0.1), Curation(noise=0.1, verifier=Verifier(0.1))):
+        with pytest.raises(ValueError, match="may repair wrong answers"):
+            divergences(TONGUE, found, [0], wrong)
     with pytest.raises(ValueError, match="lets nothing pass"):
         divergences(TONGUE, found, [0], Curation(tags=(1,)))
-    with pytest.raises(ValueError, match="verified answers"):
-        prompt_information(found, Curation(verify=False), TONGUE)
+    for wrong in (RAW, ERRS):
+        with pytest.raises(ValueError, match="for right answers"):
+            prompt_information(found, wrong, TONGUE)
+    with pytest.raises(ValueError, match="lets nothing pass"):
+        divergences(TONGUE, found, [0], Curation(verifier=Verifier(0, 1)))
     never = Language(TONGUE.ciphers, TONGUE.law, 1)
     with pytest.raises(ValueError, match="too few pass"):
         generate(

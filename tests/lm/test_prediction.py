@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rbcore import lm
+from rbcore import figures, lm
+from rbcore.book.execute import ROOT, parameters_of
 from rbcore.lm import prediction, worlds
 from rbcore.lm.training import Recipe
 
@@ -19,6 +20,13 @@ SMALL = lm.Setup(
 )  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_the_chapter_has_a_colour_for_each_set_of_anchors_that_it_may_draw():
+    (sets,) = (p for p in parameters_of(ROOT / "notebooks" / "12-prediction.md") if p.name == "anchors")
+    assert [sets.value(str(len(figures.PALETTE)))] == [len(figures.PALETTE)]
+    with pytest.raises(ValueError, match="out of range"):
+        sets.value(str(len(figures.PALETTE) + 1))
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (3, 1), (1, 4), (3, 2), (5, 3)])

@@ -8,10 +8,11 @@ import pytest
 from recorded import check_last_world
 
 from rbcore.lm import arithmetic, self_training, worlds
-from rbcore.lm.arithmetic import Problems, Setup, Verifier
+from rbcore.lm.arithmetic import Problems, Setup
 from rbcore.lm.models import Size
 from rbcore.lm.self_training import Arm
 from rbcore.lm.training import Recipe
+from rbcore.lm.verifier import Verifier
 
 SMALL = Setup(size=Size(16, 1, 2, arithmetic.TOKENS), recipe=Recipe(150, 16, 1e-2, keep=(50,)))
 SHORT = Recipe(20, 8, 1e-2)

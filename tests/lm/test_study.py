@@ -58,6 +58,10 @@ def test_prompted_students_come_with_the_facts_about_their_data(world):
     # raw and verified answers come from one stream: the gain, which is that of raw answers, is the same
     raw, fine = strict[~strict["verify"]], strict[strict["verify"]]
     np.testing.assert_array_equal(raw["gain"], fine["gain"])
+    err = study.prompted(world, task, pools, ways[2:4], 60, 5, lm.Verifier(0.8, 0.6), recipe=QUICK)
+    np.testing.assert_array_equal(err["gain"], table["gain"][4:8])
+    np.testing.assert_array_equal(err["total"][2:], table["total"][6:8])  # raw answers are the same
+    assert (err["answer"][:2].to_numpy() > table["answer"][4:6].to_numpy()).all()
 
 
 def test_other_generators_keep_their_snapshots_and_get_better(world):

@@ -130,28 +130,85 @@ def test_the_loop_has_a_row_for_everything_and_shares_generation_zero(world, tmp
         lm.iterate(world, [lm.Arm("a", fresh=9)], [1], world.topics[0], n=8)
 
 
-def test_terms_are_risks_under_the_laws_that_they_name(world):
+@pytest.mark.parametrize("verifier", [lm.Verifier(), lm.Verifier(0.5, 0.3)])
+def test_terms_are_risks_under_the_laws_that_they_name(world, verifier):
     language, task, rng = world.language, world.topics[0], np.random.default_rng(5)
-    prompt, curation = lm.Prompt(tags=task), lm.Curation()
-    data = [lm.generate(world.generator, language, prompt, NONE, 100, rng).tokens for _ in range(3)]
+    prompt, curation = lm.Prompt(tags=task), lm.Curation(verifier=verifier)
+    asked = world.generator, language, prompt, NONE
+    data = [lm.generate(*asked, 100, rng, curation).tokens for _ in range(3)]
     models = lm.students(world, data, [1, 1, 1], QUICK)
     found = lm.answers(world.generator, language, prompt, NONE, task)
-    raw = lm.ask(world.generator, language, prompt, NONE, 4000, rng).tokens
-    terms = lm.terms(language, models, data, found, task, curation, raw)
+    raw = lm.ask(*asked, 4000, rng)
+    terms = lm.terms(language, models, data, found, task, raw, verifier)
     real = lm.losses(models, language, language.draw(rng, task, 4000))
-    made = lm.losses(models, language, lm.generate(world.generator, language, prompt, NONE, 4000, rng).tokens)
+    made = lm.losses(models, language, lm.generate(*asked, 4000, rng, curation).tokens)
     for estimate, exact in ((real, terms.task), (made, terms.generated)):
         assert (abs(estimate.mean(axis=1) - exact) < 5 * estimate.std(axis=1) / np.sqrt(4000)).all()
-    drawn = lm.losses(models, language, raw)
+    drawn = lm.losses(models, language, raw.tokens)
     assert (abs(drawn.mean(axis=1) - terms.model) < 5 * drawn.std(axis=1) / np.sqrt(4000)).all()
-    assert (abs(terms.steps[0]) <= terms.to_task + 5 * terms.model_se).all()
-    assert (abs(terms.steps[1]) <= terms.to_generation + 5 * terms.model_se).all()
+    charged = np.array([[terms.to_task], [terms.to_generation]])
+    assert (abs(terms.steps[:2]) <= charged + 5 * terms.steps_se[:2]).all()
+    assert (terms.steps_se[2] > 0).all() == bool(verifier.false_accept)
     np.testing.assert_allclose(terms.steps.sum(axis=0), terms.task - terms.training)
     assert terms.training[0] == pytest.approx(lm.losses(models[0], language, data[0]).mean())
-    with pytest.raises(ValueError, match="verifies without noise"):
-        lm.terms(language, models, data, found, task, lm.Curation(noise=0.1), raw)
+    with pytest.raises(ValueError, match="one prompt"):
+        lm.terms(language, models, data, found._replace(log_law=np.zeros((2, 3))), task, raw)
     with pytest.raises(ValueError, match="too few wrong"):
-        lm.terms(language, models, data, found, task, curation, data[0])
+        lm.terms(language, models, data, found, task, raw._replace(tokens=language.draw(rng, task, 4000)))
+
+
+def test_the_log_loss_of_what_an_erring_verifier_passes_against_draws(world):
+    language, task, rng, verifier = (
+        world.language,
+        world.topics[0],
+        np.random.default_rng(6),
+        lm.Verifier(0.5, 0.3),
+    )
+    asked = world.generator, language, lm.Prompt(tags=task), NONE
+    found, raw = lm.answers(*asked, task), lm.ask(*asked, 4000, rng)
+    made = lm.verified(world.generator, language, task, found.log_law[0], 4000, rng, verifier)
+    got = lm.log_terms(language, world.base, [made], found, task, raw, verifier)
+    law = lm.Curation(verifier=verifier)
+    split = lm.divergences(language, found, task, law)
+    assert got.distance == pytest.approx(float(split.kl[0]))
+    exact = lm.log_terms(language, world.base, [made], found, task)
+    after = verifier.after(split.right[0])
+    assert got.ratio == pytest.approx(exact.ratio / after) and got.task[0] == exact.task[0]
+    # of draws, -log D_gen is known, so their mean is H(D_gen)
+    raw_logs = lm.log_probs(world.generator, made)[0][:, 1:].sum(axis=1) - np.log(len(task))
+    rates = np.where(language.correct(made), *law.rates) / split.accepted[0]
+    own = -raw_logs - np.log(rates)
+    entropy = lm.passed_entropy(found, verifier, raw.entropy.sum(axis=1).mean())[0]
+    assert abs(own.mean() - entropy) < 5 * own.std() / np.sqrt(4000)
+    excess = lm.log_losses(world.base, language, made)[0] - own
+    assert abs(excess.mean() - got.generated[0]) < 6 * excess.std() / np.sqrt(4000)
+    assert got.training[0] == pytest.approx(lm.log_losses(world.base, language, made).mean() - entropy)
+    with pytest.raises(ValueError, match="needs raw ones"):
+        lm.log_terms(language, world.base, [made], found, task, verifier=verifier)
+
+
+def test_synthetic_pools_and_loops_meet_the_verifier_that_is_named(world):
+    language, task, lax = world.language, world.topics[0], lm.Verifier(1, 0)
+    found = lm.answers(world.generator, language, lm.Prompt(tags=world.skills), NONE, world.skills)
+    share = len(world.skills) * np.exp(found.log_law[0]).reshape(len(world.skills), -1).sum(axis=1)
+    made = lm.pools(world, 3, 500, 2, verifier=lax)
+    right = np.array([language.correct(rows).mean() for rows in made.synthetic])
+    assert (abs(right - share) < 5 * np.sqrt(share * (1 - share) / 500)).all() and right.min() < 1
+    assert (language.tags(made.synthetic[1]) == world.skills[1]).all()
+    few = lm.pools(world, 3, 50, 2, verifier=lax)
+    np.testing.assert_array_equal(few.synthetic, made.synthetic[:, :50])
+    exact = lm.pools(world, 3, 50, 2)
+    assert all(language.correct(rows).all() for rows in exact.synthetic)
+    np.testing.assert_array_equal(exact.anchors, few.anchors)
+    arms = [lm.Arm("raw"), lm.Arm("checked", verify=True)]
+    how = {"generations": 1, "n": 40, "recipe": QUICK}
+    table = lm.iterate(world, arms, [1], task, verifier=lax, **how).set_index(["arm", "generation"])
+    assert table.accepted["checked", 1] == 1
+    table = lm.iterate(world, arms, [1], task, verifier=lm.Verifier(0, 0.5), **how).set_index(
+        ["arm", "generation"]
+    )
+    strict = lm.iterate(world, arms, [1], task, **how).set_index(["arm", "generation"])
+    assert table.accepted["checked", 1] < strict.accepted["checked", 1] < 1
 
 
 def test_the_gaussian_bound_is_above_the_exact_information(world):

@@ -123,6 +123,23 @@ def test_assemble_against_a_plain_loop():
         np.abs([got.to_model, got.to_generated, got.to_sample]) <= [got.task, got.generation, got.sampling]
     ).all()
     assert got.risk_bound == pytest.approx(training + got.total)
+    assert got.direct == pytest.approx(pmf @ tv(task[:, None], generated))
+    assert got.shortest == pytest.approx(got.direct + sampling)
+    longer = bound.assemble(task, pmf, model, generated, 3 * LOSS, learner, n, contraction=0.5, scale=3.0)
+    divergences = [3 * got.task, 3 * got.generation, 3 * got.direct]
+    assert [longer.task, longer.generation, longer.direct] == pytest.approx(divergences)
+    assert longer.sampling == pytest.approx(0.5 * 3 * sampling) and longer.gap == pytest.approx(3 * gap)
+
+
+def test_the_waterfall_goes_from_the_shared_prompt_to_the_formulation():
+    """Each charge computed anew from the information; together they are the bound with the formulation's."""
+    parts = bound.Bound(*np.arange(20.0).reshape(10, 2) / 10)  # two settings of whatever size
+    flows = bound.Flow(0.2, 0.3, 0.05, 0.3, 0.4, 0.1, 0.25, 0.9)
+    charges, steps = bound.waterfall(parts, flows, setting=1, n=3)
+    whole, formulation = np.sqrt((0.2 + 0.3) / 6), np.sqrt((0.9 - 0.25 + 0.3 + 0.4 + 0.05 + 0.1) / 6)
+    assert charges == pytest.approx([1.1, 1.3, 1.5, whole - 1.5, formulation - whole])
+    assert charges.sum() == pytest.approx(1.1 + 1.3 + formulation)
+    assert steps == pytest.approx([0.5, 0.7, 0.9])
 
 
 @settings(max_examples=40, deadline=None)
@@ -147,3 +164,6 @@ def test_settings_are_a_batch():
         alone = bound.assemble(task, pmf, model[..., i], generated[..., i], LOSS, learner, 2)
         for a, b in zip(alone, together, strict=True):
             assert a == pytest.approx(b[i])
+    one_by_one = [bound.assemble(task, pmf, model[..., i], generated[..., i], LOSS, learner, 2) for i in range(4)]
+    for a, b in zip(bound.stack(one_by_one), together, strict=True):
+        assert a == pytest.approx(b)

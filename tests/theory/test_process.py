@@ -124,6 +124,18 @@ def test_anchor_sets_are_a_distribution():
     np.testing.assert_allclose(counts.T @ pmf, World().task)
 
 
+def test_the_law_of_the_prompt_and_the_most_frequent_reading():
+    """By loops over ordered anchors; what is most frequent is counted by hand, ties to the lower sector."""
+    world = World(anchors=3, strictness=1.0)
+    law = np.zeros(8)
+    for (p, *_), chance in by_hand(world).items():
+        law[p] += chance
+    np.testing.assert_allclose(process.prompt_pmf(world), law, atol=1e-14)
+    counts, _ = process.anchor_sets(world)
+    favourites = [min(range(8), key=lambda z: (-row[z], z)) for row in counts.tolist()]
+    assert process.most_frequent(world).tolist() == favourites and len(set(favourites)) > 3
+
+
 def test_loss_is_a_bounded_metric():
     loss = process.loss()
     assert loss.min() == 0 and loss.max() == 1
@@ -174,6 +186,15 @@ def test_a_world_of_weights_is_the_world_of_their_shares():
 def test_what_is_no_world_is_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         process.world(**({"task": [1] * 8} | wrong))
+
+
+def test_the_answers_of_many_strictnesses_are_those_of_each():
+    levels = [0.0, 1.5, math.inf]
+    together = process.answers_by_strictness(World(), levels)
+    for i, model in enumerate(process.joints_by_strictness(World(), levels)):
+        alone = World(strictness=levels[i])
+        np.testing.assert_array_equal(together[:, :, i].T, process.generator(alone))
+        np.testing.assert_array_equal(model.p, process.chain(alone).p)
 
 
 def test_offsets_are_the_answers_seen_from_the_prompt():

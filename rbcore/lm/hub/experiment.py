@@ -134,6 +134,17 @@ def texts(experiment: Experiment, seed: int) -> Texts:
     return Texts(rows[: experiment.anchors], rows[experiment.anchors : end], rows[end:])
 
 
+def check(experiment: Experiment) -> None:
+    """Read the texts and the models of an experiment now, for whoever runs it only after a while.
+
+    Raises:
+        ValueError: when one of them cannot be read.
+    """
+    texts(experiment, 0)
+    for name in {experiment.model, experiment.generator or experiment.model}:
+        load(name, experiment.device)
+
+
 def synthesize(
     experiment: Experiment, anchors: Sequence[str], seed: int, verifier: Verifier | None = None
 ) -> tuple[list[str], float]:
@@ -197,8 +208,8 @@ def train_student(
             per_device_train_batch_size=experiment.batch // ranks,
             learning_rate=experiment.rate,
             lr_scheduler_type="cosine",
-            seed=seed,
-            data_seed=seed,
+            seed=seed % 2**32,  # numpy's global generator takes no larger one
+            data_seed=seed % 2**32,
             use_cpu=experiment.device == "cpu",
             ddp_timeout=int(lm_ranks.PATIENCE.total_seconds()),
             save_strategy="no",
