@@ -33,7 +33,10 @@ from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, LedgerError, Value, 
 from rbcore.book.spelling import NEAR, SPELLED
 from rbcore.files import replace_files
 
-Finding = Literal["value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal"]
+Finding = Literal[
+    "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
+    "record", "formula",
+]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
 STATED = 1e-6  # a check's own tolerance widens its pin up to here; a larger one is a margin, and not rounding
@@ -143,8 +146,15 @@ def pins_of(chapters: Iterable[Chapter], old: Mapping[str, Any] | None = None) -
                 name = entry.name if isinstance(entry, Value) else entry.id
                 pin = old[part].get(name)
                 pins[part][name] = _pin(entry) if pin is None or any(_differences(pin, entry)) else dict(pin)
+        for id, theorem in chapter.theorems.items() if chapter.claims else ():
+            pins["claims"][id]["theorem"] = _shown_theorem(theorem)
         pins["figures"] |= plots.accepted(chapter.figures, old.get("figures", {}))
     return pins
+
+
+def _shown_theorem(payload: Mapping[str, Any]) -> str:
+    """What the page of theorems prints and no other pin holds: the name, whose it is, how often it was tried."""
+    return f"{payload.get('name', '')} ({payload.get('source', '')}), {payload.get('models', 0):,} models"
 
 
 def read_pins(path: Path) -> dict[str, Any]:
@@ -185,7 +195,7 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    written = {path: _as_json(pins)}
+    written: dict[str | Path, str | bytes] = {path: _as_json(pins)}
     if pins["figures"] or old["figures"]:
         written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
     replace_files(written)
@@ -236,6 +246,7 @@ def drift(
         *_parameter_drift(chapters, pins["parameters"]),
         *_result_drift("value", {v.name: v for c in chapters for v in c.values}, pins["values"], quotes),
         *_result_drift("claim", {k.id: k for c in chapters for k in c.claims}, pins["claims"], quotes),
+        *_theorem_drift(chapters, pins["claims"]),
         *_figure_drift(chapters, pins.get("figures", {})),
     ]
 
@@ -309,6 +320,14 @@ def _result_drift(
         chapter = entry.chapter if entry else pin.get("chapter", "?")
         found += [Problem(kind, name, chapter, sentence, *difference, PIN_REMEDY) for difference in differences]
     return found
+
+
+def _theorem_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> Iterator[Problem]:
+    for chapter in chapters:
+        for claim in (claim for claim in chapter.claims if claim.id in chapter.theorems and claim.id in pins):
+            was, now = pins[claim.id].get("theorem", "none"), _shown_theorem(chapter.theorems[claim.id])
+            if was != now:
+                yield Problem("claim", claim.id, chapter.name, claim.sentence, was, now, "none", PIN_REMEDY)
 
 
 def _figure_drift(chapters: Sequence[Chapter], pins: Mapping[str, Any]) -> list[Problem]:

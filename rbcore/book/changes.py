@@ -1,7 +1,8 @@
-"""What a change does to the results, as Markdown: numbers that moved, claims, parameters, figures to look at.
+"""What a change does to the results, as Markdown: numbers, claims, parameters, wording, figures to look at.
 
-Two states of `book/ledger.json` are compared, and two states of the notebooks.  A figure is listed where its cell
-or a result of its chapter changed; whether the picture did is for the reader of the pages to see.
+Two states of `book/ledger.json` and of `book/sentences.txt` are compared, and two states of the notebooks.  A
+figure is listed where its cell or a result of its chapter changed; whether the picture did is for the reader of
+the pages to see.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rbcore.book import sentences
 from rbcore.book.agree import shown_unit, value_of
 from rbcore.book.ledger import LedgerError
 
@@ -48,7 +50,8 @@ def since(root: Path, commit: str) -> str:
     after = _ledger(path.read_text(encoding="utf8") if path.exists() else "", LEDGER)
     notebooks = {source.stem: source.read_text(encoding="utf8") for source in (root / "notebooks").glob("*.md")}
     earlier = {name: at(root, commit, f"notebooks/{name}.md") for name in notebooks}
-    return report(before, after, figures(earlier, notebooks, moved_chapters(before, after)))
+    worded = _wording(sentences.from_text(at(root, commit, sentences.PINS)), sentences.pinned(root))
+    return report(before, after, figures(earlier, notebooks, moved_chapters(before, after)), worded)
 
 
 def _ledger(text: str, name: str) -> dict[str, Any]:
@@ -58,8 +61,13 @@ def _ledger(text: str, name: str) -> dict[str, Any]:
         raise LedgerError(f"{name} is not the JSON that `make pin` writes: {error}") from None
 
 
-def report(before: Mapping[str, Any], after: Mapping[str, Any], drawn: list[str]) -> str:
-    """The comparison of two ledgers, with the figures to look at."""
+def report(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    drawn: list[str],
+    worded: Sequence[tuple[str, str, str]] = (),
+) -> str:
+    """The comparison of two ledgers, with the sentences that were reworded and the figures to look at."""
     parts = [
         *_table("Numbers", ("value", "before", "now"), list(_values(before["values"], after["values"]))),
         *_table("Claims", ("claim", "before", "now"), list(_claims(before["claims"], after["claims"]))),
@@ -68,11 +76,12 @@ def report(before: Mapping[str, Any], after: Mapping[str, Any], drawn: list[str]
             ("parameter", "before", "now"),
             list(_parameters(before["parameters"], after["parameters"])),
         ),
+        *_table("Sentences", ("text", "before", "now"), list(worded)),
     ]
     if drawn:
         parts += ["#### Figures to look at", "", ", ".join(f"`{name}`" for name in drawn[:MOST]), ""]
     if not parts:
-        return "### Results\n\nNo pinned number, claim, parameter or figure's cell changed.\n"
+        return "### Results\n\nNo pinned number, claim, parameter, sentence or figure's cell changed.\n"
     return "\n".join(["### Results", "", *parts])
 
 
@@ -143,6 +152,11 @@ def _parameters(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             if was.get(name) != now.get(name) or (name in was) != (name in now):
                 older, newer = (_short(x[name]) if name in x else "none" for x in (was, now))
                 yield f"{chapter}: {name}", older, newer
+
+
+def _wording(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[tuple[str, str, str]]:
+    fresh = {file: [sentences.Sentence(0, 0, text) for text in texts] for file, texts in after.items()}
+    return [(p.where, p.pinned, p.fresh) for p in sentences.differences(before, fresh)]
 
 
 def _short(value: Any) -> str:

@@ -19,17 +19,21 @@ from rbcore.book import (
     changes,
     course,
     falsified,
+    formulas,
     labels,
     paper,
     portable,
     prose,
+    recorded,
     release,
     replay,
     runs,
     scaffold,
     seeds,
+    sentences,
     site,
     slides,
+    sources,
     sweep,
 )
 from rbcore.book.execute import (
@@ -67,7 +71,8 @@ REFUSED = (
     course.CourseError,
     TaskError,
 )
-FALSIFIED, SEEDS = "book/falsified.json", "book/seeds.json"
+FALSIFIED, SEEDS = recorded.FALSIFIED, recorded.SEEDS
+TEXT = ("sentence", "record")  # what drifts without a result
 
 
 def jobs_of(root: Path, numbers: str = "") -> list[Job]:
@@ -87,12 +92,24 @@ def run_chapters(root: Path, *, fresh: bool = False) -> tuple[dict[str, Path], l
     return executed, agree.gather(executed)
 
 
-def compare(root: Path, chapters: Sequence[Chapter]) -> tuple[list[agree.Problem], list[agree.Problem]]:
-    """Where these chapters differ from their own text, and where from the pins."""
+def compare(
+    root: Path, chapters: Sequence[Chapter], *, whole: bool = True
+) -> tuple[list[agree.Problem], list[agree.Problem]]:
+    """Where these chapters differ from their own text, and where from the pins.
+
+    Args:
+        whole: these are all chapters.  Else names that they lack are no mistakes of the text.
+    """
     texts, allowed = list(prose.book_texts(root)), prose.load_allowed(root / ALLOWED)
+    wrong, pins = agree.disagreements(chapters, texts, allowed), agree.read_pins(root / PINS)
+    if not whole:
+        ran = {chapter.name for chapter in chapters}
+        wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
+        pins = agree.pins_for(pins, ran)
+    moved = [*agree.drift(chapters, pins, texts), *sentences.drift(root)]
     return (
-        agree.disagreements(chapters, texts, allowed),
-        agree.drift(chapters, agree.read_pins(root / PINS), texts),
+        [*wrong, *sources.problems(root), *recorded.problems(root), *formulas.problems(root, texts)],
+        [*moved, *recorded.outdated(root, chapters, whole=whole)],
     )
 
 
@@ -123,15 +140,11 @@ def book(root: Path, *, fresh: bool = False) -> int:
     for reason in failed.values():
         print(f"error: {reason}", file=sys.stderr)
     chapters = agree.gather(executed)
-    wrong, moved = compare(root, chapters)
-    ran = {chapter.name for chapter in chapters}
-    if failed:  # roles that name results of a chapter that did not run are no mistakes of the text
-        wrong = [p for p in wrong if p.found_by == "claim" or p.where in ran]
-        pins = agree.pins_for(agree.read_pins(root / PINS), ran)
-        moved = agree.drift(chapters, pins, prose.book_texts(root))
+    wrong, moved = compare(root, chapters, whole=not failed)
+    results = [p for p in moved if p.found_by not in TEXT]
     built = root / "book" / "_build"
     with locked(built):
-        site.assemble(root, executed, chapters, built / "source", moved, failed)
+        site.assemble(root, executed, chapters, built / "source", results, failed)
         page, warnings = site.build(built / "source", built / "html")
     if not failed:
         edition = {"version": address.version(root), "commit": address.commit(root)}
@@ -154,16 +167,21 @@ def summary(
 ) -> str:
     """What a build ends with, a line for each question."""
     failing = sum(p.found_by == "claim" for p in wrong)
-    drifted = len({(p.found_by, p.name) for p in moved})
+    drifted = len({(p.found_by, p.name) for p in moved if p.found_by not in TEXT})
+    worded, old = (sum(p.found_by == kind for p in moved) for kind in ("sentence", "record"))
     lines = [f"this run and its text: {counted(chapters)}"]
     lines[0] += (
         f"; {failing} claims fail, {len(wrong) - failing} mistakes in the text" if wrong else "; they agree"
     )
     lines.append(
         f"this run and the pins: {drifted} results drifted or are not pinned; the head of the ledger lists them"
-        if moved
+        if drifted
         else "this run and the pins: every pinned result was reproduced"
     )
+    if worded:
+        lines.append(f"the text and its pins: its wording changed in {worded} places; `make pin` accepts them")
+    if old:
+        lines.append(f"the records of other runs: {old} are out of date")
     if failed:
         lines.append(f"not run to the end: {', '.join(sorted(failed))}")
     return "\n".join(lines)
@@ -179,7 +197,8 @@ def pin(root: Path, numbers: str = "") -> int:
         print("nothing was pinned: fix the sentences or what they check", file=sys.stderr)
         return 1
     agree.write_pins(root / PINS, chapters, only=bool(numbers))
-    print(f"pinned {PINS}; `git diff {PINS}` shows what changed")
+    sentences.write(root, [chapter.name for chapter in chapters] if numbers else ())
+    print(f"pinned {PINS} and {sentences.PINS}; `git diff book` shows what changed")
     return 0 if numbers else check(root, chapters)
 
 

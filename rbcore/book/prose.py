@@ -9,8 +9,10 @@ citations are not prose.
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import html
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,20 +38,27 @@ CAPTION_KEYS = ("caption", "alt")
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
 CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
 NO_TITLE = ("figure", "image", "include", "touch", "grid", "figure-of")  # what follows their name is no text
-# Where numbers in words are given and not found: statements and exercises, and pages on how to use the book.
+# Where numbers are given and not found: statements and exercises, and pages on how to use the book.
 GIVEN = re.compile(r"prf:.*|exercise|solution|task")
 MANUALS = ("book/course/*", "book/teach.md", "book/audit-tool.md", "book/notation.md", "book/new-chapter.md")
 SHOWN_ROLES = re.compile(r"math|alt|abbr|su[bp]|su(b|per)script|strong|emphasis|del|u|kbd|code|literal|samp|eval")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=\x00)\s+(?=[A-Z{])")  # \x00 marks the end of a claim, a sentence too
-BLOCK_START = re.compile(r"\s*([-*+]\s|\d+[.)]\s|\||>|#)")  # a list item, a table row, a quotation, a heading
+BLOCK_START = re.compile(r"\s*([-*+]\s|\d+[.)]\s|\||>|#+\s)")  # a list item, a table row, a quotation, a heading
 
 
 class Line(NamedTuple):
-    """One line of prose with its number in the file (from 1), and the directives around it."""
+    """One line of prose with its number in the file (from 1)."""
 
     number: int
     text: str
-    within: tuple[str, ...] = ()
+
+
+class Sentence(NamedTuple):
+    """A sentence of prose on one line, with the numbers of the lines of the file that it begins and ends in."""
+
+    first: int
+    last: int
+    text: str
 
 
 class TypedNumber(NamedTuple):
@@ -81,6 +90,11 @@ class Allowed(NamedTuple):
 
 def prose_lines(text: str) -> Iterator[Line]:
     """The prose of a MyST file, line by line: code blocks skipped, but captions and alternative texts kept."""
+    return (line for line, _ in _lines_within(text))
+
+
+def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """The lines of prose, each with the names of the directives around it."""
     lines = text.split("\n")
     start = 0
     if lines[0].strip() == "---":  # the file's own metadata
@@ -96,34 +110,33 @@ def prose_lines(text: str) -> Iterator[Line]:
             if line.strip() == "---":
                 header = ""
             elif caption >= 0 and (indent > caption or not line.strip()):
-                yield Line(number, line)
+                yield Line(number, line), names
             elif key and key[1] in CAPTION_KEYS:
                 caption = indent
-                yield Line(number, key[2])
+                yield Line(number, key[2]), names
             else:
                 caption = -1
             continue
         if header == "options":
             option = re.match(r"\s*:([\w-]+):(.*)", line)
             if option and option[1] in CAPTION_KEYS:
-                yield Line(number, option[2])
+                yield Line(number, option[2]), names
             if option:
                 continue
             header, caption = ("yaml", -1) if line.strip() == "---" else ("", -1)
             if header:
                 continue
         if code:
-            code = "" if _closes(line, code) else code
+            code = "" if closes(line, code) else code
             continue
-        if directives and _closes(line, directives[-1]):
+        if directives and closes(line, directives[-1]):
             directives.pop()
             names = names[:-1]
             continue
-        opening = FENCE.match(line)
-        fence, name, title = opening.groups() if opening else ("", None, "")
-        if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
+        fence, name, title = opens(line) or ("", None, "")
+        if not fence:
             if not re.match(r" {0,3}%", line):  # a comment
-                yield Line(number, line, names)
+                yield Line(number, line), names
         elif name is None or name in CODE:
             code, header = fence, "" if name is None else "options"
         else:
@@ -131,17 +144,29 @@ def prose_lines(text: str) -> Iterator[Line]:
             names = (*names, name)
             header = "options"
             if title.strip() and name not in NO_TITLE:
-                yield Line(number, title, names)
+                yield Line(number, title), names
 
 
-def _closes(line: str, fence: str) -> bool:
+def opens(line: str) -> tuple[str, str | None, str] | None:
+    """The fence of a line that opens a block, the directive's name where it is one, and what follows."""
+    opening = FENCE.match(line)
+    fence, name, title = opening.groups() if opening else ("", None, "")
+    if not opening or (fence[0] == "`" and "`" in title) or (fence[0] == ":" and name is None):
+        return None
+    return fence, name, title
+
+
+def closes(line: str, fence: str) -> bool:
+    """Whether a line closes the block that `fence` opened."""
     return len(line.strip()) >= len(fence) and set(line.strip()) == {fence[0]}
 
 
 def without_references(text: str) -> str:
     """`text` as a reader sees it: without the targets of roles and links, labels and typesetting commands."""
     text = _characters(text)
+    text = re.sub(r"(\{[\w-]+\}`[^`<]*)<[^>`]*$", r"\1", text)  # of a role that goes on in the next line,
     text = re.sub(r"\{([\w:.-]+)\}`([^`]*)`", _shown_of_role, text)
+    text = re.sub(r"<[^<>`]*>`", " ", text)  # and of one that began in the line before
     text = re.sub(r"(?<=\])\((?:<[^>]*>|[^)\s]*)", " ", text)
     text = re.sub(r"https?://[^\s)>\]]+|^\([\w.:-]+\)=|(?i:\b(?:arxiv|doi):\s?\S+)", " ", text)
     text = re.sub(r"\b(?:width|height|style)=(?:\"[^\"]*\"|[^\s>}]+)", " ", text)
@@ -171,16 +196,17 @@ def typed_numbers(
         words: look for integers and numbers in words, too, and not for decimals, percentages and powers alone.
     """
     found = []
-    lines = list(prose_lines(text))
+    placed = list(_lines_within(text))
+    lines = [line for line, _ in placed]
     here = [entry for entry in allowed if fnmatch.fnmatch(file, entry.file)]
     words = words and not any(fnmatch.fnmatch(file, pattern) for pattern in MANUALS)
     displayed = False  # between two lines $$
-    for number, line, within in lines:
+    for (number, line), within in placed:
         visible = without_references(line)
         matches = [(visible, match) for match in NUMBER.finditer(visible)]
         displayed ^= line.count("$$") % 2 == 1
-        if words and not displayed and not any(GIVEN.fullmatch(name) for name in within):
-            matches += _in_words(line)
+        if words and not displayed:
+            matches += _in_words(line, any(GIVEN.fullmatch(name) for name in within))
         for shown, match in matches:
             cover = next((entry for entry in here if _covers(entry, shown, match)), None)
             if cover is None:
@@ -191,11 +217,15 @@ def typed_numbers(
     return found
 
 
-def _in_words(line: str) -> list[tuple[str, re.Match[str]]]:
-    """Integers and numbers in words of a line that read as results, each with the text it stands in."""
-    shown = without_references(numbers.readable(_characters(line)))
+def _in_words(line: str, given: bool) -> list[tuple[str, re.Match[str]]]:
+    """Integers and numbers in words of a line that read as results, each with the text it stands in.
+
+    Where numbers are `given`, those in digits outside formulas alone, and no single digit.
+    """
+    shown = re.sub(r"\$[^$]*\$", "x", line) if given else line
+    shown = without_references(numbers.readable(_characters(shown)))
     decimals = [match.span() for match in NUMBER.finditer(shown)]
-    found = numbers.results_in(shown)
+    found = [m for m in numbers.results_in(shown) if not given or re.search(r"[½⅓⅔¼¾]|\d.", m[0])]
     return [(shown, m) for m in found if not any(a < m.end() and m.start() < b for a, b in decimals)]
 
 
@@ -210,11 +240,32 @@ def quotes(file: str, text: str) -> list[Quote]:
     """Each use of a ledger role in the prose of `text`, with its sentence; in ``double backticks`` it is code."""
     lines = list(prose_lines(text))
     found = []
-    for number, line, _ in lines:
+    for number, line in lines:
         for match in ROLE.finditer(re.sub(r"(?<!`)``(?!`).+?(?<!`)``(?!`)", " ", line)):
             role, name = match.groups()
             found.append(Quote(role, name.strip(), file, number, sentence_at(lines, number, match.group(0))))
     return found
+
+
+def paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """The lines of some prose by paragraph; a heading, a list item and a row of a table are one each."""
+    paragraph: list[Line] = []
+    displayed = False  # between two lines of $$, where a line may begin with a minus
+    for line in lines:
+        if paragraph and not (displayed or _continues(paragraph[-1], line)):
+            yield paragraph
+            paragraph = []
+        if line.text.strip():
+            paragraph.append(line)
+            displayed ^= line.text.count("$$") % 2 == 1
+    if paragraph:
+        yield paragraph
+
+
+def sentences(lines: Iterable[Line]) -> Iterator[Sentence]:
+    """The sentences of some prose in their order."""
+    for paragraph in paragraphs(lines):
+        yield from _sentences_of(paragraph)
 
 
 def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
@@ -225,20 +276,28 @@ def sentence_at(lines: Sequence[Line], number: int, needle: str) -> str:
         first -= 1
     while last + 1 < len(lines) and _continues(lines[last], lines[last + 1]):
         last += 1
-    marked = [re.sub(r"(\{claim\}`[^`]+`)", "\\1\0", line.text.strip()) for line in lines[first : last + 1]]
-    paragraph = " ".join(marked)
-    here = len(" ".join([*marked[: index - first], ""]))  # where this line begins in it
-    ends = [m.end() for m in SENTENCE_END.finditer(paragraph)] + [len(paragraph)]
-    sentences = [paragraph[a:b] for a, b in zip([0, *ends], ends, strict=False) if b > here]
-    found = next((s for s in sentences if needle in s), sentences[0] if len(sentences) == 1 else paragraph)
-    return found.replace("\0", "").strip()
+    paragraph = lines[first : last + 1]
+    here = [s.text for s in _sentences_of(paragraph) if s.last >= number]
+    whole = here[0] if len(here) == 1 else " ".join(line.text.strip() for line in paragraph)
+    return next((text for text in here if needle in text), whole)
+
+
+def _sentences_of(paragraph: Sequence[Line]) -> Iterator[Sentence]:
+    lines = [re.sub(r"(\{claim\}`[^`]+`)", "\\1\0", line.text.strip()) for line in paragraph]
+    text = " ".join(lines)
+    begins = [0, *itertools.accumulate(len(line) + 1 for line in lines[:-1])]
+    ends = [m.end() for m in SENTENCE_END.finditer(text)] + [len(text)]
+    for start, end in zip([0, *ends], ends, strict=False):
+        if sentence := text[start:end].rstrip():
+            first, last = (bisect.bisect(begins, at) - 1 for at in (start, start + len(sentence) - 1))
+            yield Sentence(paragraph[first].number, paragraph[last].number, sentence.replace("\0", "").strip())
 
 
 def _continues(line: Line, after: Line) -> bool:
     """Whether the line `after` belongs to the same paragraph as `line`."""
     if after.number != line.number + 1 or not line.text.strip() or not after.text.strip():
         return False
-    return not (line.text.lstrip().startswith("#") or BLOCK_START.match(after.text))
+    return not (re.match(r"\s*#+\s", line.text) or BLOCK_START.match(after.text))
 
 
 def load_allowed(path: Path) -> list[Allowed]:

@@ -153,6 +153,12 @@ def test_fixation_has_the_outcomes_own_probability():
     [
         (lambda: c.tempered(LAW, 0.0, 1.0), "strictly between"),
         (lambda: c.tempered(LAW, 0.1, -1.0), "positive"),
+        (lambda: c.tempered(LAW, 0.1, [1.0, -1.0]), "positive"),
+        (lambda: c.tempered([0.5, 0.5, 0.0], 0.1, 1.0), "positive"),
+        (lambda: c.tempered(LAW, 1.0, 1.0), "strictly between"),
+        (lambda: c.kept([1, -1], 5), "fits are counted"),
+        (lambda: c.kept([1, 0.5], 5), "fits are counted"),
+        (lambda: c.resample(np.random.default_rng(0), [1.5, -0.5], 2, 5, 1), "probabilities"),
         (lambda: c.kept(-1, 5), "fits are counted"),
         (lambda: c.kept([0.5], 5), "fits are counted"),
         (lambda: c.kept(1, 0), "at least one datum"),

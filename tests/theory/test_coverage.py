@@ -34,7 +34,7 @@ def test_what_a_verifier_of_n_tries_costs(chance, n):
 def test_the_cost_where_it_is_known():
     assert coverage.verified_cost(0.5, 1) == pytest.approx(0, abs=1e-15)
     assert coverage.verified_cost(0.25, 10_000) == pytest.approx(np.log(4))
-    for bad in ((0.0, 2), (1.0, 2), (0.5, 0)):
+    for bad in (([0.5, 0.0], 2), ([0.5, 1.0], 2), (0.5, [1, 0])):  # one of a batch is enough
         with pytest.raises(ValueError, match="strictly between"):
             coverage.verified_cost(*bad)
 

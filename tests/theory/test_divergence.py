@@ -125,6 +125,28 @@ def test_verifier_is_conditioning(seed, size):
     assert (law[~accepted] == 0).all()
 
 
+@given(seeds, st.floats(0.1, 5))
+def test_the_additive_bound_is_the_sum_of_both_distances(seed, scale):
+    task, model, generated = pmfs(seed, 5, 3).T
+    halves = [np.abs(task - model).sum() / 2, np.abs(model - generated).sum() / 2]
+    assert divergence.additive_bound(task, model, generated, scale) == pytest.approx(scale * sum(halves))
+    assert divergence.additive_bound(task, model, generated) == pytest.approx(sum(halves))
+
+
+def test_pinsker_and_bretagnolle_huber_cross_where_they_say():
+    crossing = divergence.pinsker_crossing()
+    for shift, sharper in ((-1e-6, divergence.pinsker), (1e-6, divergence.bretagnolle_huber)):
+        both = [divergence.pinsker(crossing + shift), divergence.bretagnolle_huber(crossing + shift)]
+        assert sharper(crossing + shift) == min(both) < max(both)
+    assert divergence.pinsker(2.0) == 1 and divergence.bretagnolle_huber(np.log(2)) == pytest.approx(np.sqrt(0.5))
+
+
+def test_a_charge_needs_every_ratio_and_every_excess_of_a_batch():
+    for ratio, excess in (([2.0, 0.5], 0.1), ([2.0, np.inf], 0.1), (2.0, [0.1, -0.1])):
+        with pytest.raises(ValueError, match="a finite ratio >= 1 and an excess >= 0"):
+            divergence.log_loss_charge(ratio, excess)
+
+
 def test_bad_curation_is_refused():
     with pytest.raises(PmfError, match="ask for ever"):
         divergence.verified(np.array([1.0, 0.0]), [False, True])
@@ -156,7 +178,9 @@ def test_frontier_is_attained_and_known_at_small_distances():
     far = np.array([0.95, 0.98, 0.99])
     np.testing.assert_allclose(divergence.smallest_kl(far), -np.log(1 - far), rtol=2e-3)
     with pytest.raises(ValueError, match="total variation"):
-        divergence.smallest_kl(1.0)
+        divergence.smallest_kl([0.5, 1.0])
+    with pytest.raises(ValueError, match="total variation"):
+        divergence.smallest_kl([0.5, -0.5])
 
 
 def test_post_training_matches_its_closed_form():

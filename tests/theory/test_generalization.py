@@ -248,6 +248,7 @@ def test_the_cost_of_a_gap_is_the_lower_convex_envelope_of_its_formula():
     np.testing.assert_allclose(cost, np.interp(g, g[lower], psi[lower]), atol=1e-6)
     assert (cost <= psi + 1e-12).all() and (cost >= g**2 * math.log(2) - 1e-15).all()
     assert 0.60 < g[np.argmax(psi > cost + 1e-6)] < 0.62
+    assert gen.cost_leaves() == pytest.approx(g[lower][-2], abs=1e-3)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -422,8 +423,10 @@ def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="at least one reading"):
         gen.largest_reading_supersample(0)
     with pytest.raises(ValueError, match="not negative"):
-        xu_raginsky(-0.1, 2)
+        xu_raginsky([0.1, -0.1], 2)
     with pytest.raises(ValueError, match="a gap lies in"):
         gen.supersample_cost([0.2, 1.2])
+    with pytest.raises(ValueError, match="a gap lies in"):
+        gen.supersample_cost([0.2, -0.2])
     with pytest.raises(ValueError, match="two probabilities"):
         gen.name_a_bit(1.0, 0.5, 9, 1, 1, np.random.default_rng(0))

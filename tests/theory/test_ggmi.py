@@ -173,6 +173,14 @@ def test_edge_worlds_have_their_shares_and_the_least_slack(alpha: float, share: 
     assert parse("S -> P -> e_p -> hp -> X -> G -> W").holds(joint, tol=1e-9)
 
 
+def test_gains_are_what_the_synthetic_model_saves() -> None:
+    found = ggmi.Comparison(*np.arange(1.0, 15.0))._replace(
+        gap_anchors=np.array(-0.5), gap_synthetic=np.array(0.2)
+    )
+    assert found.ggmi == 1 - 2 and found.conditional == 1 - 2 + 3
+    assert found.gap_gain == pytest.approx(0.5 - 0.2) and found.risk_gain == 9 - 10
+
+
 def test_edge_worlds_are_a_batch() -> None:
     alpha, share = [0.6, 0.8, 1.0], [0.5, 0.9, 0.3]
     together = ggmi.edge_worlds(alpha, share)
@@ -191,11 +199,15 @@ def test_bad_comparisons_are_refused() -> None:
         ggmi.coin([0.5, 1.5])
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_rounded_data_against_the_whole_table(whole):
-    """Two anchors, one answer, wide cells: the joint law of all variables, and the bound as the book writes it."""
-    found = ggmi.rounded(1.0, whole, m=2, n=1, reach=4.0)
-    edges, middles = np.arange(1, 8) - 4.0, np.arange(8) - 3.5
+@pytest.mark.parametrize(
+    ("whole", "width", "n"), [(False, 1.0, 1), (True, 1.0, 1), (False, 0.5, 2), (True, 0.5, 2)]
+)
+def test_rounded_data_against_the_whole_table(whole, width, n):
+    """Two anchors, few answers, wide cells: the joint law of all variables, and the bound of the book."""
+    cells = 8 // n
+    reach = cells * width / 2
+    found = ggmi.rounded(width, whole, m=2, n=n, reach=reach)
+    edges, middles = width * np.arange(1, cells) - reach, width * (np.arange(cells) + 0.5) - reach
 
     def cell_law(centre):
         return np.diff([0.0, *norm.cdf(edges - centre), 1.0])
@@ -210,10 +222,14 @@ def test_rounded_data_against_the_whole_table(whole):
     joint = joint.extend("e_p", lambda p: p if whole else p // 2, given="P", size=k)
     joint = joint.extend("hp", lambda e: e, given="e_p", size=k)
     centres = norm.ppf((np.arange(k) + 0.5) / k)
-    joint = joint.extend("X", np.array([cell_law(c) for c in centres]), ["hp"]).extend("G", lambda x: x, given="X")
-    joint = joint.extend("W", lambda g: middles[g] >= 0, given="G", size=2)
+    answers, means = [cell_law(c) for c in centres], middles
+    if n == 2:
+        answers, means = [np.outer(one, one).ravel() for one in answers], (middles[:, None] + middles).ravel() / 2
+    joint = joint.extend("X", np.array(answers), ["hp"]).extend("G", lambda x: x, given="X")
+    joint = joint.extend("W", lambda g: means[g] >= 0, given="G", size=2)
     assert found.ggmi == pytest.approx(joint.evaluate("I(S;W') - I(G;W)"))
     assert found.alpha == pytest.approx(joint.H("e_p") / joint.H("P"))
+    assert [found.H_factor, found.known] == pytest.approx([joint.H("hp"), joint.I("S", "W")])
     right = f"H(X|hp) - {found.alpha + 1:.12f} H(S|W) + 2 (H(S) - H(G)) + H(G|W) + H(S|W) - H(S|W')"
     assert found.ggmi + found.slack == pytest.approx(joint.evaluate(right), abs=1e-9)
 

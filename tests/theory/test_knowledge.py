@@ -142,3 +142,8 @@ def test_bad_shapes_are_refused(rng):
         best_of(model, np.zeros(3), 2)
     with pytest.raises(ValueError, match="and a draw"):
         best_of(model, np.zeros(4), 0)
+
+
+def test_fanos_floor_in_bits():
+    """Sixteen tasks are four bits: of two known bits and the one for the verdict, a quarter is missing."""
+    assert fano_floor([2 * np.log(2), 3 * np.log(2), 0.0], 16) == pytest.approx([0.25, 0.0, 0.75])

@@ -133,6 +133,15 @@ def test_the_pull_is_that_of_simulated_verifiers():
         assert checks.consistent(means**2, closed.error[t]).holds
 
 
+def test_the_pull_is_that_of_its_recursion():
+    """Each round keeps a part of the estimate, pulls by the rest, and adds the noise of n readings."""
+    found, bias, variance = m.pull(4, 5, 0.4, 0.9, 0.6), 0.0, 0.4
+    for t in range(5):
+        assert [found.bias[t], found.variance[t]] == pytest.approx([bias, variance])
+        assert found.error[t] == pytest.approx(bias**2 + variance)
+        bias, variance = 0.6 * bias + 0.4 * 0.9, 0.36 * variance + 0.6 / 5
+
+
 def test_without_a_verifier_the_variance_grows_by_the_same_amount_in_each_round():
     np.testing.assert_allclose(m.pull(5, 4, 0.3, 2.0, 1.0).error, 0.3 + np.arange(6) / 4)
 
@@ -190,6 +199,21 @@ def test_a_loop_with_real_data_ends_in_the_leading_eigenvector(law, share, seed)
         lambda: m.pull(2, 3, 0.1, 1, 0),
         lambda: m.curated([0.5, 0.5], [0, 1], 0),
         lambda: m.anchored([0.5, 0.5], [0, 1], 0),
+        # one of a batch is enough
+        lambda: m.mixed([5, 0], 0.1, 1),
+        lambda: m.mixed(5, [0.1, 1.0], 1),
+        lambda: m.mixed(5, [0.1, 0.0], 1),
+        lambda: m.mixed(5, 0.1, -0.1),
+        lambda: m.golden([1, 0]),
+        lambda: m.settled([0.5, 0], 1),
+        lambda: m.settled([0.5, 1.1], 1),
+        lambda: m.settled(0.5, [1, 0]),
+        lambda: m.anchored([0.5, 0.0], [0, 1], 0.5),
+        lambda: m.anchored([0.5, 0.5], [0, 1], 1.1),
+        lambda: m.pull(-1, 3, 0.1, 1, 0.5),
+        lambda: m.pull(2, 0, 0.1, 1, 0.5),
+        lambda: m.pull(2, 3, 0.0, 1, 0.5),
+        lambda: m.pull(2, 3, 0.1, 1, 1.1),
     ],
 )
 def test_bad_input(call):

@@ -115,6 +115,8 @@ def test_the_points_lie_on_the_circle():
 def test_impossible_networks_are_refused():
     with pytest.raises(ValueError, match="none negative"):
         networks([-1.0])
+    with pytest.raises(ValueError, match="none negative"):
+        networks([1.0, -1.0])
     with pytest.raises(ValueError, match="at least one layer"):
         networks([1.0], layers=0)
     with pytest.raises(ValueError, match="at least two particles"):

@@ -91,5 +91,7 @@ def test_arguments():
             make([1.0, 0.0], feature, 0.5)
         with pytest.raises(ValueError, match="between them"):
             make(law, feature, 1.0)
+        with pytest.raises(ValueError, match="between them"):
+            make(law, feature, 0.0)
         with pytest.raises(ValueError, match="one number"):
             make(law, [0.0, 1.0, 2.0], 0.5)
