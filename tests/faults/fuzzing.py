@@ -33,7 +33,7 @@ class Hang(AssertionError):
 
 @contextmanager
 def in_time(seconds: float = SECONDS) -> Generator[None]:
-    """End the block with :class:`Hang` after some seconds of the processor; in the main thread of a POSIX system."""
+    """End the block with :class:`Hang` after some seconds of the processor; in a main thread, on POSIX."""
 
     def late(number: int, frame: object) -> None:
         raise Hang(f"more than {seconds} s")
