@@ -35,7 +35,7 @@ from rbcore.files import replace_files
 
 Finding = Literal[
     "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
-    "record",
+    "record", "formula",
 ]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
@@ -192,7 +192,7 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    written = {path: _as_json(pins)}
+    written: dict[str | Path, str | bytes] = {path: _as_json(pins)}
     if pins["figures"] or old["figures"]:
         written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
     replace_files(written)

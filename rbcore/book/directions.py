@@ -78,8 +78,9 @@ def mistakes(figure: Described, record: Mapping[str, Any] | None) -> Iterator[tu
     """
     for words in unmarked(figure.alt):
         yield words, "tie it to a curve: {curve}`the gap falls <gap>`, or <by hand: reason>"
-    for one in [*said(figure.alt), *said(figure.caption)] if record is not None else []:
-        yield from ((one.words, reason) for reason in wrong(one, record))
+    if record is not None:
+        for one in [*said(figure.alt), *said(figure.caption)]:
+            yield from ((one.words, reason) for reason in wrong(one, record))
 
 
 class Said(NamedTuple):

@@ -33,6 +33,7 @@ from rbcore.course.tasks import without_answers
 from rbcore.files import replace_folder
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
+NOT_COPIED = ("_build", "formulas", "ledger.json", "figures.json", "sentences.txt", "slides")  # no page reads them
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
 
 
@@ -64,11 +65,7 @@ def assemble(
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
-        if (
-            path.is_file()
-            and inside.parts[0] not in ("_build", "ledger.json", "figures.json", "sentences.txt", "slides")
-            and "__pycache__" not in inside.parts
-        ):
+        if path.is_file() and inside.parts[0] not in NOT_COPIED and "__pycache__" not in inside.parts:
             wanted[target / inside] = path.read_bytes()
     ledger = {
         "values": [asdict(value) for chapter in chapters for value in chapter.values],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rbcore.book import cli as commands
 from rbcore.book import falsified, recorded
 from rbcore.book.agree import report
 from rbcore.book.execute import ROOT
@@ -113,3 +114,13 @@ def test_theorems_without_an_entry_and_entries_of_what_has_gone(tmp_path: Path) 
         ("no", "01-one has no such result"),
     ]
     assert len(recorded.outdated(tmp_path, [chapter], whole=False)) == 2
+
+
+def test_text_and_records_are_part_of_the_comparison(book: Path) -> None:
+    (book / "book" / "page.md").write_text("It costs $5.")
+    (book / recorded.FALSIFIED).write_text(json.dumps(change(REAL[recorded.FALSIFIED], -5.0, THEOREM, "slack")))
+    wrong, moved = commands.compare(book, [], whole=False)
+    assert [(p.found_by, p.where) for p in wrong] == [("source", "book/page.md:1"), ("record", recorded.FALSIFIED)]
+    assert [(p.found_by, p.where) for p in moved] == [("sentence", "book/sentences.txt:1")]
+    said = commands.summary([], wrong, moved, {})
+    assert "2 mistakes in the text" in said and "its wording changed in 1 places" in said

@@ -244,10 +244,24 @@ def weaker_theorem(book: Book) -> Expected:
     return "claim", name, "", lambda p: p["fresh"] == f"statement: {weaker}"
 
 
+def reworded_sentence(book: Book) -> Expected:
+    """A sentence of a chapter says the opposite, and no role stands in it."""
+    file, sentence = next(
+        (file, sentence)
+        for file, text in prose.book_texts(book.root)
+        for sentence in prose.sentences(prose.prose_lines(text))
+        if " at least " in sentence.text and "`" not in sentence.text and sentence.text in text
+    )
+    says = sentence.text.replace(" at least ", " at most ", 1)
+    book.edit(file, lambda t: t.replace(sentence.text, says, 1))
+    place = f"{file}:{sentence.first}"
+    return "sentence", "prose", says, lambda p: p["where"] == place and "at least" in p["pinned"]
+
+
 TAMPERINGS = (
     pinned_value, number_in_a_chapter, number_in_a_page, false_predicate, weaker_predicate, misspelt_role,
     other_seed, other_formula, unquoted_value, reworded_claim, claim_out_of_the_text, needless_exception,
-    other_format, other_coefficient, weaker_theorem,
+    other_format, other_coefficient, weaker_theorem, reworded_sentence,
 )  # fmt: skip
 
 
