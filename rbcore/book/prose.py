@@ -39,6 +39,7 @@ CURVE = re.compile(r"\{curve\}`([^`<]+?)(\s*<([^`]*)>)`")  # words about a curve
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
 CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
 NO_TITLE = ("figure", "image", "include", "touch", "grid", "figure-of")  # what follows their name is no text
+FORMULAS = {"math", "formula"}  # directives: their numbers are not words
 # Where numbers are given and not found: statements and exercises, and pages on how to use the book.
 GIVEN = re.compile(r"prf:.*|exercise|solution|task")
 MANUALS = ("book/course/*", "book/teach.md", "book/audit-tool.md", "book/notation.md", "book/new-chapter.md")
@@ -215,7 +216,7 @@ def typed_numbers(
         visible = without_references(line)
         matches = [(visible, match) for match in NUMBER.finditer(visible)]
         displayed ^= line.count("$$") % 2 == 1
-        if words and not displayed:
+        if words and not displayed and not FORMULAS & set(within):
             matches += _in_words(line, any(GIVEN.fullmatch(name) for name in within))
         for shown, match in matches:
             cover = next((entry for entry in here if _covers(entry, shown, match)), None)
