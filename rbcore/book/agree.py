@@ -170,6 +170,9 @@ def read_pins(path: Path) -> dict[str, Any]:
     parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
+    for name, pin in pins["values"].items():
+        if not (pin.get("ci") is None or isinstance(pin["ci"], list) and len(pin["ci"]) == 2):
+            raise LedgerError(f"{path}: the interval of {name!r} is no pair of numbers; `make pin` writes it anew")
     return pins | {"figures": figures}
 
 
