@@ -305,9 +305,10 @@ def _result_drift(
     quotes: Sequence[prose.Quote],
 ) -> list[Problem]:
     found = []
+    said = {q.name: q.sentence for q in reversed(quotes) if q.role in VALUE_ROLES}  # the first of each
     for name in sorted(pins.keys() | fresh.keys()):
         pin, entry = pins.get(name, {}), fresh.get(name)
-        sentence = next((q.sentence for q in quotes if q.name == name and q.role in VALUE_ROLES), "(not quoted)")
+        sentence = said.get(name, "(not quoted)")
         if kind == "claim":
             sentence = entry.sentence if isinstance(entry, Claim) else pin.get("sentence", "?")
         if entry is None:

@@ -28,7 +28,7 @@ import lint_notebooks
 
 from mutants.cells import bodies, tree
 from mutants.edits import Mutant, Sources
-from rbcore.book import agree, cli, directions, literals, prose, sentences, site, sources
+from rbcore.book import agree, cli, directions, formulas, literals, prose, sentences, site, sources
 from rbcore.book.execute import ROOT, Job, attempt, notebooks, what_counts
 from rbcore.book.ledger import Chapter, LedgerError
 from rbcore.book.mutants import WORDED
@@ -83,7 +83,6 @@ PURE = [  # functions of one text
     (prose, "without_references"),
     (literals, "find"),
     (sources, "of_text"),
-    (sentences, "_sentences"),
     (directions, "described"),
 ]
 
@@ -464,6 +463,15 @@ def speed_up() -> None:
     """
     for module, name in PURE:
         setattr(module, name, remember(getattr(module, name)))
+    read, load = sentences.read, formulas.load
+    one = functools.lru_cache(maxsize=100_000)(lambda file, text: read([(file, text)]))
+    sentences.read = lambda texts: {file: found for name, text in texts for file, found in one(name, text).items()}
+    formulas.load = functools.lru_cache(lambda folder: {name: _once(tie) for name, tie in load(folder).items()})
+
+
+def _once(tie: formulas.Tie) -> formulas.Tie:
+    """The tie, which checks each formula once; no mutant of a text changes what it is tied to."""
+    return formulas.Tie(tie.name, functools.lru_cache(tie.check))
 
 
 def remember(function: Callable) -> Callable:

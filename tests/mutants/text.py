@@ -12,6 +12,7 @@ from mutants.cells import calls, span
 from mutants.edits import Edit, Sources
 from rbcore.book import agree, prose
 from rbcore.book.cells import CELL
+from rbcore.book.formulas import DISPLAY, FORMULA
 from rbcore.book.ledger import ROLE, VALUE_ROLES
 from rbcore.information.expr import parse
 
@@ -43,15 +44,19 @@ def _lines(sources: Sources) -> Iterator[Prose]:
     for file, text in sources.texts.items():
         starts = [0, *(m.end() for m in re.finditer("\n", text))]
         cells = [m.span() for m in CELL.finditer(text)] if file.startswith("notebooks/") else []
-        displayed = False
+        formulas = _displays(text)
         for number, line, *_ in prose.prose_lines(text):
             raw = text[starts[number - 1] :].partition("\n")[0]
             if file.endswith(".yaml") and not SHOWN_KEYS.match(raw):
                 continue
             start = starts[number - 1] + raw.find(line)
-            here = displayed or line.count("$$") > 0
-            displayed ^= line.count("$$") % 2 == 1
-            part = "formula" if here else "table" if line.startswith("|") else "page"
+            part = (
+                "formula"
+                if any(a <= start < b for a, b in formulas)
+                else "table"
+                if line.startswith("|")
+                else "page"
+            )
             if part == "page" and any(a <= start < b for a, b in cells):
                 part = "alt"
             elif part == "page" and file.startswith("notebooks/"):
@@ -299,10 +304,15 @@ def _signs(file: str, start: int, formula: str) -> Iterator[Edit]:
 def displayed(sources: Sources) -> Iterator[Edit]:
     """A sign, a relation or a constant of a displayed formula."""
     for file, text in sources.texts.items():
-        cells = [m.span() for m in CELL.finditer(text)]
-        for match in re.finditer(r"^\$\$\n(.*?)^\$\$", text, re.MULTILINE | re.DOTALL):
-            if not any(a <= match.start() < b for a, b in cells):
-                yield from _signs(file, match.start(1), match[1])
+        for start, end in _displays(text):
+            yield from _signs(file, start, text[start:end])
+
+
+def _displays(text: str) -> list[tuple[int, int]]:
+    """Where the displayed formulas of a text begin and end, tied ones and those by hand."""
+    cells = [m.span() for m in CELL.finditer(text)]
+    found = [m.span(3) for m in FORMULA.finditer(text)] + [m.span(1) for m in DISPLAY.finditer(text)]
+    return [(start, end) for start, end in found if not any(a <= start < b for a, b in cells)]
 
 
 def inline(sources: Sources) -> Iterator[Edit]:
