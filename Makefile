@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf slides test test-quick agree replay pin portable seeds params run sweep audit calibrate languages \
-  practice scaling tries real new course grade wheel release check-release serve lint format bench falsify screenshot lock clean
+  practice scaling tries mutants faults real new course grade wheel release check-release serve lint format bench falsify screenshot lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -141,6 +141,14 @@ real: $(READY) ## ask a pretrained model anew (rbcore/lm/pretrained/record.json)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $$($(RUN) -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["real"])')
 	@$(RUN) -m rbcore.lm.pretrained
+
+mutants: export ONLY := $(ONLY)
+mutants: $(READY) ## change one thing at a time in copies of the book; what notices? (ONLY="formulas"); after make book
+	@$(QUIET) PYTHONPATH=.:tests $(RUN) -m mutants --only "$$ONLY"
+
+faults: export ONLY := $(ONLY)
+faults: $(READY) ## kill, fill the disk, fuzz, simulate intervals; what is left? (ONLY="intervals kills"); an hour or two
+	@$(QUIET) PYTHONPATH=.:tests $(RUN) -m faults --only "$$ONLY"
 
 new: export CHAPTER := $(CHAPTER)
 new: export TITLE := $(TITLE)

@@ -54,7 +54,7 @@ def install() -> None:
 
     shell = get_ipython()
     if shell is not None:
-        shell.display_formatter.formatters[MIME] = Recorded(parent=shell.display_formatter)
+        shell.display_formatter.formatters[MIME] = Recorded(parent=shell.display_formatter)  # ty: ignore
 
 
 def described(figure: Figure) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     ranks = [np.argsort(np.argsort(np.round(v / (np.ptp(v) or 1.0), 6), kind="stable")) for v in (x, y)]
     if len(x) < 3 or not all(np.ptp(v) > 0 for v in (x, y)):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(*ranks)[0, 1])  # ty: ignore
 
 
 def _chart(ax: Axes, every: list[tuple[str, str]]) -> dict[str, Any]:
@@ -300,11 +300,11 @@ def _drawn(ax: Axes) -> Iterable[_Drawn]:
         elif isinstance(artist, PolyCollection):
             yield _band(artist, label, look)
         elif isinstance(artist, ContourSet):
-            corners = [path.vertices for path in artist.get_paths() if len(path.vertices)]
+            corners = [path.vertices for path in artist.get_paths() if len(path.vertices)]  # ty: ignore
             x, y = np.vstack(corners).T if corners else np.zeros((2, 0))
             yield _Drawn("contour", label, look, x, y, ordered=False)
         elif isinstance(artist, PathCollection):
-            x, y = np.ma.filled(artist.get_offsets().astype(float), np.nan).T
+            x, y = np.ma.filled(artist.get_offsets().astype(float), np.nan).T  # ty: ignore
             by_value = artist.get_array()
             sizes = artist.get_sizes()
             wide = by_value if by_value is not None else sizes if len(sizes) == len(x) else []
@@ -417,7 +417,7 @@ def _image(image: AxesImage | Collection) -> dict[str, Any]:
     values = np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
     values = values.mean(axis=2) if values.ndim == 3 else values
     norm = image.norm
-    low, high = (float(norm.vmin or 0.0), float(norm.vmax or 0.0))
+    low, high = (float(norm.vmin or 0.0), float(norm.vmax or 0.0))  # ty: ignore
     axis = _Axis("", "linear", (low, high), [])
     rows, columns = (np.linspace(0, size - 1, min(3, size)).round().astype(int) for size in (*values.shape, 1)[:2])
     finite = values[np.isfinite(values)]

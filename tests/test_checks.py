@@ -200,6 +200,15 @@ def test_positive_means_is_joint_over_its_rows():
             checks.positive_means(bad)
 
 
+@pytest.mark.parametrize("several", [checks.positive_means, checks.positive_medians])
+def test_of_several_the_one_that_reaches_lowest_decides(several):
+    """A wide interval reaches below the margin, though its value and its upper end are the larger ones."""
+    narrow, wide = np.linspace(0.4, 0.6, 40), np.linspace(-9, 12, 40)
+    alone, check = several([wide, wide]), several([narrow, wide])
+    assert several([narrow, narrow]).holds and not check.holds
+    assert (check.value, check.ci) == (alone.value, alone.ci) and check.value > 1 > narrow.max()
+
+
 def test_same_law_rejects_at_its_level_what_is_true_and_surely_what_is_false():
     rng, pmf = np.random.default_rng(4), np.array([0.5, 0.3, 0.2])
     tries = [checks.same_law(rng.multinomial(1000, pmf), pmf, level=0.1) for _ in range(2000)]

@@ -37,7 +37,7 @@ def read(env: BuildEnvironment) -> dict[str, Any]:
 
 
 class FaultRole(SphinxRole):
-    """A count of the record, summed over a part: ``{fault}`kills torn` ``; ``intervals`` has none."""
+    """A count of the record, summed over a part: ``{fault}`kills torn` ``; or ``intervals``, or ``repeats``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         record, words = read(self.env), self.text.split()

@@ -146,6 +146,13 @@ def display_statements(app: Sphinx, doctree: nodes.document) -> None:
             paragraph.replace_self(block)
 
 
+class CurveRole(SphinxRole):
+    """Words about a curve, in a sentence that is quoted from an alternative text: the words alone."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        return [nodes.Text(self.text.rpartition("<")[0].strip())], []
+
+
 class ShannonRole(SphinxRole):
     """Any formula of the expression language as mathematics."""
 
@@ -389,6 +396,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("claim", ClaimRole())
     app.add_role("statement", StatementRole())
     app.add_role("shannon", ShannonRole())
+    app.add_role("curve", CurveRole())
     app.add_directive("ledger", LedgerDirective)
     app.add_directive("agreement", AgreementDirective)
     app.add_directive("drift", DriftDirective)

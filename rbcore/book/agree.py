@@ -35,7 +35,7 @@ from rbcore.files import replace_files
 
 Finding = Literal[
     "value", "claim", "figure", "parameter", "role", "unused", "prose", "measure", "literal", "sentence", "source",
-    "record",
+    "record", "formula",
 ]  # fmt: skip
 ROUNDING, FLOOR = 1e-9, 1e-12  # relative and absolute, for exact float64 results on another machine
 MARGIN = {"proved": 0.0, "exact": 1e-6, "numerical": 0.1, "statistical": 0.1}  # relative, of a claim's value
@@ -170,6 +170,9 @@ def read_pins(path: Path) -> dict[str, Any]:
     parts = [pins.get(part) for part in ("parameters", "values", "claims")]
     if not all(isinstance(part, dict) and all(isinstance(x, dict) for x in part.values()) for part in parts):
         raise LedgerError(f"{path}: needs the objects 'parameters', 'values' and 'claims'; `make pin` writes them")
+    for name, pin in pins["values"].items():
+        if not (pin.get("ci") is None or isinstance(pin["ci"], list) and len(pin["ci"]) == 2):
+            raise LedgerError(f"{path}: the interval of {name!r} is no pair of numbers; `make pin` writes it anew")
     return pins | {"figures": figures}
 
 
@@ -192,7 +195,7 @@ def write_pins(path: Path, chapters: Sequence[Chapter], only: bool = False) -> N
     if only:
         others = pins_for(old, old["parameters"].keys() - {chapter.name for chapter in chapters})
         pins = {part: others[part] | pins[part] for part in pins}
-    written = {path: _as_json(pins)}
+    written: dict[str | Path, str | bytes] = {path: _as_json(pins)}
     if pins["figures"] or old["figures"]:
         written[path.with_name(plots.FILE)] = plots.as_json(pins["figures"])
     replace_files(written)

@@ -19,6 +19,7 @@ from rbcore.book import (
     changes,
     course,
     falsified,
+    formulas,
     labels,
     paper,
     portable,
@@ -107,7 +108,7 @@ def compare(
         pins = agree.pins_for(pins, ran)
     moved = [*agree.drift(chapters, pins, texts), *sentences.drift(root)]
     return (
-        [*wrong, *sources.problems(root), *recorded.problems(root)],
+        [*wrong, *sources.problems(root), *recorded.problems(root), *formulas.problems(root, texts)],
         [*moved, *recorded.outdated(root, chapters, whole=whole)],
     )
 

@@ -18,6 +18,7 @@ from rbcore.book.ledger import VALUE_ROLES, Chapter, Claim, Value
 from rbcore.book.parameters import Parameter
 
 DRAWS = 2.0  # standard errors: a smaller difference of two estimates is what other draws give
+REPEATS = ("seeds", "repeats")  # parameters of these names count repeats, however few they are
 MANY = 1000  # models or runs on which a sentence was checked: from here on it was not meant for one world alone
 
 
@@ -198,7 +199,7 @@ def why(
         if p.name in changed and p.name != "seed" and _is_size(p) and changed[p.name][1] < changed[p.name][0]
     }
     world = [name for name in changed if name != "seed" and name not in fewer]
-    names = listed(world)
+    names = f"{'another' if len(world) == 1 else 'other'} {listed(world)}"
     if claim.kind == "proved":
         said = "It is proved for every distribution, so no choice of parameters can make it false."
         return f"{said} This is a fault of the program or of the statement: please report it.", True
@@ -211,7 +212,7 @@ def why(
             return f"{said} If a theorem of the chapter says the same, this is a fault: please report it.", False
         if world:
             said = "It was enumerated in the book's world, with nothing left to chance."
-            return f"{said} With another {names} it may well be false: nothing is wrong.", False
+            return f"{said} With {names} it may well be false: nothing is wrong.", False
         if fewer:
             said = f"It was enumerated at the book's sizes, and you chose less: {_reduced(fewer)}."
             return f"{said} What needs the larger size is not reached.", False
@@ -222,7 +223,7 @@ def why(
         if fewer:
             because.append(f"You gave it less: {_reduced(fewer)}. With the book's size it may hold again.")
         if world:
-            because.append(f"With another {names} it may be false.")
+            because.append(f"With {names} it may be false.")
         return " ".join(because if len(because) > 1 else [said, _over_seeds(claim, record)]).strip(), False
     because = [_interval(claim)]
     clear = claim.ci is not None and claim.ci[1] <= claim.tolerance  # no lack of draws
@@ -231,15 +232,15 @@ def why(
     elif fewer:
         because.append(f"You reduced {_reduced(fewer)}; more draws narrow the interval.")
     if world:
-        because.append(f"With another {names} the sentence may be false.")
+        because.append(f"With {names} the sentence may be false.")
     if not fewer and not world:
         because.append(_over_seeds(claim, record))
     return " ".join(filter(None, because)), False
 
 
 def _is_size(parameter: Parameter) -> bool:
-    """Whether it counts draws, models or steps, and is no part of the world: many of them, which cost time."""
-    many = type(parameter.default) is int and parameter.default >= 10
+    """Whether it counts draws, models or repeats, and is no part of the world: many of them, which cost time."""
+    many = type(parameter.default) is int and (parameter.default >= 10 or parameter.name in REPEATS)
     return many and bool(parameter.cost or not parameter.allowed)
 
 

@@ -138,6 +138,8 @@ def _box(match: re.Match[str], labels: Mapping[str, str]) -> str:
         return "*(The book's page has a figure here that is drawn below.)*"
     if kind == "touch":
         return "*(The book's page has a figure here that you can move.)*"
+    if kind == "formula":
+        return f"$$\n{body.strip()}\n$$"
     if kind == "worlds":
         return "*(The book's page has a table here: values of this run beside those of other worlds.)*"
     if kind not in KINDS:

@@ -24,7 +24,7 @@ BAD = {  # what a part must not have counted
 
 
 class Covered(NamedTuple):
-    """How often a kind of interval covered the truth.  by: ``exact``, or ``at least`` by design."""
+    """How often a kind of interval covered the truth.  by: ``exact``, or ``at least``: conservative by design."""
 
     name: str
     where: str

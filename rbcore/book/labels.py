@@ -13,6 +13,8 @@ from rbcore.book.downloads import titles
 from rbcore.book.execute import notebooks
 
 DEFINED = re.compile(r"(?m)^\(([\w:.-]+)\)=$|^:(?:label|name):\s*(\S+)$|^ +name:\s*(fig-\S+)$|^\$\$ \(([\w-]+)\)$")
+LABELLED = re.compile(r"(?m)^\$\$\n(?P<tex>(?:(?!\$\$).*\n)+?)\$\$ \((?P<label>[\w-]+)\)$")
+TIED = re.compile(r"(?m)^:::\{formula\}.*\n:label: (?P<label>[\w-]+)\n\n(?P<tex>(?:(?!:::).*\n)+?):::$")
 REFERENCE = re.compile(r"\{(ref|prf:ref|numref|eq|doc)\}`([^`]+)`")
 
 
@@ -39,8 +41,9 @@ def shown(root: Path) -> dict[str, str]:
     for page, text in texts.items():
         for label, title in re.findall(r"(?m)^\(([\w-]+)\)=\n#+ (.*)$", text):
             found[label] = f"*{title.strip()}*"
-        for formula, label in re.findall(r"(?m)^\$\$\n((?:(?!\$\$).*\n)+?)\$\$ \(([\w-]+)\)$", text):
-            found[label] = f"${' '.join(formula.split()).rstrip(' .,')}$"
+        for pattern in (LABELLED, TIED):
+            for match in pattern.finditer(text):
+                found[match["label"]] = f"${' '.join(match['tex'].split()).rstrip(' .,')}$"
         heading = re.search(r"(?m)^# (.*)$", text)
         if heading:
             named = f"*{heading[1].strip()}*"

@@ -11,6 +11,7 @@ import re
 
 from rbcore.book.spelling import PARTS, SMALL, TENS
 
+VALUE = "\N{WHITE SQUARE}"  # in the place of a role that shows a value
 _FEW = "|".join(SMALL[2:13])
 _TEENS = "|".join(SMALL[13:])
 _POWER = "(?:hundreds?|thousands?|millions?|billions?|dozens?)"
@@ -42,7 +43,8 @@ RULES = {
     "half": rf"(?:{_HEDGE}) (?:(?:an?|one) )?half(?! the)|half (?:as|the|what|an?)",
     "multiple": rf"{_FOLD}|(?:{_TIMES})(?= (?:{_COMPARED})\b)",
     "unit": rf"{_NUMBER}[- ]{_UNIT}",
-    "ratio": rf"{_NUMBER} (?:of|out of) (?:the |these |all )?{_NUMBER}"
+    "ratio": rf"{_NUMBER} (?:of|out of) (?:the |these |all )?(?:{_NUMBER}|{VALUE})"
+    rf"|{VALUE} (?:of|out of) (?:the |these |all )?(?:{_LARGE}|{_FEW}|{_DIGITS})"
     rf"|(?:one|{_NUMBER}) (?:(?!and |or )\w+ ){{0,3}}in (?:an? )?{_NUMBER}",
     "runs": rf"(?!two ){_NUMBER} {_RUNS}",
 }
@@ -55,6 +57,9 @@ _NAMED = re.compile(  # numbers that name a thing: a chapter, a part, an item of
     r" \d+(?:(?:,| and| or| to) \d+)*|^\s*(?:\d+\\?[.)](?!\d)|\|\s*\d+(?:(?:, | to )\d+)*\s*\|)"
     r"|\b(?:in|since|[A-Z]\w+) (?:19|20)\d\d\b(?! \w+s\b)|\bNote \(\d+ minutes?\)|\b\d+-[A-Za-z][\w-]*|\[\d+\]"
 )
+_TARGET = re.compile(r"\s*<[^<>`]*>`|^[^<>`]*>`|\s*<[^>`]*$")  # of a role, which may go on in the next line
+_CURVE = re.compile(r"\{curve\}`([^`]*)`?")
+_VALUE = re.compile(r"\{(?:val|num|ci)\}`[^`]*`")
 _ROLE = re.compile(r"\{[\w:-]+\}`[^`<]*(?:<[^>]*>)?`")
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _MATH = re.compile(r"\$[^$]*\$")
@@ -77,8 +82,12 @@ def results_in(line: str) -> list[re.Match[str]]:
 
 
 def readable(line: str) -> str:
-    """`line` without roles, code and formulas that are more than a number, and without numbers that are names."""
-    line = _ROLE.sub(" ", line)
+    """`line` without roles, code and formulas that are more than a number, and without numbers that are names.
+
+    :data:`VALUE` stands for each value.
+    """
+    line = _CURVE.sub(r"\1", _TARGET.sub("`", line)) if "`" in line else line
+    line = _ROLE.sub(" ", _VALUE.sub(VALUE, line))
     line = _CODE.sub(lambda m: m[2] if _JUST_A_NUMBER.fullmatch(m[2].strip()) else " ", line)
     line = _MATH.sub(lambda m: _formula(m[0][1:-1]), line)
     return _NAMED.sub(" ", re.sub(r"[*_]{1,2}", "", line))

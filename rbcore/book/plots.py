@@ -28,12 +28,15 @@ Difference = tuple[str, str, str, str]  # what, pinned, fresh, tolerance
 def differences(pinned: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[Difference]:
     """Where the record of a figure left its pin, the most telling first."""
     was, now = pinned.get("charts", []), fresh.get("charts", [])
-    found = [*_words("title", pinned, fresh, "title"), *_words("legend", pinned, fresh, "legend")]
+    found: list[Difference] = [
+        *_words("title", pinned, fresh, "title"),
+        *_words("legend", pinned, fresh, "legend"),
+    ]
     if len(was) != len(now):
         return [*found, ("charts", str(len(was)), str(len(now)), "none")]
     for number, (before, after) in enumerate(zip(was, now, strict=True), 1):
         where = f"chart {number}, " if len(now) > 1 else ""
-        found += [(where + what, *rest) for what, *rest in _chart(before, after)]
+        found += [(where + what, *rest) for what, *rest in _chart(before, after)]  # ty: ignore
     return found
 
 

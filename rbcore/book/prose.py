@@ -35,10 +35,12 @@ DECIMAL_COMMA = rf"{_START}(?<![\[({{,])0(?:,|\{{,\}}|·)\d{{2,}}(?![\d,\])}}])"
 NUMBER = re.compile("|".join((PERCENTAGE, POWER, SCIENTIFIC, DECIMAL, DECIMAL_COMMA)))
 
 CAPTION_KEYS = ("caption", "alt")
+CURVE = re.compile(r"\{curve\}`([^`<]+?)(\s*<([^`]*)>)`")  # words about a curve (rbcore.book.directions)
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
 CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
 NO_TITLE = ("figure", "image", "include", "touch", "grid", "figure-of")  # what follows their name is no text
-# Where numbers in words are given and not found: statements and exercises, and pages on how to use the book.
+FORMULAS = {"math", "formula"}  # directives: their numbers are not words
+# Where numbers are given and not found: statements and exercises, and pages on how to use the book.
 GIVEN = re.compile(r"prf:.*|exercise|solution|task")
 MANUALS = ("book/course/*", "book/teach.md", "book/audit-tool.md", "book/notation.md", "book/new-chapter.md")
 SHOWN_ROLES = re.compile(r"math|alt|abbr|su[bp]|su(b|per)script|strong|emphasis|del|u|kbd|code|literal|samp|eval")
@@ -88,6 +90,11 @@ class Allowed(NamedTuple):
     reason: str
 
 
+def without_curves(text: str) -> str:
+    """The text with the words of its ``{curve}`words <where>``` alone; lines stay as they are."""
+    return CURVE.sub(lambda match: match[1] + "".join(re.findall(r"\n\s*", match[2])), text)
+
+
 def prose_lines(text: str) -> Iterator[Line]:
     """The prose of a MyST file, line by line: code blocks skipped, but captions and alternative texts kept."""
     return (line for line, _ in _lines_within(text))
@@ -95,7 +102,7 @@ def prose_lines(text: str) -> Iterator[Line]:
 
 def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
     """The lines of prose, each with the names of the directives around it."""
-    lines = text.split("\n")
+    lines = without_curves(text).split("\n")
     start = 0
     if lines[0].strip() == "---":  # the file's own metadata
         start = next((i + 1 for i, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
@@ -130,6 +137,8 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             code = "" if closes(line, code) else code
             continue
         if directives and closes(line, directives[-1]):
+            if names[-1] == "formula":
+                yield Line(number, "$$"), names
             directives.pop()
             names = names[:-1]
             continue
@@ -143,7 +152,9 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             directives.append(fence)
             names = (*names, name)
             header = "options"
-            if title.strip() and name not in NO_TITLE:
+            if name == "formula":  # displayed mathematics under a name that nobody reads
+                yield Line(number, "$$"), names
+            elif title.strip() and name not in NO_TITLE:
                 yield Line(number, title), names
 
 
@@ -164,7 +175,9 @@ def closes(line: str, fence: str) -> bool:
 def without_references(text: str) -> str:
     """`text` as a reader sees it: without the targets of roles and links, labels and typesetting commands."""
     text = _characters(text)
+    text = re.sub(r"(\{[\w-]+\}`[^`<]*)<[^>`]*$", r"\1", text)  # of a role that goes on in the next line,
     text = re.sub(r"\{([\w:.-]+)\}`([^`]*)`", _shown_of_role, text)
+    text = re.sub(r"<[^<>`]*>`", " ", text)  # and of one that began in the line before
     text = re.sub(r"(?<=\])\((?:<[^>]*>|[^)\s]*)", " ", text)
     text = re.sub(r"https?://[^\s)>\]]+|^\([\w.:-]+\)=|(?i:\b(?:arxiv|doi):\s?\S+)", " ", text)
     text = re.sub(r"\b(?:width|height|style)=(?:\"[^\"]*\"|[^\s>}]+)", " ", text)
@@ -203,8 +216,8 @@ def typed_numbers(
         visible = without_references(line)
         matches = [(visible, match) for match in NUMBER.finditer(visible)]
         displayed ^= line.count("$$") % 2 == 1
-        if words and not displayed and not any(GIVEN.fullmatch(name) for name in within):
-            matches += _in_words(line)
+        if words and not displayed and not FORMULAS & set(within):
+            matches += _in_words(line, any(GIVEN.fullmatch(name) for name in within))
         for shown, match in matches:
             cover = next((entry for entry in here if _covers(entry, shown, match)), None)
             if cover is None:
@@ -215,11 +228,15 @@ def typed_numbers(
     return found
 
 
-def _in_words(line: str) -> list[tuple[str, re.Match[str]]]:
-    """Integers and numbers in words of a line that read as results, each with the text it stands in."""
-    shown = without_references(numbers.readable(_characters(line)))
+def _in_words(line: str, given: bool) -> list[tuple[str, re.Match[str]]]:
+    """Integers and numbers in words of a line that read as results, each with the text it stands in.
+
+    Where numbers are `given`, those in digits outside formulas alone, and no single digit.
+    """
+    shown = re.sub(r"\$[^$]*\$", "x", line) if given else line
+    shown = without_references(numbers.readable(_characters(shown)))
     decimals = [match.span() for match in NUMBER.finditer(shown)]
-    found = numbers.results_in(shown)
+    found = [m for m in numbers.results_in(shown) if not given or re.search(r"[½⅓⅔¼¾]|\d.", m[0])]
     return [(shown, m) for m in found if not any(a < m.end() and m.start() < b for a, b in decimals)]
 
 

@@ -33,6 +33,7 @@ from rbcore.course.tasks import without_answers
 from rbcore.files import replace_folder
 
 DOWNLOADS = "_downloads_of_chapters"  # beside the sources of the pages; no page itself
+NOT_COPIED = ("_build", "formulas", "ledger.json", "figures.json", "sentences.txt", "slides")  # no page reads them
 STAMP = ".built-from"  # in the built pages: the digest of all that they were built from
 
 
@@ -64,11 +65,7 @@ def assemble(
     wanted: dict[Path, bytes] = {}
     for path in (root / "book").rglob("*"):
         inside = path.relative_to(root / "book")
-        if (
-            path.is_file()
-            and inside.parts[0] not in ("_build", "ledger.json", "figures.json", "sentences.txt", "slides")
-            and "__pycache__" not in inside.parts
-        ):
+        if path.is_file() and inside.parts[0] not in NOT_COPIED and "__pycache__" not in inside.parts:
             wanted[target / inside] = path.read_bytes()
     ledger = {
         "values": [asdict(value) for chapter in chapters for value in chapter.values],
@@ -112,10 +109,10 @@ def _failed(source: Path, reason: str) -> Any:
     return notebook
 
 
-def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
+def page(notebook: Any, values: Mapping[str, Value]) -> Any:
     """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes.
 
-    values: of the book, for alternative texts that show them.
+    Roles in alternative texts, which Sphinx takes as they are, give way to the values, and marks to their words.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
@@ -126,7 +123,7 @@ def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
             for output in cell.outputs:
                 output.get("data", {}).pop(FIGURE, None)
-            directions.resolve(cell, values or {})
+            directions.resolve(cell, values)
     return shrink(notebook)
 
 

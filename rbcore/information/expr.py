@@ -247,7 +247,7 @@ def _typeset(tokens: "tuple[_Token, ...]", names: Callable[[str], str]) -> str:
     return re.sub(rf"(?<![/\d.])({_NUMBER})/({_NUMBER})", r"\\tfrac{\1}{\2}", "".join(pieces))
 
 
-_LONGEST, _DEPTH, _GROUPS = 10_000, 100, 10  # characters; of parentheses; of a co-information, which has 2^n terms
+_LONGEST, _DEPTH, _GROUPS = 4000, 100, 6  # characters; of parentheses; of a co-information, which has 2^n terms
 _LATEX = {"<=": r" \le ", ">=": r" \ge ", "=": " = ", "->": r" \to ", "|": r" \mid ", "*": r" \cdot "}
 _SYNONYMS = {"≤": "<=", "≥": ">=", "==": "=", "→": "->", "\\cdot": "*", "\\mid": "|", "\\vert": "|"}
 _SYNONYMS |= {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "\\to": "->", "\\rightarrow": "->"}
@@ -314,10 +314,6 @@ class _Token(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def _tokenize(text: str) -> tuple[_Token, ...]:
     """Split the text into tokens, the last of kind "end", and check that the parentheses balance."""
-    if len(text) > _LONGEST:
-        raise ExpressionError(
-            text, _LONGEST, f"an expression has at most {_LONGEST:,} characters, not {len(text):,}"
-        )
     tokens, unclosed = [], []
     for match in _TOKEN.finditer(text):
         symbol, start = _plain(match.lastgroup or "", match.group()), match.start()
@@ -339,6 +335,10 @@ def _tokenize(text: str) -> tuple[_Token, ...]:
             tokens.append(_Token(kind, symbol, start, match.end()))
     if unclosed:
         raise ExpressionError(text, unclosed[-1], "unbalanced '(': no ')' closes it")
+    if len(text) > _LONGEST:
+        raise ExpressionError(
+            text, _LONGEST, f"an expression has at most {_LONGEST:,} characters, not {len(text):,}"
+        )
     return (*tokens, _Token("end", "", len(text), len(text)))
 
 
@@ -488,9 +488,13 @@ class _Parser:
             n, parts = int(token.text[4:]), []
             if not 0 < n <= 1_000_000:
                 self.fail(token, f"the logarithm of an integer from 1 to a million, not of {n}")
-            for p in range(2, n + 1):
-                while n % p == 0:
+            p = 2
+            while n > 1:
+                p = p if p * p <= n else n  # what has no smaller factor is prime
+                if n % p == 0:
                     n, parts = n // p, [*parts, f"log {p}"]
+                else:
+                    p += 1
         return sum((LinearForm({frozenset([part]): 1}) for part in parts), LinearForm())
 
     def quantity(self) -> LinearForm:

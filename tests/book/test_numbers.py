@@ -58,6 +58,12 @@ It takes sixty-four tries. | sixty-four
 Five hundred rows do. | Five hundred
 It holds in 12 worlds. | 12 worlds
 It is **37** there. | 37
+Seven of the {val}`worlds` worlds agree. | Seven of the □
+{curve}`It stays at about half <right: #1 & #2>`. | about half
+It {curve}`falls <1: 0.5 &\\n $T = 12$>` to two thirds. | two thirds
+{val}`good` of twelve do. | □ of twelve
+```{prf:remark}\\nIt holds in 7 of 12.\\n``` | 7 of 12
+```{solution} ex-x\\nIt needs 50,000 chains.\\n``` | 50,000
 | a | 37 | | 37
 ```{note} In 37 worlds\\n``` | 37 worlds
 ```{figure} x.png\\n:alt: It ends at 37.\\n``` | 37
@@ -85,9 +91,10 @@ def test_a_number_that_reads_as_a_result_is_found(line):
         "{val}`seven` of {val}`twelve` worlds, {cite:t}`gan2025`, {doc}`page <12-x>`, [two](x-12.md)",
         "It is done twice, and counted twice over.",
         "Qwen2, SmolLM2-135M, v2 and 16-loops",
-        "```{prf:theorem} At most twice\nIt is at most twice as large, or 12 bits.\n```",
-        "````{exercise} Twelve coins\n```{note}\nToss 12 coins three times as often.\n```\n````",
+        "```{prf:theorem} At most twice\nIt is at most twice as large, or three bits.\n```",
+        "````{exercise} Twelve coins\n```{note}\nToss twelve coins three times as often; $n = 12$.\n```\n````",
         "```python\nprint(37)\n```",
+        ":::{formula} x\n\\tfrac12 + 37\n:::\n\n$$\n\\tfrac12 + 37\n$$",
     ],
 )
 def test_a_definition_a_count_of_the_text_and_a_figure_of_speech_are_not(text):

@@ -27,8 +27,10 @@ PARAMETERS = read_cell("""
 seed = 2  # of the draws [0..99]
 draws = 1000  # of the simulation [10..10000 runs; linear cost]
 scale = 0.5  # of the world [0..inf]
+skew = 0.5  # of the letters [0..1]
+seeds = 5  # students of each kind [2..20 students; linear cost]
 """)
-BOOK = {"seed": 2, "draws": 1000, "scale": 0.5}
+BOOK = {"seed": 2, "draws": 1000, "scale": 0.5, "skew": 0.5, "seeds": 5}
 
 
 def run_of(values: list[Value] = (), claims: list[Claim] = (), **parameters: Any) -> Chapter:
@@ -86,6 +88,8 @@ def claim(kind: str, **more: Any) -> Claim:
         (claim("exact", cases=1), {"draws": 10}, "you chose less: draws from 1,000 to 10", False),
         (claim("exact", cases=1), {"seed": 9}, "for the draws of seed 2; other draws may differ", False),
         (claim("numerical"), {"scale": 9.0}, "With another scale it may be false", False),
+        (claim("numerical"), {"scale": 9.0, "skew": 1.0}, "With other scale and skew it may be false", False),
+        (claim("numerical"), {"seeds": 2}, "You gave it less: seeds from 5 to 2", False),
         (claim("numerical"), {"draws": 10}, "You gave it less: draws from 1,000 to 10", False),
         (
             claim("statistical", value=0.1, ci=(-0.1, 0.3)),

@@ -1,7 +1,7 @@
 """``make faults``: kills, a full disk, threads, no network, odd input, and how often intervals cover.
 
-Each part is written into `book/faults.json` when it is done, so an interrupted call loses one part; kills go on
-from their journal in `book/_build/faults`.
+Each part is written into `book/faults.json` when it is done, so a call that is interrupted loses one part; kills
+go on from their journal in `book/_build/faults`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A full disk and a folder that cannot be written: a line that says so, nothing half-written, then all as usual.
+"""A full disk, and one that cannot be written: a line says so, nothing is half-written, and then all is as usual.
 
 Each trial has a file system of its own, in memory, in a mount namespace of its own; where a user may not have
 these, there is no trial.

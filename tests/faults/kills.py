@@ -213,10 +213,10 @@ def trial(
     return Trial(moment, ended, broken, orphans, left, remained, sorted(differ), status, wrong)
 
 
-def reference(subject: Subject, inputs: Path, base: Path) -> tuple[dict[str, str], float]:
+def reference(subject: Subject, inputs: Path, base: Path, calls: int = 2) -> tuple[dict[str, str], float]:
     """The results of a call that nothing disturbs, and its seconds; what differs between two calls is an error."""
     found, seconds = [], 0.0
-    for number in range(2):
+    for number in range(calls):
         place = base / f"reference{number}"
         shutil.copytree(inputs, place / "work")
         (place / "tmp").mkdir()
@@ -241,6 +241,14 @@ def start(subject: Subject, folder: Path, tmp: Path, mark: str, said: Path) -> s
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
+
+
+def alive(number: int) -> bool:
+    """Whether the process runs, and is not merely waiting to be noticed as dead."""
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _orphans(mark: str) -> list[str]:

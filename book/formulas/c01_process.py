@@ -1,0 +1,5 @@
+"""Chapter 1: the generation process."""
+
+from rbcore.book.formulas import proved
+
+proved("anchors-told")  # what the prompt tells of the anchors
