@@ -97,7 +97,7 @@ def test_an_input_that_takes_too_long_and_an_error_that_is_not_documented_are_se
     )
     with pytest.raises(fuzzing.Hang), fuzzing.in_time(0.05):
         slow.call(b"")
-    wrong = fuzzing.Target(lambda data: {}[data], (ValueError,), nothing)
+    wrong = fuzzing.Target(lambda data: {}[data], (ValueError,), fuzzing.written(("a",)))
     with pytest.raises(KeyError):
         fuzzing.check(wrong, b"")
 

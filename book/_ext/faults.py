@@ -44,7 +44,7 @@ class FaultRole(SphinxRole):
         if words == ["intervals"]:
             number = len(faults.covered(record))
         elif words == ["repeats"]:
-            number = min(one.repeats for one in faults.covered(record))
+            number = min((one.repeats for one in faults.covered(record)), default=0)
         else:
             try:
                 number = faults.total(record, *words)
