@@ -174,12 +174,15 @@ def test_the_record_counts_and_gives_the_reason_of_each_survivor(tmp_path: Path)
     [
         (lambda c: c["pins"].update(killed=60), "are not all that were made"),
         (lambda c: c["pins"]["by"].update(value=1), "are not all that were made"),
-        (lambda c: c["pins"]["survivors"][0].update(reason=" "), "needs a reason"),
-        (lambda c: c["pins"].update(equivalent=1), "survivors are marked"),
+        (lambda c: c["pins"]["survivors"][0].update(reason=" "), "give its reason"),
+        (lambda c: c["pins"].update(equivalent=1), "and not as many survivors"),
         (lambda c: c["pins"].update(made=9), "are not all that were made"),
         (lambda c: c.update(nonsense=c["pins"]), "no such class"),
-        (lambda c: c["pins"].pop("by"), "not what `make mutants` writes"),
-        (lambda c: c["pins"].update(killed=40, by={"value": 40}, made=42), "95.2%"),
+        (
+            lambda c: c["pins"].update(killed=300, by={"value": 300}, survivors=c["pins"]["survivors"] * 21),
+            "87.7% noticed",
+        ),
+        (lambda c: c["pins"].update(killed=40, by={"value": 40}, made=42), "42 mutants"),
     ],
 )
 def test_a_record_that_does_not_add_up_is_a_fault(change, said: str) -> None:
@@ -189,8 +192,7 @@ def test_a_record_that_does_not_add_up_is_a_fault(change, said: str) -> None:
     assert not list(mutants.faults(record, ["pins"]))
     changed = copy.deepcopy(record)
     change(changed["classes"])
-    found = list(mutants.faults(changed, ["pins"]))
-    assert any(said in fault for fault in found) or said == "95.2%" and "42 mutants; at least" in found[0]
+    assert [one for one in mutants.faults(changed, ["pins"]) if said in " ".join(one)]
 
 
 # --- the sample ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The record of a figure: what changes in the picture drifts, what a processor rounds does not."""
+"""The record of a figure: what changes in the picture drifts, what another processor would round does not."""
 
 import json
 from collections.abc import Callable

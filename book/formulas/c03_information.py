@@ -16,7 +16,7 @@ COIN = 1 - np.eye(2)
 
 
 def learned(rng):
-    """A learner, its law, losses in [0, C] and what n readings teach it; some draws are nearly sharp coins."""
+    """A learner, its law, losses in [0, C], what it learns from n readings; some draws are nearly sharp coins."""
     n, scale = int(rng.integers(1, 4)), rng.uniform(1, 2)
     if rng.random() < 0.5:
         law, losses, learner = np.full(2, 0.5), scale * COIN, gibbs(COIN, 0.02)
@@ -60,8 +60,10 @@ def measure(rng):
 @tie("xu-raginsky", "single-readings", sharp=1e-3)
 def bounds(rng):
     n, scale, _, losses, _, found = learned(rng)
-    bound = gen.xu_raginsky(found.information, n, scale / 2)
-    single = gen.xu_raginsky(found.individual, 1, scale / 2)
+    bound, single = (
+        gen.xu_raginsky(found.information, n, scale / 2),
+        gen.xu_raginsky(found.individual, 1, scale / 2),
+    )
     return {
         r"g_\mu": found.gap(losses),
         r"\sigma": scale / 2,
@@ -160,7 +162,7 @@ def supersample(rng):
 
 @functools.cache
 def pairs() -> tuple[np.ndarray, np.ndarray]:
-    """Two pairs of readings of three outcomes, as rows (Z_1^0, Z_1^1, Z_2^0, Z_2^1, U_1, U_2); what is seen."""
+    """Two pairs of readings of three outcomes, rows (Z_1^0, Z_1^1, Z_2^0, Z_2^1, U_1, U_2), and what is seen."""
     cells = np.array(list(np.ndindex(3, 3, 3, 3, 2, 2)))
     seen = np.stack([cells[np.arange(len(cells)), 2 * i + cells[:, 4 + i]] for i in range(2)], axis=1)
     return cells, seen
@@ -199,7 +201,7 @@ def curvature(rng):
 
 @tie("gap-costs", sharp=2e-2)
 def costs(rng):
-    """The learner that sees nothing else attains both, to first order; one reading makes the second equal."""
+    """Nearly fair coins attain both, to first order; one reading makes the second an equality."""
     n, scale, law, losses, learner, found = learned(rng)
     n = 1 if rng.random() < 0.5 else n
     found = learn(law, learner, n)
@@ -265,7 +267,7 @@ def prompts(rng):
 
 @tie("once", sharp=1e-3)
 def once(rng):
-    """One prompt; where readings are the prompt the second term vanishes, where it tells nothing the first."""
+    """One prompt; the second term vanishes where the readings are the prompt, the first where it tells nothing."""
     scale, n = rng.uniform(1, 2), int(rng.integers(1, 4))
     case = rng.random()
     if case < 0.3:  # the readings repeat the prompt

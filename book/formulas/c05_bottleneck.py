@@ -83,7 +83,7 @@ def useless(rng):
 
 @tie("selection", sharp=1e-6)
 def selection(rng):
-    """A is one of four; the task may be A, or its half.  The model may be the mean of what A makes."""
+    """A is one of four; the task is A, or says which half A is in.  The model may be the mean of what A makes."""
     prior, prompt = random_pmf(rng, 4), random_pmf(rng, 2)
     data = random_pmf(rng, 4, (2, 4))
     model = np.einsum("zpa,a->zp", data, prior) if rng.random() < 0.5 else random_pmf(rng, 4, (2,))

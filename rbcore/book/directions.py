@@ -1,15 +1,14 @@
 """What alternative texts and captions say of curves, held against what was plotted.
 
-``{curve}`The task divergence falls and then rises <left: task divergence>` `` shows its words and names a curve:
-its chart, where there are several, by number or side, and the first words of its label.  The directions come from
-the words themselves, so that "falls" in place of "rises" is a mistake of the text.  Several curves are joined by
-``&``; ``*`` is all of a chart, ``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its
-upper edge.  What such words say:
+``{curve}`The gap falls and then rises <left: gap>` `` shows its words and names a curve: its chart, where there
+are several, by number or side, and the first words of its label.  The directions come from the words themselves:
+"falls" in place of "rises" is a mistake of the text.  Several curves are joined by ``&``; ``*`` is all of a chart,
+``#2`` the second in it; a band is taken by its thickness, ``top of gap`` by its upper edge.  The words say:
 
 * rises, grows, falls, shrinks ..: the course of the curve, in this order; "levels off" and "flat" are its end, its
   beginning or all of it;
 * "from zero", "to one": where it begins or ends; "towards zero": it comes at least half of the way;
-* above, below, crosses, along: against the curve, or the number, behind ``~``: ``<gap ~ bound>``.
+* above, below, crosses, on: against the curve, or the number, behind ``~``: ``<gap ~ bound>``.
 
 A direction that cannot be tied to a curve is marked ``<by hand: reason>``; one without a mark is a mistake.
 """
@@ -17,19 +16,19 @@ A direction that cannot be tied to a curve is marked ``<by hand: reason>``; one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from rbcore.book.ledger import Value, fill
+from rbcore.book.prose import CURVE, without_curves
 from rbcore.plotted import scaled, turns
 
-ROLE = re.compile(r"\{curve\}`([^`<]+?)\s*<([^`]*)>`")
 WORDS = {
-    "rises": "ris(?:e|es|ing)|rais(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increas(?:e|es|ing)",
-    "falls": "fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreas(?:e|es|ing)|fad(?:e|es|ing)"
+    "rises": "ris(?:e|es|ing)|rais(?:e|es|ing)|grow(?:s|ing)?|climb(?:s|ing)?|increases?",
+    "falls": "fall(?:s|ing)?|shrink(?:s|ing)?|decay(?:s|ing)?|drop(?:s|ping)?|decreases?|fad(?:e|es|ing)"
     "|vanish(?:es)?|lowers",
     "minimum": "minimum",
     "level": "flat|flatten(?:s|ing)?|level(?:s|ling)?(?= off| line| at|[.,;]|$)"
@@ -44,8 +43,9 @@ MOVES = ("rises", "falls")
 NUMBERS = {"zero": 0.0, "half": 0.5, "one half": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "eight": 8.0}
 END = re.compile(r"\b(from|to|towards) (zero|one half|one|two|three|eight)\b", re.IGNORECASE)
 SIDES = {"left": 0, "first": 0, "second": 1, "third": 2, "right": -1, "last": -1, "middle": 1}
-SWING = 0.06  # of its own range: a smaller turn does not contradict "rises"
-SMALL = 0.1  # of the range of the axis (as a whole) or of its own (at an end): what is called level
+SWING = 0.15  # of its own range: a smaller turn does not contradict "rises"
+SMALL = 0.1  # of the range of the axis: what a level curve may do
+LEVEL_END = 0.18  # of its own range: what the first or last quarter of a curve may do and be called level
 NEAR = 0.06  # of the range of the axis: what is called "on", and "from zero"; "towards" may be three times that
 
 
@@ -92,26 +92,21 @@ class Said(NamedTuple):
 
 def said(text: str) -> list[Said]:
     """The marked words of an alternative text or a caption."""
-    return [Said(*(" ".join(part.split()) for part in match.groups())) for match in ROLE.finditer(text)]
-
-
-def shown(text: str) -> str:
-    """The text as a reader gets it: the words alone."""
-    return ROLE.sub(lambda match: match[1], text)
+    return [Said(*(" ".join(match[i].split()) for i in (1, 3))) for match in CURVE.finditer(text)]
 
 
 def resolve(cell: Any, values: Mapping[str, Value]) -> None:
     """Put into the options of a cell what its texts show; an alternative text is plain, so its numbers, too."""
     options = cell.metadata.get("mystnb", {})
     if "alt" in options.get("image", {}):
-        options["image"]["alt"] = fill(shown(options["image"]["alt"]), values)
+        options["image"]["alt"] = fill(without_curves(options["image"]["alt"]), values)
     if "caption" in options.get("figure", {}):
-        options["figure"]["caption"] = shown(options["figure"]["caption"])
+        options["figure"]["caption"] = without_curves(options["figure"]["caption"])
 
 
 def unmarked(text: str) -> list[str]:
     """Words of a rise or a fall in an alternative text that no mark ties to a curve."""
-    return [match[0] for match in TOKEN.finditer(ROLE.sub(" ", text)) if match.lastgroup in MOVES]
+    return [match[0] for match in TOKEN.finditer(CURVE.sub(" ", text)) if match.lastgroup in MOVES]
 
 
 def wrong(one: Said, record: Mapping[str, Any]) -> Iterator[str]:
@@ -191,9 +186,7 @@ def _charts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _named(name: str, number: int, chart: Mapping[str, Any]) -> list[Curve]:
-    drawn = [
-        one for one in chart.get("drawn", []) if one.get("at") or (one.get("kind") == "points" and "r" in one)
-    ]
+    drawn = [one for one in chart.get("drawn", []) if one.get("at") or "r" in one]
     curves = [_curve(one, number, chart) for one in drawn]
     if name == "*":
         return [curve for one, curve in zip(drawn, curves, strict=True) if one.get("label")] or curves
@@ -219,12 +212,11 @@ def _curve(one: Mapping[str, Any], number: int, chart: Mapping[str, Any]) -> Cur
     if one["kind"] == "band":  # a layer grows where it gets thicker
         y = np.array(one.get("wide", [0.0] * len(y)), float)
         goes, even, back = turns(list(y), SWING * (np.ptp(y) or 1.0)), np.asarray, np.asarray
-    ends = [float(across(v)) for v in one["x"]]
-    x = places(ends, len(y))
+    x = across(np.array(one["along"], float)) if "along" in one else places(across(np.array(one["x"])), len(y))
     return Curve(one.get("label", ""), number, x, y, goes, low, high, even, back)
 
 
-def places(ends: Sequence[float], count: int) -> np.ndarray:
+def places(ends: np.ndarray, count: int) -> np.ndarray:
     """Where a curve was read, between the ends of its range."""
     from rbcore.plotted import PLACES
 
@@ -260,10 +252,10 @@ def _course(curve: Curve, said: list[str], words: str) -> Iterator[str]:
     if moves and moves not in (curve.goes, coarse):
         yield f"{here} {', '.join(curve.goes) or 'is level'}, and the words say {', '.join(moves)}"
         return
-    quarter = max(1, len(curve.y) // 4)
+    quarter = max(1, (len(curve.y) + 1) // 4)
     for at_this_end, part, name in ((moves and said[0] == "level", curve.y[: quarter + 1], "beginning"),
                                     (said[-1] == "level", curve.y[-quarter - 1 :], "end")):  # fmt: skip
-        if at_this_end and np.ptp(part) > 2 * SMALL * own:
+        if at_this_end and np.ptp(part) > LEVEL_END * own:
             yield f"{here} is not level at its {name}"
 
 

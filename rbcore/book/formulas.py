@@ -11,7 +11,7 @@ and `book/formulas/` says under the same name what stands behind it:
 * :func:`tie`: a function that draws admissible numbers for the symbols, most of them from functions of the core.
   Each relation must hold for every draw, be strict for some where it is an inequality, and each side that the draw
   gives (under its number, from 0) must have that value.  With ``sharp`` some draw must attain each inequality.
-* :func:`proved`: a statement about entropies; the prover must prove it from the assumptions that are given.
+* :func:`proved`: a statement about entropies, which the prover must prove from the assumptions that are given.
 
 What is displayed between ``$$`` is tied to nothing, and `book/formulas/by-hand.yml` says why.
 """
@@ -40,6 +40,7 @@ from rbcore.information.prover import Certificate, prove
 FOLDER, BY_HAND, PINS = "book/formulas", "book/formulas/by-hand.yml", "book/ledger.json"
 FORMULA = re.compile(r"(?ms)^(:{3,})\{formula\} *([\w-]+) *\n(?::label: [^\n]*\n\n)?(.*?)^\1[ ]*$")
 DISPLAY = re.compile(r"(?ms)^\$\$\n(.*?)^\$\$(?: *\([\w-]+\))?[ ]*$")
+SMALL = 1e-4  # values below this are compared with it, and not with each other
 Draw = Callable[[np.random.Generator], Mapping[Any, Any]]
 
 
@@ -124,22 +125,16 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
         if len(values) == 1 and 0 not in world:
             return "it has no relation, and its tie gives no value for side 0"
         relations = [
-            (left, sign, right)
-            for c in chains
-            for left, sign, right in zip(c.values, c.relations, c.values[1:], strict=False)
+            (chain.values[i], sign, chain.values[i + 1])
+            for chain in chains
+            for i, sign in enumerate(chain.relations)
         ]
         for number, (left, sign, right) in enumerate(relations):
-            if not np.all(np.isfinite(left)) or not np.all(np.isfinite(right)):
-                return f"{left} {sign} {right} is not finite"
-            if sign == "=":
-                if _apart(left, right) > tol:
-                    return f"{left} = {right} is false"
-                continue
-            slack = np.min(np.asarray(right) - left if "<" in sign else np.asarray(left) - right)
-            size = max(float(np.max(np.abs(left))), float(np.max(np.abs(right))), 1e-6)
-            if slack < -tol * size:
+            slack = _slack(left, sign, right)
+            if not slack >= -tol:
                 return f"{left} {sign} {right} is false"
-            slacks.setdefault(number, []).append(float(slack) / size)
+            if sign != "=":
+                slacks.setdefault(number, []).append(slack)
     for found in slacks.values():
         if max(found) < tol:
             return "an inequality is an equality in every draw: the tie cannot tell its direction"
@@ -148,10 +143,18 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
     return ""
 
 
+def _slack(left: Any, sign: str, right: Any) -> float:
+    """By how much a relation holds, relative to the larger side (of :data:`SMALL` at least); not a number: NaN."""
+    if sign == "=":
+        return -_apart(left, right)
+    left, right = (np.asarray(side, dtype=float) for side in ((left, right) if "<" in sign else (right, left)))
+    return float(np.min(right - left)) / max(float(np.max(np.abs([left, right]))), SMALL)
+
+
 def _apart(a: Any, b: Any) -> float:
-    """The difference of two values, relative to the larger one (up to 1e-4: absolute below that)."""
+    """The difference of two values, relative to the larger one (of :data:`SMALL` at least)."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), 1e-4)))
+    return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), SMALL)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -235,18 +238,10 @@ def faults(texts: Iterable[tuple[str, str]], ties: Mapping[str, Tie], by_hand: S
 
 def problems(root: Path, texts: Iterable[tuple[str, str]]) -> list[Problem]:
     """What is wrong with the displayed formulas of the book in `root`, as the agreement reports it."""
+    found = faults(texts, load(root / FOLDER), load_allowed(root / BY_HAND))
     return [
         Problem(
-            "formula",
-            name or "(untied)",
-            f"{file}:{line}" if line else file,
-            " ".join(shown.split()),
-            "a tie that holds",
-            why,
-            "-",
-            remedy,
+            "formula", f.name or "(untied)", f"{f.file}:{f.line}", " ".join(f.tex.split()), "-", why, "-", remedy
         )
-        for (name, shown, file, line), why, remedy in faults(
-            texts, load(root / FOLDER), load_allowed(root / BY_HAND)
-        )
+        for f, why, remedy in found
     ]

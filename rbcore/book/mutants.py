@@ -77,30 +77,28 @@ def total(record: Mapping[str, Any]) -> Row:
     return Row("all", *sums, SHARE)
 
 
-def faults(record: Mapping[str, Any], classes: Collection[str] = CLASSES) -> Iterator[str]:
-    """What is wrong with a record: a class, a count, a survivor without a reason, too few that were noticed."""
-    if not record:
-        return
-    try:
-        for name, entry in record["classes"].items():
-            survivors = entry["survivors"]
-            if name not in classes:
-                yield f"{name}: no such class of mutants; choose from {', '.join(classes)}"
-            if entry["killed"] + len(survivors) != entry["made"] or sum(entry["by"].values()) != entry["killed"]:
-                yield f"{name}: killed and survivors are not all that were made; {AGAIN}"
-            if entry["equivalent"] != sum(bool(one.get("equivalent")) for one in survivors):
-                yield f"{name}: not {entry['equivalent']} survivors are marked as equivalent; {AGAIN}"
-            for one in survivors:
-                if not one["reason"].strip():
-                    mutant = f"{one['place']}, {one['change']}"
-                    yield f"{name}: {mutant}: a survivor needs a reason in tests/mutants/reasons.yml"
-        for row in rows(record):
-            if row.share < row.needed:
-                yield f"{row.name}: {row.share:.1%} noticed, at least {row.needed:.0%} are needed"
-        if total(record).made < LEAST:
-            yield f"{total(record).made} mutants; at least {LEAST} are needed"
-    except (KeyError, TypeError, AttributeError) as error:
-        yield f"the record is not what `make mutants` writes ({error!r})"
+def faults(record: Mapping[str, Any], classes: Collection[str] = CLASSES) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a record: the class, what it says, and what would be right."""
+    for name, entry in record["classes"].items() if record else ():
+        survivors = entry["survivors"]
+        if name not in classes:
+            yield name, "no such class of mutants", f"choose from {', '.join(classes)}"
+        if entry["killed"] + len(survivors) != entry["made"] or sum(entry["by"].values()) != entry["killed"]:
+            yield name, "killed and survivors are not all that were made", AGAIN
+        if entry["equivalent"] != sum(bool(one.get("equivalent")) for one in survivors):
+            yield (
+                name,
+                f"{entry['equivalent']} equivalent mutants, and not as many survivors with that mark",
+                AGAIN,
+            )
+        for one in survivors:
+            if not one["reason"].strip():
+                yield name, f"{one['place']}, {one['change']}", "give its reason in tests/mutants/reasons.yml"
+    for row in rows(record):
+        if row.share < row.needed:
+            yield row.name, f"{row.share:.1%} noticed", f"at least {row.needed:.0%}: add a guard or a test"
+    if record and (made := total(record).made) < LEAST:
+        yield "all", f"{made} mutants", f"at least {LEAST}"
 
 
 def table(record: Mapping[str, Any]) -> str:

@@ -35,9 +35,11 @@ DECIMAL_COMMA = rf"{_START}(?<![\[({{,])0(?:,|\{{,\}}|·)\d{{2,}}(?![\d,\])}}])"
 NUMBER = re.compile("|".join((PERCENTAGE, POWER, SCIENTIFIC, DECIMAL, DECIMAL_COMMA)))
 
 CAPTION_KEYS = ("caption", "alt")
+CURVE = re.compile(r"\{curve\}`([^`<]+?)(\s*<([^`]*)>)`")  # words about a curve (rbcore.book.directions)
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([^}]*)\})?(.*)")
 CODE = ("code-cell", "code", "code-block", "sourcecode", "literalinclude")
 NO_TITLE = ("figure", "image", "include", "touch", "grid", "figure-of")  # what follows their name is no text
+FORMULAS = {"math", "formula"}  # directives: their numbers are not words
 # Where numbers are given and not found: statements and exercises, and pages on how to use the book.
 GIVEN = re.compile(r"prf:.*|exercise|solution|task")
 MANUALS = ("book/course/*", "book/teach.md", "book/audit-tool.md", "book/notation.md", "book/new-chapter.md")
@@ -88,6 +90,11 @@ class Allowed(NamedTuple):
     reason: str
 
 
+def without_curves(text: str) -> str:
+    """The text with the words of its ``{curve}`words <where>``` alone; lines stay as they are."""
+    return CURVE.sub(lambda match: match[1] + "".join(re.findall(r"\n\s*", match[2])), text)
+
+
 def prose_lines(text: str) -> Iterator[Line]:
     """The prose of a MyST file, line by line: code blocks skipped, but captions and alternative texts kept."""
     return (line for line, _ in _lines_within(text))
@@ -95,7 +102,7 @@ def prose_lines(text: str) -> Iterator[Line]:
 
 def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
     """The lines of prose, each with the names of the directives around it."""
-    lines = text.split("\n")
+    lines = without_curves(text).split("\n")
     start = 0
     if lines[0].strip() == "---":  # the file's own metadata
         start = next((i + 1 for i, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
@@ -130,6 +137,8 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             code = "" if closes(line, code) else code
             continue
         if directives and closes(line, directives[-1]):
+            if names[-1] == "formula":
+                yield Line(number, "$$"), names
             directives.pop()
             names = names[:-1]
             continue
@@ -143,7 +152,9 @@ def _lines_within(text: str) -> Iterator[tuple[Line, tuple[str, ...]]]:
             directives.append(fence)
             names = (*names, name)
             header = "options"
-            if title.strip() and name not in NO_TITLE:
+            if name == "formula":  # displayed mathematics under a name that nobody reads
+                yield Line(number, "$$"), names
+            elif title.strip() and name not in NO_TITLE:
                 yield Line(number, title), names
 
 
@@ -205,7 +216,7 @@ def typed_numbers(
         visible = without_references(line)
         matches = [(visible, match) for match in NUMBER.finditer(visible)]
         displayed ^= line.count("$$") % 2 == 1
-        if words and not displayed:
+        if words and not displayed and not FORMULAS & set(within):
             matches += _in_words(line, any(GIVEN.fullmatch(name) for name in within))
         for shown, match in matches:
             cover = next((entry for entry in here if _covers(entry, shown, match)), None)

@@ -1,8 +1,8 @@
 """What is printed beside the results and was recorded at another time: it must fit the book that prints it.
 
-`book/falsified.json`, `book/seeds.json` and `book/costs.json` are written by commands that take minutes to hours,
-so no build repeats them.  What a build can see is whether their numbers can be true, and whether they speak of
-this book.
+The files in `book/`, `falsified.json`, `seeds.json`, `costs.json` and `mutants.json`, are written by commands that
+take minutes to hours, so no build repeats them.  What a build can see is whether their numbers can be true, and
+whether they speak of this book.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rbcore.book import falsified, records, seeds
+from rbcore.book import falsified, mutants, records, seeds
 from rbcore.book.agree import Problem
 from rbcore.book.ledger import Chapter
 
@@ -33,6 +33,7 @@ def problems(root: Path) -> list[Problem]:
         (FALSIFIED, "make falsify", _of_falsified),
         (SEEDS, "make seeds", _of_seeds),
         (COSTS, "python tests/bench_book.py --record", lambda record: _of_costs(record, chapters)),
+        (mutants.MUTANTS, "make mutants", mutants.faults),
     ):
         try:
             wrong = list(check(records.read(root / file, command))) if (root / file).exists() else []

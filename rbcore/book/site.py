@@ -109,10 +109,10 @@ def _failed(source: Path, reason: str) -> Any:
     return notebook
 
 
-def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
+def page(notebook: Any, values: Mapping[str, Value]) -> Any:
     """The notebook as the page shows it: without answers to tasks, and without outputs that the text quotes.
 
-    values: of the book, for alternative texts that show them.
+    Roles in alternative texts, which Sphinx takes as they are, give way to the values, and marks to their words.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("rbcore", None)
@@ -123,7 +123,7 @@ def page(notebook: Any, values: Mapping[str, Value] | None = None) -> Any:
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
             for output in cell.outputs:
                 output.get("data", {}).pop(FIGURE, None)
-            directions.resolve(cell, values or {})
+            directions.resolve(cell, values)
     return shrink(notebook)
 
 

@@ -548,3 +548,25 @@ def test_gather_reads_chapters_in_order_and_refuses_a_name_in_two(tmp_path):
     for kind, name, payload in (("value", "gap", value), ("claim", "x", claim)):
         with pytest.raises(LedgerError, match=f"the {kind} '{name}' is stored in 01-a and in 02-b"):
             gather({"01-a": one, "02-b": executed(tmp_path / "3.ipynb", payload)})
+
+
+def test_a_figure_that_shows_something_else_drifts_until_it_is_pinned(tmp_path):
+    def drawn(*at):
+        line = {"kind": "line", "label": "gap", "n": 2, "x": [0, 1], "at": list(at)}
+        line["goes"] = "rises" if at[1] > at[0] else "falls"
+        charts = [{"x": {"limits": [0, 1]}, "y": {"label": "nats", "limits": [0, 1]}, "drawn": [line]}]
+        return replace(CHAPTER, figures={"fig-gap": {"chapter": "01-one", "charts": charts}})
+
+    path = tmp_path / "ledger.json"
+    (problem,) = drift([drawn(0, 1)], PINS)
+    assert (problem.found_by, problem.name, problem.pinned) == ("figure", "fig-gap", "not pinned")
+    write_pins(path, [drawn(0, 1)])
+    pinned = read_pins(path)
+    assert drift([drawn(0, 1)], pinned) == drift([drawn(1e-7, 1)], pinned) == []
+    first, *_ = drift([drawn(1, 0)], pinned)
+    assert (first.where, first.sentence, first.pinned, first.fresh) == ("01-one", "line 'gap'", "rises", "falls")
+    (gone,) = drift([CHAPTER], pinned)
+    assert (gone.name, gone.fresh) == ("fig-gap", "not shown")
+    assert drift([], pins_for(pinned, [])) == []
+    write_pins(path, [drawn(1, 0)])
+    assert drift([drawn(1, 0)], read_pins(path)) == []

@@ -86,7 +86,7 @@ def test_a_tie_needs_a_direction_and_an_end() -> None:
     assert "side 1 is 2.0, and the code says 3" in problem(r"x \le y", {"x": 1.0, "y": 2.0, 1: 3.0})
     assert "gives no value" in problem("x + y", {"x": 1.0, "y": 2.0})
     assert "no symbol" in problem(r"x \le z", {"x": 1.0})
-    assert "not finite" in problem(r"x = \frac{1}{y}", {"x": np.float64(1), "y": np.float64(0)})
+    assert "inf is false" in problem(r"x = \frac{1}{y}", {"x": np.float64(1), "y": np.float64(0)})
 
 
 @pytest.mark.parametrize(

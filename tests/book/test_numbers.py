@@ -94,6 +94,7 @@ def test_a_number_that_reads_as_a_result_is_found(line):
         "```{prf:theorem} At most twice\nIt is at most twice as large, or three bits.\n```",
         "````{exercise} Twelve coins\n```{note}\nToss twelve coins three times as often; $n = 12$.\n```\n````",
         "```python\nprint(37)\n```",
+        ":::{formula} x\n\\tfrac12 + 37\n:::\n\n$$\n\\tfrac12 + 37\n$$",
     ],
 )
 def test_a_definition_a_count_of_the_text_and_a_figure_of_speech_are_not(text):

@@ -28,7 +28,7 @@ import lint_notebooks
 
 from mutants.cells import bodies, tree
 from mutants.edits import Mutant, Sources
-from rbcore.book import agree, cli, literals, prose, site
+from rbcore.book import agree, cli, directions, literals, prose, sentences, site, sources
 from rbcore.book.execute import ROOT, Job, attempt, notebooks, what_counts
 from rbcore.book.ledger import Chapter, LedgerError
 from rbcore.book.mutants import WORDED
@@ -76,8 +76,16 @@ class Tree:
                 (self.root / file).write_bytes(content)
 
 
-PURE = [(prose, "quotes"), (prose, "typed_numbers"), (prose, "prose_lines"), (prose, "without_references"),
-        (literals, "find")]  # fmt: skip
+PURE = [  # functions of one text
+    (prose, "quotes"),
+    (prose, "typed_numbers"),
+    (prose, "prose_lines"),
+    (prose, "without_references"),
+    (literals, "find"),
+    (sources, "of_text"),
+    (sentences, "_sentences"),
+    (directions, "described"),
+]
 
 
 class UnsoundTestError(RuntimeError):

@@ -291,7 +291,7 @@ def main(seed: int, only: str, workers: int, show: bool) -> int:
             print(f"{mutant.name}\n    {by or (f'survives: {reason.reason}' if reason else 'SURVIVES')}")
     print(book_mutants.table(record))
     print(f"recorded in {RECORD}")
-    wrong = [*book_mutants.faults(record), *idle(reasons, outcome)]
+    wrong = [": ".join(one) for one in book_mutants.faults(record)] + list(idle(reasons, outcome))
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0
