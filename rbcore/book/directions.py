@@ -154,6 +154,7 @@ class Curve(NamedTuple):
 
     @property
     def span(self) -> float:
+        """The range of the axis."""
         return self.high - self.low
 
 
