@@ -107,9 +107,7 @@ def edition(tmp_path: Path) -> tuple[Path, Path]:
     (root / "notebooks" / "01-one.md").write_text(CELLS)
     proof = theorem("I(A;C) <= I(A;B)", ["A -> B -> C"], np.random.default_rng(0), models=20)
     claims = (
-        Claim(
-            "small", "It is small.", "exact", "holds", "smallest slack", 0.5, None, 1e-9, check="at_most(x)", cases=1
-        ),
+        Claim("small", "It is small.", "exact", "holds", "smallest slack", 0.5, check="at_most(x)", cases=1),
         Claim("shrinks", "It shrinks.", "proved", "holds", "certificate", statement=proof.statement, check="it"),
         Claim("told", "It is told.", "proved", "holds", "certificate", check=TOLD),
         Claim(
