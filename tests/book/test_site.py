@@ -293,6 +293,9 @@ def whole(small: Path) -> Path:
         text = CELLS if name == "01-one.md" else CELLS.split("```{code-cell} ipython3\nfrom")[0]
         (small / "notebooks" / name).write_text(text.replace("# A chapter", "# " + name))
     (small / "book" / "preface.md").write_text("# Preface\n\n```{agreement}\n```\n")
+    allowed = yaml.safe_load((ROOT / "book" / "prose-allow.yml").read_text())
+    copied = [entry for entry in allowed if entry["file"] == "book/reproduction.md"]
+    (small / "book" / "prose-allow.yml").write_text(yaml.safe_dump(copied))
     assert main(["--root", str(small), "pin"]) == 0
     return small
 
