@@ -53,12 +53,12 @@ class MutantError(RuntimeError):
 
 
 def made(sources: Sources, seed: int, only: str = "") -> list[Mutant]:
-    """The mutants of the classes whose names hold `only`.
+    """The mutants of the classes whose names hold `only`, or one of its parts between commas.
 
     Raises:
         MutantError: when no class has such a name.
     """
-    names = [name for name in CLASSES if only.lower() in name]
+    names = [name for name in CLASSES if any(part.strip().lower() in name for part in only.split(","))]
     if not names:
         raise MutantError(f"no class of mutants is called {only!r}: choose from {', '.join(CLASSES)}")
     return [mutant for name in names for mutant in chosen(sources, name, CLASSES[name].of, seed)]
