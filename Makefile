@@ -161,7 +161,7 @@ new: $(READY) ## add a chapter that builds as it is: make new CHAPTER=my-chapter
 $(COURSE)/.ready: rbcore/course/requirements.txt requirements.lock
 	@echo "installing the tool that grades into $(COURSE) (a minute the first time)"
 	@$(PYTHON) -m venv --clear $(COURSE)
-	@if [[ "$(SHARE)" == 1 ]]; then $(RUN) -c 'import site; print(site.getsitepackages()[0])' \
+	@if [[ -n "$(filter 1,$(SHARE))" ]]; then $(RUN) -c 'import site; print(site.getsitepackages()[0])' \
 	  > $$($(COURSE)/bin/python -c 'import site; print(site.getsitepackages()[0])')/book.pth; fi
 	@grep -vi '^wrapt=' requirements.lock > $(COURSE)/constraints.txt
 	@$(COURSE)/bin/python -m pip install --quiet --disable-pip-version-check -c $(COURSE)/constraints.txt \

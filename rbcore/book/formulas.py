@@ -119,7 +119,7 @@ def _evaluated(text: str, worlds: Sequence[Mapping[Any, Any]], sharp: float | No
             return f"it cannot be evaluated ({type(error).__name__}: {error})"
         values = [value for chain in chains for value in chain.values]
         for side, value in world.items():
-            if isinstance(side, int) and (side >= len(values) or _apart(values[side], value) > tol):
+            if isinstance(side, int) and (side >= len(values) or not _apart(values[side], value) <= tol):
                 found = values[side] if side < len(values) else "missing"
                 return f"side {side} is {found}, and the code says {value}"
         if len(values) == 1 and 0 not in world:
@@ -154,7 +154,8 @@ def _slack(left: Any, sign: str, right: Any) -> float:
 def _apart(a: Any, b: Any) -> float:
     """The difference of two values, relative to the larger one (of :data:`SMALL` at least)."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), SMALL)))
+    with np.errstate(invalid="ignore"):
+        return float(np.max(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), SMALL)))
 
 
 @functools.lru_cache(maxsize=4096)

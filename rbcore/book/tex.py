@@ -110,7 +110,8 @@ def evaluate(tex: str, world: World) -> list[Chain]:
     Raises:
         TexError: when the formula has a symbol that the world does not know, or is not in the grammar.
     """
-    return _Reader(tex, BASE | dict(world)).formula()
+    with np.errstate(all="ignore"):  # a false formula may divide by zero
+        return _Reader(tex, BASE | dict(world)).formula()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -162,6 +162,7 @@ def test_make_alone_lists_every_target() -> None:
         ("sweep", "P"),
         ("sweep", "JOBS"),
         ("sweep", "VALUES"),
+        ("faults", "ONLY"),
     ],
 )
 def test_a_variable_of_make_is_never_run_as_a_command(target: str, name: str) -> None:

@@ -42,7 +42,6 @@ EQUIVALENT = {"shannon-cipher": {"H(K \\mid C) - H(M \\mid C, K)"}}
 
 
 @pytest.mark.parametrize("name", TIED)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_changed_formula_is_noticed(name: str) -> None:
     assert not TIES[name].check(TIED[name].tex)
     survivors = [m for m in mutants(TIED[name].tex) if not TIES[name].check(m)]

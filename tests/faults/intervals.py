@@ -48,7 +48,7 @@ def simulate(kind: Kind, repeats: int, seed: int) -> dict[str, Any]:
     for _ in range(repeats):
         (low, high), truth = kind.draw(rng)
         slack = 1e-9 * max(1.0, abs(truth))
-        hits += low - slack <= truth <= high + slack
+        hits += bool(low - slack <= truth <= high + slack)
     return row(kind, hits, repeats)
 
 

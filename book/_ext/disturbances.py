@@ -44,7 +44,7 @@ class FaultRole(SphinxRole):
         if words == ["intervals"]:
             number = len(faults.covered(record))
         elif words == ["repeats"]:
-            number = min(one.repeats for one in faults.covered(record))
+            number = min((one.repeats for one in faults.covered(record)), default=0)
         else:
             try:
                 number = faults.total(record, *words)
@@ -71,6 +71,8 @@ class FaultsDirective(SphinxDirective):
                 for one in faults.covered(record)
             ]  # fmt: skip
             return [table_of("rb-faults", head, [34, 26, 12, 12, 16], [row_of(*map(nodes.Text, r)) for r in rows])]
+        if part not in record:  # not measured yet
+            return [nodes.paragraph(text=f"Not measured yet: make faults ONLY={part}.")]
         columns = COLUMNS[part]
         rows = [[row["name"], *(f"{row[count]:,}" for count in columns.values())] for row in record.get(part, [])]
         widths = [28, *[72 // len(columns)] * len(columns)]
