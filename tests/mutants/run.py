@@ -123,7 +123,10 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _one(mutant: Mutant) -> tuple[Mutant, str]:
     assert _judges is not None
-    return mutant, _judges.judge(mutant, CLASSES[mutant.kind].judges)
+    try:
+        return mutant, _judges.judge(mutant, CLASSES[mutant.kind].judges)
+    except KeyboardInterrupt:  # the parent ends; what this worker had started has ended
+        os._exit(130)
 
 
 def judged(mutants: Sequence[Mutant], sources: Sources, workers: int) -> Iterator[tuple[Mutant, str]]:
@@ -257,6 +260,7 @@ def as_json(record: Mapping[str, Any]) -> str:
 
 def main(seed: int, only: str, workers: int, show: bool) -> int:
     """Judge what is not known yet, print the report, write the record; 1 when too many of a class survive."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sources = Sources()
     mutants = made(sources, seed, only)
     digests = Digests()
