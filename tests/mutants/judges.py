@@ -247,12 +247,7 @@ def passed(root: Path, files: Sequence[str], chosen: str) -> str:
     child = os.fork()
     if not child:
         _test(root, files, chosen, log)
-    try:
-        _, status = os.waitpid(child, 0)
-    except BaseException:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
+    _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return (
             f"no end after {SECONDS} s" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "a crash"
@@ -269,7 +264,6 @@ def _test(root: Path, files: Sequence[str], chosen: str, log: Path) -> None:
     """What the child does: forget this tree's modules, take the other tree's, run pytest, end at once."""
     status = 70
     try:
-        os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 10))

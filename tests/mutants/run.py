@@ -12,9 +12,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import yaml
 from tqdm import tqdm
 
@@ -112,7 +114,7 @@ def _begin(folder: str, chapters: Sequence[Chapter], runs: Path) -> None:
     """Give this worker a tree of its own."""
     global _judges
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sources = Sources()
     _judges = Judges(sources, chapters, Tree(Path(folder) / str(os.getpid())), runs)
 
@@ -123,10 +125,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _one(mutant: Mutant) -> tuple[Mutant, str]:
     assert _judges is not None
-    try:
-        return mutant, _judges.judge(mutant, CLASSES[mutant.kind].judges)
-    except KeyboardInterrupt:  # the parent ends; what this worker had started has ended
-        os._exit(130)
+    return mutant, _judges.judge(mutant, CLASSES[mutant.kind].judges)
 
 
 def judged(mutants: Sequence[Mutant], sources: Sources, workers: int) -> Iterator[tuple[Mutant, str]]:
@@ -151,6 +150,9 @@ def judged(mutants: Sequence[Mutant], sources: Sources, workers: int) -> Iterato
                     yield mutant, said
             pool.close()
         finally:
+            for process in psutil.Process().children(recursive=True):  # kernels and tests, too
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             pool.terminate()
             pool.join()
         tree = Tree(Path(folder) / "pages")
