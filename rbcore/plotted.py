@@ -8,6 +8,7 @@ of their axis: rounding on another processor does not reach them.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,8 @@ TEXTS = 24  # texts in a chart that are kept one by one
 
 def install() -> None:
     """From now on every figure that the running notebook shows brings its record; outside of one, nothing."""
+    if "IPython" not in sys.modules:
+        return
     from IPython.core.formatters import JSONFormatter
     from IPython.core.getipython import get_ipython
 

@@ -23,7 +23,7 @@ import numpy as np
 import yaml
 
 from rbcore.book.ledger import Value, fill
-from rbcore.book.prose import CURVE, without_curves
+from rbcore.book.prose import CURVE
 from rbcore.plotted import scaled, turns
 
 WORDS = {
@@ -99,9 +99,9 @@ def resolve(cell: Any, values: Mapping[str, Value]) -> None:
     """Put into the options of a cell what its texts show; an alternative text is plain, so its numbers, too."""
     options = cell.metadata.get("mystnb", {})
     if "alt" in options.get("image", {}):
-        options["image"]["alt"] = fill(without_curves(options["image"]["alt"]), values)
+        options["image"]["alt"] = fill(CURVE.sub(r"\1", options["image"]["alt"]), values)
     if "caption" in options.get("figure", {}):
-        options["figure"]["caption"] = without_curves(options["figure"]["caption"])
+        options["figure"]["caption"] = CURVE.sub(r"\1", options["figure"]["caption"])
 
 
 def unmarked(text: str) -> list[str]:
@@ -154,6 +154,7 @@ class Curve(NamedTuple):
 
     @property
     def span(self) -> float:
+        """The range of the axis."""
         return self.high - self.low
 
 

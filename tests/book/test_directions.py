@@ -133,7 +133,7 @@ def test_the_book_says_which_figure_and_where(record):
 
 
 def test_readers_get_the_words_and_the_numbers():
-    text = "A {val}`share` gap: {curve}`it falls\nand rises <left: gap & bound>`."
+    text = "A {val}`share` gap: {curve}`it falls\nand rises <left: gap\n& bound>`."
     assert without_curves("x {curve}`it falls\n  <gap>`, y") == "x it falls\n  , y"
     made = nbformat.v4.new_code_cell("plot();")
     made.metadata["mystnb"] = {"image": {"alt": text}, "figure": {"caption": text}}

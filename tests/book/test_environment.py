@@ -71,6 +71,7 @@ EXTRAS = {  # what a room needs besides the core's own requirements; in theory, 
     "estimate": ("estimate",),
     "audit": ("audit", "embeddings"),
     "book": ("book", "pdf"),
+    "plotted": ("book",),  # in a notebook, which brings IPython
 }
 
 

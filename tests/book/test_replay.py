@@ -107,7 +107,9 @@ def edition(tmp_path: Path) -> tuple[Path, Path]:
     (root / "notebooks" / "01-one.md").write_text(CELLS)
     proof = theorem("I(A;C) <= I(A;B)", ["A -> B -> C"], np.random.default_rng(0), models=20)
     claims = (
-        Claim("small", "It is small.", "exact", "holds", "smallest slack", 0.5, None, 1e-9, check="at_most(x)"),
+        Claim(
+            "small", "It is small.", "exact", "holds", "smallest slack", 0.5, None, 1e-9, check="at_most(x)", cases=1
+        ),
         Claim("shrinks", "It shrinks.", "proved", "holds", "certificate", statement=proof.statement, check="it"),
         Claim("told", "It is told.", "proved", "holds", "certificate", check=TOLD),
         Claim(
@@ -230,7 +232,7 @@ def test_pages_that_show_another_number_or_mark_are_found(edition: tuple[Path, P
         (gzip.compress(b"{"), "damaged"),
         (gzip.compress(b"[]"), "format list"),
         (gzip.compress(b'{"format": 99}'), "format 99"),
-        (gzip.compress(b'{"format": 1}'), "lacks"),
+        (gzip.compress(b'{"format": 1}'), "holds no chapters"),
         (gzip.compress(b'{"format": 1, "chapters": [{"values": {"a": {"b": 1}}}]}'), "no result"),
     ],
     ids=["empty", "no archive", "no JSON", "a list", "a later format", "no chapters", "no result"],

@@ -276,8 +276,8 @@ CELLS = (
     + """```{code-cell} ipython3
 from rbcore import checks
 from rbcore.book.ledger import claim, record
-record("half", 1 / seed, fmt=".2f", unit="bits")
-claim("half-is-half", "It is {val}`half`.", checks.equal(1 / seed, 1 / 2))
+record("half", seed / 2, fmt=".2f", unit="bits")
+claim("half-is-half", "It is {val}`half`.", checks.equal(seed / 2, 1 / 2))
 ```
 
 We got {val}`half`. {claim}`half-is-half`
@@ -343,7 +343,7 @@ def test_a_claim_that_fails_is_shown_where_it_stands_and_is_an_error(
     whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = whole / "notebooks" / "01-one.md"
-    source.write_text(source.read_text().replace("checks.equal(1 / seed, 1 / 2)", "checks.equal(1 / seed, 1 / 3)"))
+    source.write_text(source.read_text().replace("checks.equal(seed / 2, 1 / 2)", "checks.equal(seed / 2, 1 / 3)"))
     for _ in range(2):
         status, said = call(whole, "book", capsys)
         assert status == 1 and "1 claims fail" in said and "fails (largest" in said

@@ -80,7 +80,7 @@ def test_fields_of_yaml_are_read_as_text() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("$,", ","),
+        (":::\n```\n", "```\n"),
         ("\\le", "\\lee"),
         ("{claim}`", "{claim} `"),
         ("\n```\n\n", "\n\n"),
