@@ -16,13 +16,14 @@ from pathlib import Path
 from rbcore.book import prose, sentences
 from rbcore.book.agree import Problem
 from rbcore.book.downloads import MACROS
-from rbcore.book.ledger import LedgerError
+from rbcore.book.ledger import MARK, LedgerError
 
 CODE = re.compile(r"(?:\{[\w:-]+\})?(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")  # a role or a piece of code
 FORMULA = re.compile(r"(?<!\\)(\$\$?)(.+?)(?<!\\)\1")
 ROLE = re.compile(r"\{(?:val|num|ci|claim|statement|shannon|math|cite(?::\w+)?|prf:ref|(?:num|eq)?ref|eq|doc)\}")
 MACRO = re.compile(r"\\([A-Za-z]+)")
 TAG = re.compile(r"<(/?)([a-z]\w*)\b[^<>]*(?<!/)>")
+VERDICT = re.compile(f"[.?!]\\W{{0,3}}([{''.join(MARK.values())}])")  # behind a sentence
 VOID = ("br", "hr", "img", "input", "link", "meta", "wbr")
 CITED = re.compile(r"\{(?:cite(?::\w+)?|source)\}`([^`]*)`")  # the second on slides
 LATER = 3  # years between a preprint and its publication, at most
@@ -84,6 +85,8 @@ def _of_paragraph(line: int, text: str) -> Iterator[Found]:
         yield line, "$", text, "close the formula; a dollar that is none is \\$"
     elif macro := MACRO.search(rest):
         yield line, macro[0], text, "write TeX between dollars"
+    if mark := VERDICT.search(rest):
+        yield line, mark[1], text, "only the role {claim} marks what was checked"
     for mark in ("**", "*"):
         if around.count(mark) % 2:
             yield line, mark, text, f"close what {mark} opened; a star that is none is \\*"

@@ -53,6 +53,7 @@ def test_what_is_right_is_left_alone(text: str) -> None:
         ("A \\frac12 outside.", "\\frac", 1),
         ("It is **very so.", "**", 1),
         ("It is *very so.", "*", 1),
+        ("It is so. ✓", "✓", 1),
         ("$\\Tv(P, Q)$", "\\Tv", 1),
         ("$\\frac{1}{2$", "{", 1),
         ("$}{$", "}", 1),

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from mutants.judges import UnsoundTestError
+from mutants.judges import JudgeError
 from mutants.run import MutantError, main
 
 parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
@@ -17,7 +17,7 @@ parser.add_argument("--show", action="store_true", help="list those that were no
 given = parser.parse_args()
 try:
     sys.exit(main(given.seed, given.only, given.jobs, given.show))
-except (MutantError, UnsoundTestError) as error:
+except (MutantError, JudgeError) as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
 except KeyboardInterrupt:

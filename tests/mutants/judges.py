@@ -87,8 +87,8 @@ PURE = [  # functions of one text
 ]
 
 
-class UnsoundTestError(RuntimeError):
-    """A test that fails without any mutant: it would kill every one."""
+class JudgeError(RuntimeError):
+    """There is no verdict: a test fails without any mutant, or what judges was killed from outside."""
 
 
 class Judges:
@@ -166,6 +166,8 @@ class Judges:
             with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
                 done = attempt([job], cache, threads=1)
             kept.parent.mkdir(parents=True, exist_ok=True)
+            if any("the kernel died" in reason for reason in done.failed.values()):
+                raise JudgeError(f"the kernel of {job.name} died: call again")
             if done.failed:
                 failed.touch()
             else:
@@ -192,7 +194,7 @@ class Judges:
     def _check(self, test: str) -> None:
         if ".py" in test and test not in self.sound:
             if passed(self.tree.root, [f"tests/{test}"], "not book and not slow" if test.endswith(".py") else ""):
-                raise UnsoundTestError(f"{test} fails without any mutant: mend it first")
+                raise JudgeError(f"{test} fails without any mutant: mend it first")
             self.sound.add(test)
 
 
@@ -247,16 +249,12 @@ def passed(root: Path, files: Sequence[str], chosen: str) -> str:
     child = os.fork()
     if not child:
         _test(root, files, chosen, log)
-    try:
-        _, status = os.waitpid(child, 0)
-    except BaseException:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
+    _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return (
-            f"no end after {SECONDS} s" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "a crash"
-        )
+        number = os.WTERMSIG(status)
+        if number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            raise JudgeError("the tests of a mutant were killed from outside: call again")
+        return f"no end after {SECONDS} s" if number == signal.SIGXCPU else "a crash"
     if os.WEXITSTATUS(status) in (0, 5):  # all pass, or none is of this kind
         return ""
     failed = [
@@ -269,7 +267,6 @@ def _test(root: Path, files: Sequence[str], chosen: str, log: Path) -> None:
     """What the child does: forget this tree's modules, take the other tree's, run pytest, end at once."""
     status = 70
     try:
-        os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 10))

@@ -12,9 +12,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import yaml
 from tqdm import tqdm
 
@@ -53,12 +55,12 @@ class MutantError(RuntimeError):
 
 
 def made(sources: Sources, seed: int, only: str = "") -> list[Mutant]:
-    """The mutants of the classes whose names hold `only`.
+    """The mutants of the classes whose names hold `only`, or one of its parts between commas.
 
     Raises:
         MutantError: when no class has such a name.
     """
-    names = [name for name in CLASSES if only.lower() in name]
+    names = [name for name in CLASSES if any(part.strip().lower() in name for part in only.split(","))]
     if not names:
         raise MutantError(f"no class of mutants is called {only!r}: choose from {', '.join(CLASSES)}")
     return [mutant for name in names for mutant in chosen(sources, name, CLASSES[name].of, seed)]
@@ -112,7 +114,7 @@ def _begin(folder: str, chapters: Sequence[Chapter], runs: Path) -> None:
     """Give this worker a tree of its own."""
     global _judges
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sources = Sources()
     _judges = Judges(sources, chapters, Tree(Path(folder) / str(os.getpid())), runs)
 
@@ -148,6 +150,9 @@ def judged(mutants: Sequence[Mutant], sources: Sources, workers: int) -> Iterato
                     yield mutant, said
             pool.close()
         finally:
+            for process in psutil.Process().children(recursive=True):  # kernels and tests, too
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             pool.terminate()
             pool.join()
         tree = Tree(Path(folder) / "pages")
@@ -257,6 +262,7 @@ def as_json(record: Mapping[str, Any]) -> str:
 
 def main(seed: int, only: str, workers: int, show: bool) -> int:
     """Judge what is not known yet, print the report, write the record; 1 when too many of a class survive."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sources = Sources()
     mutants = made(sources, seed, only)
     digests = Digests()
