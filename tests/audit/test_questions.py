@@ -145,6 +145,14 @@ def test_clean_halves_of_real_text_are_rarely_accused():
 # --- members, reach, MAUVE ---------------------------------------------------------------------------------------
 
 
+@given(st.floats(0, 1), st.integers(20, 300), st.integers(20, 300))
+def test_limits_of_an_area_hold_it_and_mirror_each_other(area, n, m):
+    """No area has the limits of one that is certain: not even all pairs, ranked rightly, prove a perfect rank."""
+    low, high = generator._area_limits(area, n, m)
+    assert 0 <= low <= area <= high <= 1 and high - low > 1 / (n * m)
+    assert generator._area_limits(1 - area, n, m) == pytest.approx((1 - high, 1 - low), abs=1e-6)
+
+
 def test_membership_is_the_area_under_the_curve_and_sees_a_generator_that_keeps_its_anchors():
     rng = np.random.default_rng(2)
     anchors, heldout, other = drawn(rng, 200, 150, 200)
