@@ -326,7 +326,7 @@ def words(text: str, known: Mapping[str, Parameter], chapter: str) -> dict[str, 
     if len(text) > LONGEST:
         raise ParameterError(f"the parameters have {len(text):,} characters; at most {LONGEST:,} are read")
     found: dict[str, str] = {}
-    for word in split(text):
+    for word in filter(None, split(text)):
         name, equals, raw = word.partition("=")
         if not equals or not raw:
             example = next((f"{p.name}={_written(p.default)}" for p in known.values()), "seed=3")
@@ -340,7 +340,7 @@ def words(text: str, known: Mapping[str, Parameter], chapter: str) -> dict[str, 
 
 
 def split(text: str, at: str = " \t\n") -> list[str]:
-    """The parts of a text between these characters, but not within brackets and quotes; empty ones are left out.
+    """The parts of a text between these characters, but not within brackets and quotes; some may be empty.
 
     Raises:
         ParameterError: for a bracket or a quotation mark without its other one.
@@ -363,7 +363,7 @@ def split(text: str, at: str = " \t\n") -> list[str]:
             parts[-1] += letter
     if depth or quote:
         raise ParameterError(f"a {'quotation mark' if quote else 'bracket'} without its other one in {_cut(text)}")
-    return [part for part in parts if part]
+    return parts
 
 
 def _written(value: Any) -> str:

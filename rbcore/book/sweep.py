@@ -72,7 +72,7 @@ class Sweep:
     @property
     def folder(self) -> Path:
         """Where the result goes."""
-        return self.root / runs.FOLDER / runs.slug("sweep", self.source.stem, *split(self.text))
+        return self.root / runs.FOLDER / runs.slug("sweep", self.source.stem, *filter(None, split(self.text)))
 
     def seconds(self) -> float | None:
         """About how long all runs take one after the other; None where the chapter's cost is not recorded."""
@@ -122,6 +122,8 @@ def values(parameter: Parameter, raw: str) -> list[Any]:
     """
     parts = split(raw, "|")
     parts = parts if len(parts) > 1 else split(raw, ",")
+    if not all(part.strip() for part in parts):
+        raise ParameterError(f"{parameter.name}={raw}: an empty value; write one between any two commas or bars")
     found: list[Any] = []
     for part in parts:
         steps = STEPS.fullmatch(part)
@@ -139,8 +141,6 @@ def values(parameter: Parameter, raw: str) -> list[Any]:
     twice = next((one for i, one in enumerate(found) if one in found[:i]), None)
     if twice is not None:
         raise ParameterError(f"{parameter.name}: {twice!r} is named twice")
-    if not found:
-        raise ParameterError(f"{parameter.name}={raw}: no value")
     return found
 
 

@@ -105,7 +105,10 @@ def test_a_grid_is_read_with_all_its_values(book: Path, text: str, axes: dict[st
         ("seed=0..9 size=" + ",".join(map(str, range(300))), "3,000 runs; a sweep has at most 2,000"),
         ("size=0..1", "size=0..1: low..high stands for whole numbers; write the values"),
         ("task=[1,2]|[1]", "a list of 1"),
-        ("seed=,", "seed=,: no value"),
+        ("seed=,", "seed=,: an empty value"),
+        ("seed=1,,2", "seed=1,,2: an empty value"),
+        ("seed=1,2,", "seed=1,2,: an empty value"),
+        ("task=[1,2]||[2,1]", "an empty value"),
     ],
 )
 def test_a_wrong_grid_is_refused_before_anything_runs(book: Path, text: str, message: str) -> None:
