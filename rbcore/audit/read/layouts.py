@@ -82,7 +82,7 @@ def find(kinds: Mapping[str, Kind], side: str = "chosen", surely: bool = False) 
     if sides[0] and sides[1]:
         answer, other = sides if side == "chosen" else sides[::-1]
         asked = first(PROMPTS, ASKED) or first(CHATS, ("chat",))
-        context = first(CONTEXTS, ("text",), (asked,)) if asked else None
+        context = first(CONTEXTS, ("text", "number"), (asked,)) if asked else None
         return Layout("preference", tuple(one for one in (asked, context) if one), answer or "", other, system)
     chats = [name for name, what in kinds.items() if what == "chat"]
     chat = first(CHATS, ("chat",))
@@ -90,7 +90,7 @@ def find(kinds: Mapping[str, Kind], side: str = "chosen", surely: bool = False) 
         return Layout("chat", (), chat, None, system)
     asked, answer = first(PROMPTS, ASKED), first(ANSWERS, SAID)
     if asked and answer:
-        context = first(CONTEXTS, ("text",), (asked, answer))
+        context = first(CONTEXTS, ("text", "number"), (asked, answer))
         form: Form = "instruction" if asked.lower() == "instruction" else "pair"
         prompt = (asked,) if context is None else (asked, context)
         return None if surely and form == "pair" else Layout(form, prompt, answer, None, system)
