@@ -14,7 +14,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import touch_data
 from docutils import nodes
 from docutils.parsers.rst import directives
 from ledger_roles import badge, read_ledger
@@ -50,6 +49,8 @@ class TouchDirective(SphinxDirective):
     option_spec = {"claims": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
+        import touch_data  # takes seconds, and a book without moving figures needs none
+
         name = self.arguments[0]
         values, claims = read_ledger(self.env)
         for path in [*(FOLDER / one for one in SHARED), FOLDER / f"{name}.js", Path(touch_data.__file__)]:
@@ -116,7 +117,7 @@ def write_scripts(app: Sphinx, env: BuildEnvironment) -> None:
     """Write the script of each figure where Sphinx finds it when it writes the pages."""
     target = Path(app.outdir) / "_static" / "touch"
     target.mkdir(parents=True, exist_ok=True)
-    for name in touch_data.DATA:
+    for name in sorted({path.stem for path in FOLDER.glob("*.js") if path.name not in SHARED}):
         (target / f"page-{name}.js").write_text(joined(name), encoding="utf8")
 
 
