@@ -1,6 +1,7 @@
 """The trials of the audit and their record: complete, the same again, and resumable."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,6 +210,8 @@ def test_a_corpus_that_cannot_be_fetched_ends_with_a_word(tmp_path, monkeypatch,
 @pytest.mark.slow
 def test_the_command_writes_the_record(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cells, "SIZES", SIZES)
+    strongest = {name: replace(one, strengths=one.strengths[-1:]) for name, one in DEFECTS.items()}
+    monkeypatch.setattr(cells, "DEFECTS", strongest)
     monkeypatch.setattr(corpora, "fetch", lambda folder, wanted: None)  # no package is needed for notes
     path = tmp_path / "record.json"
     arguments = [
@@ -241,8 +244,8 @@ def test_the_command_writes_the_record(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_stored_record_agrees_with_a_fresh_run_on_what_every_machine_has():
     record = evidence.load()
-    rows = [row for seed in (1, 2) for row in cells.audits(cells.world("code", seed))]
-    rows += [cells.control(cells.world("code", seed)) for seed in range(3, 9)]
+    rows = [*cells.audits(cells.world("code", 1))]
+    rows += [cells.control(cells.world("code", seed)) for seed in (2, 3)]
     pairs: dict[str, list[list[int]]] = {}  # of each defect: found and sets, in this run and in the record
     for cell in [cell for cell in record["cells"] if cell["corpus"] == "code"]:
         own, key = DEFECTS[cell["defect"]].questions, (cell["defect"], cell["strength"])
@@ -254,7 +257,7 @@ def test_the_stored_record_agrees_with_a_fresh_run_on_what_every_machine_has():
     clean, kept = [row for row in rows if row["defect"] == cells.CONTROL], record["controls"]["code"]
     hits = sum("flagged" in row["verdicts"].values() for row in clean)
     p_values.append(_fisher(hits, len(clean), kept["any"], kept["sets"]))
-    assert len(clean) == 8 and len(p_values) > 14
+    assert len(clean) == 3 and len(p_values) > 14
     assert min(p_values) * len(p_values) > 0.001
 
 

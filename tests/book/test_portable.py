@@ -13,7 +13,7 @@ from tiny import SEEDED
 from rbcore.book import portable, seeds
 from rbcore.book.agree import gather, pins_of
 from rbcore.book.cli import main
-from rbcore.book.execute import ROOT, Job, execute, notebooks
+from rbcore.book.execute import ROOT, Job, execute, find
 
 HEAD = """```{code-cell} ipython3
 import os, pathlib
@@ -69,9 +69,8 @@ def test_numpy_takes_what_the_arithmetics_ask_for_and_rounds_otherwise() -> None
 
 @pytest.mark.slow
 def test_a_chapter_runs_only_where_its_packages_are_affected() -> None:
-    found = {path.stem: portable.packages(Job(path)) for path in notebooks(ROOT)}
-    assert "torch" in found["09-language-models"]
-    assert not {"torch", "numba"} & found["01-generation-process"]
+    assert "torch" in portable.packages(Job(find("09")))
+    assert not {"torch", "numba"} & portable.packages(Job(find("01")))
 
 
 @pytest.mark.slow

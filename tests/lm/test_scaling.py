@@ -153,7 +153,7 @@ def test_the_record_is_what_this_code_finds():
     seed = int(record.language.iloc[-1])
     most = scaling.SIZES[-1]  # is drawn, as the record's data is a part of it, and has no student here
     skip = [(source, most) for source in scaling.SOURCES]
-    fresh = scaling.measure(seed, (16, 64, most), scaling.WIDTHS[-1:], tasks=(2,), skip=skip)
+    fresh = scaling.measure(seed, (16, most), scaling.WIDTHS[-1:], tasks=(2,), skip=skip)
     keys = ["language", "skills", "width", "source", "n"]
     both = fresh.merge(record, on=keys)
     assert len(both) == len(fresh)
