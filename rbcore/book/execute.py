@@ -460,10 +460,10 @@ def _write(notebook: Any, target: Path) -> None:
 def _describe(job: Job, source: str, number: int | None, traceback: Sequence[str]) -> str:
     """The notebook with the line, the cell, its source and the error."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
-    arrows = re.findall(r"(?m)^-+> (\d+)", plain)
+    lines = re.findall(rf"Cell In\[{number}\], line (\d+)", plain)
     text = job.source.read_text(encoding="utf8")
     before = text.partition(source.strip())[0] if source.strip() in text else ""
-    line = f":{before.count(chr(10)) + int(arrows[0] if arrows else 1)}" if before else ""
+    line = f":{before.count(chr(10)) + int(lines[0] if lines else 1)}" if before else ""
     cell = f", cell {number}" if number is not None else ""
     shown = "\n".join("    " + row for row in source.rstrip().split("\n"))
     reason = re.sub(r"\x1b\[[0-9;]*m", "", traceback[-1]).strip() if traceback else ""

@@ -437,11 +437,12 @@ def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Pat
 
 def test_a_failing_cell_is_named_and_nothing_of_its_notebook_is_kept(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a")
-    source = chapter(tmp_path, "02-b", "x = 0\ny = 1 / x", "print('not reached')")
+    chained = "import json\ntry:\n    json.loads('{')\nexcept ValueError as error:\n    1 / 0"
+    source = chapter(tmp_path, "02-b", chained, "print('not reached')")
     with pytest.raises(ExecutionError) as caught:
         execute(all_jobs(tmp_path), tmp_path / "cache")
-    line = source.read_text().split("\n").index("y = 1 / x") + 1
-    assert str(caught.value).startswith(f"02-b.md:{line}, cell 3:\n    x = 0\n    y = 1 / x\n")
+    line = source.read_text().split("\n").index("    1 / 0") + 1
+    assert str(caught.value).startswith(f"02-b.md:{line}, cell 3:\n    import json\n    try:\n")
     assert str(caught.value).endswith("ZeroDivisionError: division by zero")
     assert [p.parent.name for p in (tmp_path / "cache").glob("*/*")] == ["01-a"]
 

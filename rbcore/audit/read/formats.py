@@ -318,7 +318,8 @@ def locate(name: str, source: str | os.PathLike[str]) -> tuple[Place, str]:
             return "shards", path
         if _like_a_data_set(given):
             return "hub", given
-        raise error("there is no such file or folder") from problem
+        where = "" if os.path.isabs(path) else f" in {os.getcwd()}"
+        raise error(f"there is no such file or folder{where}") from problem
     except OSError as problem:
         raise error(f"cannot be read ({reason(problem)})") from problem
     except ValueError as problem:  # a NUL character
