@@ -66,6 +66,7 @@ def found() -> list[Mutant]:
     return run.made(Sources(), 1)
 
 
+@pytest.mark.slow
 def test_every_class_makes_what_it_says_and_all_make_more_than_the_least(found: list[Mutant]) -> None:
     assert len(set(found)) == len(found) >= mutants.LEAST
     assert tuple(CLASSES) == mutants.CLASSES
@@ -89,6 +90,7 @@ def test_a_line_that_a_kill_cut_off_is_judged_again(tmp_path: Path) -> None:
     assert run.read_kept(tmp_path / "none") == {}
 
 
+@pytest.mark.slow
 def test_tests_judge_a_changed_module_and_the_tree_is_put_back(tmp_path: Path) -> None:
     root = tmp_path / "tree"
     (root / "rbcore").mkdir(parents=True)
@@ -106,6 +108,7 @@ def test_tests_judge_a_changed_module_and_the_tree_is_put_back(tmp_path: Path) -
     assert (root / "rbcore" / "one.py").read_text() == "ONE = 1\n"
 
 
+@pytest.mark.slow
 def test_a_module_is_judged_by_the_tests_that_import_it_its_own_first(found: list[Mutant]) -> None:
     assert suite_of("rbcore/theory/divergence.py")[0] == "tests/theory/test_divergence.py"
     files = {m.edit.file for m in found if m.kind in ("core", "estimators", "audit")}
@@ -198,6 +201,7 @@ def test_a_record_that_does_not_add_up_is_a_fault(change, said: str) -> None:
 # --- the sample ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.book
 @pytest.mark.skip(reason="no record of mutants yet: `make mutants` gives survivors their reasons first")
 def test_a_sample_is_noticed_or_its_reason_is_listed(built_book, found, tmp_path, monkeypatch) -> None:

@@ -59,6 +59,7 @@ def test_a_reversed_curve_is_a_drift(y, scale):
     assert ("line 'a'", "rises", "falls", "none") in found
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(CURVES, CURVES)
 def test_swapped_legends_are_a_drift(y, other):

@@ -86,6 +86,7 @@ def spread(rng, texts, share):
     return rng.permutation(len(texts)) < share * len(texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.12, 0.5])
 def test_held_out_questions_in_longer_chats_are_found_and_named(share):
     rng = np.random.default_rng(1)
@@ -190,6 +191,7 @@ def test_anchors_with_sentences_shuffled_or_words_deleted_are_found():
     assert right.mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", [functions, docstrings])
 def test_parts_of_real_text_are_not_accused(texts):
     wrong = 0

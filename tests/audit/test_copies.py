@@ -58,6 +58,7 @@ def edited(rng, text, changes, vocabulary):
     return " ".join(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [30, 2000])
 def test_long_texts_with_edits_by_brute_force(size, monkeypatch):
     """No pair at the threshold is missed; here with pieces of a few pairs, too."""

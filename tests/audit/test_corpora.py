@@ -33,6 +33,7 @@ def packed(place, package, files):
         path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_code_is_code_and_no_text_occurs_twice(code):
     assert len(code.texts) == len(set(code.texts)) == corpora.SIZE
     assert all(corpora.LEAST <= len(text) <= corpora.MOST for text in code.texts)
@@ -42,6 +43,7 @@ def test_code_is_code_and_no_text_occurs_twice(code):
         compile(text, "text", "exec")
 
 
+@pytest.mark.slow
 def test_a_corpus_is_the_same_each_time(code):
     corpora.corpus.cache_clear()
     assert corpora.corpus("code") == code
@@ -130,6 +132,7 @@ def test_cookies_dictionary_and_manual_are_read(tmp_path):
     assert manual.texts == ("Показать все файлы с -a\n--long\nв каталоге.",)
 
 
+@pytest.mark.slow
 def test_a_world_is_a_split_of_its_corpus(code):
     one, same, other = (cells.world("code", seed) for seed in (1, 1, 2))
     assert one == same and one.synth != other.synth

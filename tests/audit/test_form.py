@@ -211,6 +211,7 @@ def test_an_opening_that_nobody_listed_is_found():
     np.testing.assert_array_equal(found["openings"].named.hits, changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", [functions, docstrings])
 def test_halves_of_real_text_are_not_accused(texts):
     """Each question errs once in a thousand sides, so two of six times ten are next to impossible."""

@@ -171,6 +171,7 @@ def preference(prompt: str, context: str, answer: str, other: str) -> dict[str, 
     return {"prompt": prompt, "context": context, "chosen": answer, "rejected": other}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", (*ENDINGS, ".csv", ".csv.gz", ".csv.zst"))
 @pytest.mark.parametrize("write", [alpaca, completion, question, query, preference])
 @settings(FEW, max_examples=6)

@@ -1,6 +1,7 @@
 """Pairs of answers: nearly the same, longer ones and contradictions are found; clean pairs are not accused."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_texts import prepared
@@ -40,6 +41,7 @@ def flagged(found):
     return {id for id, one in found.items() if one[0] == "flagged"}
 
 
+@pytest.mark.slow
 def test_clean_pairs_are_not_accused():
     wrong = 0
     for seed in range(20):
@@ -82,6 +84,7 @@ def test_anchors_that_are_pairs_say_how_often_the_longer_answer_wins():
     assert flagged(asked(rng, short, long, task=task)) == {"longer-chosen"}
 
 
+@pytest.mark.slow
 def test_contradictions_are_found_and_rankings_are_none():
     rng = np.random.default_rng(3)
     chosen, rejected = answers(rng, 200), answers(rng, 200)

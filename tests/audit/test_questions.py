@@ -111,6 +111,7 @@ def test_simes_lies_between_the_least_p_value_and_bonferroni(p):
 # --- real text ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shuffled_words_are_out_of_order():
     rng = np.random.default_rng(0)
     anchors, synth = drawn(rng, 250, 250)
@@ -120,6 +121,7 @@ def test_shuffled_words_are_out_of_order():
     assert not flagged(answers(ANCHOR=anchors, SYNTH=synth))
 
 
+@pytest.mark.slow
 def test_what_the_task_has_not_is_extra_and_its_rows_are_named():
     rng = np.random.default_rng(1)
     anchors, synth = drawn(rng, 250, 250)

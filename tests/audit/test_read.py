@@ -311,6 +311,7 @@ def test_progress_counts_every_record(tmp_path):
     assert calls == [1000, 1000, 345]
 
 
+@pytest.mark.slow
 def test_the_sample_is_uniform(tmp_path):
     path = write(tmp_path / "a.csv", {"text": [f"{i}" for i in range(100)]})
     counts = Counter(text for seed in range(1000) for text in read("SYNTH", path, limit=20, seed=seed).texts)
@@ -977,6 +978,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @examples(150)
 @given(
     rows=st.lists(st.dictionaries(st.sampled_from(["text", "v", "label"]), json_values), min_size=1, max_size=25),

@@ -423,6 +423,7 @@ def test_pictures_are_those_that_exist(left):
     assert (f"figure-{left}" in parsed.ids) == (left is not None)
 
 
+@pytest.mark.slow
 def test_the_map_on_the_page_marks_what_is_flagged():
     page = page_of(made())
     label = next(
@@ -563,6 +564,7 @@ def test_the_most_severe_comes_first():
     assert page.index('id="others"') > page.index(QUESTIONS[order[2]].title)
 
 
+@pytest.mark.slow
 def test_ggmi_and_the_bound_are_told_where_held_out_records_were_given():
     findings = [
         *made().findings,
@@ -592,6 +594,7 @@ def test_examples_stand_side_by_side_with_their_places(report):
     assert "All 122 rows that it names are in <code>flags.jsonl</code>, the first is" in article
 
 
+@pytest.mark.slow
 def test_the_page_says_what_cleaning_changed():
     repeats = Change("repeats", "synthetic records that nearly repeat", 0.1017, 0.0)
     flags = ("near-duplicates", "narrow"), ("narrow",), ("narrow",)
@@ -815,6 +818,7 @@ def test_the_page_fits_a_phone_and_loads_nothing(hostile, tmp_path):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_report_leaves_the_style_of_figures_as_it_was():
     before = dict(plt.rcParams)
     page_of(made())

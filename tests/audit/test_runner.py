@@ -82,6 +82,7 @@ def test_each_defect_is_found_and_named(defect):
     assert flagged.advice and flagged.numbers and flagged.examples
 
 
+@pytest.mark.slow
 def test_clean_data_are_not_accused():
     table = trial.trials([None], range(3, 9))
     assert len(table) == 6 and table.shape[1] > 10 and not table.any(axis=None)
@@ -98,6 +99,7 @@ def test_what_the_data_sets_of_a_world_share_changes_no_answer():
         assert table.loc[(defect, 4)].to_dict() == flags
 
 
+@pytest.mark.slow
 def test_an_audit_takes_from_another_only_what_is_the_same():
     world = audit_planted.clean(np.random.default_rng(0), **SMALL)
     first = audit.prepare(world.records(), 1)
@@ -144,6 +146,7 @@ def test_two_tables_agree_up_to_chance():
         trial.agreement(fresh, many.rename({"leakage": "other"}))
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same():
     assert trial.findings("leakage", 4, **SMALL) == trial.findings("leakage", 4, **SMALL)
 
@@ -192,6 +195,7 @@ def finished(planted, tmp_path_factory) -> tuple[Options, audit.Result]:
     return options, audit.run(options, quiet=True)
 
 
+@pytest.mark.slow
 def test_an_audit_answers_everything_and_its_json_is_plain(finished):
     options, result = finished
     ids = [one.id for one in result.findings]

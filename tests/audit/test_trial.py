@@ -61,6 +61,7 @@ def kept():
     return {"made": {"seed": 1}, **recording.summary(done, "")}
 
 
+@pytest.mark.slow
 def test_tables_count_what_was_said(kept):
     table = evidence.table(evidence.counted(kept)).set_index("defect")
     one = table.loc["truncation"]
@@ -75,6 +76,7 @@ def test_tables_count_what_was_said(kept):
     assert np.isnan(leak.harm_low) and leak.harm == -0.1
 
 
+@pytest.mark.slow
 def test_controls_are_those_of_worlds_too(kept):
     record = evidence.counted(kept)
     table = evidence.controls(record).set_index("corpus")
@@ -84,6 +86,7 @@ def test_controls_are_those_of_worlds_too(kept):
     assert record["controls"]["code"]["undecided"] == {"length": 8}
 
 
+@pytest.mark.slow
 def test_power_and_severity(kept):
     record = evidence.counted(kept)
     power = evidence.power(record, "truncation")
@@ -96,6 +99,7 @@ def test_power_and_severity(kept):
     assert "narrow" not in worst
 
 
+@pytest.mark.slow
 def test_corpora_are_pooled_and_costs_have_an_interval_over_them(kept):
     record = evidence.counted(kept)
     cells = record["cells"]
@@ -111,6 +115,7 @@ def test_corpora_are_pooled_and_costs_have_an_interval_over_them(kept):
     assert pooled.loc["leakage, a word"].harm == -0.1 and np.isnan(pooled.loc["leakage, a word"].repair)
 
 
+@pytest.mark.slow
 def test_a_record_is_written_and_read(kept, tmp_path):
     recording.write(kept, tmp_path / "record.json")
     assert evidence.load(tmp_path / "record.json") == json.loads(json.dumps(evidence.counted(kept)))
@@ -123,6 +128,7 @@ def test_a_record_is_written_and_read(kept, tmp_path):
     assert "truncation" in recording.report(evidence.counted(kept))
 
 
+@pytest.mark.slow
 def test_audits_of_a_world_are_those_of_each_alone():
     here = cells.world("grammar", 3, sizes=SIZES)
     both = cells.audits(here, ["near-duplicates", "wrong labels"])
@@ -134,6 +140,7 @@ def test_audits_of_a_world_are_those_of_each_alone():
     assert all(one["removed"] > 0 for one in both if "flagged" in one["verdicts"].values())
 
 
+@pytest.mark.slow
 def test_what_is_flagged_names_the_rows_that_a_repair_leaves_out():
     here = cells.world("grammar", 3, sizes=(100, 100, 50, 200))
     worst = cells.audits(here, ["near-duplicates"])[-1]
@@ -142,6 +149,7 @@ def test_what_is_flagged_names_the_rows_that_a_repair_leaves_out():
     assert worst["repair"] < worst["harm"]
 
 
+@pytest.mark.slow
 def test_held_out_records_in_the_training_data_flatter_a_student():
     here = cells.world("code", 3, sizes=(60, 100, 60, 100))
     worst = cells.audits(here, ["contamination, record"])[-1]

@@ -205,6 +205,7 @@ def test_modules_are_documented_and_typed(module: object) -> None:
     assert not found, "\n".join([module.name, *found])
 
 
+@pytest.mark.slow
 def test_the_types_of_the_core_pass_the_checker() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ty", "check", "rbcore"], cwd=ROOT, capture_output=True, text=True

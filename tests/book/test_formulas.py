@@ -50,6 +50,7 @@ def test_a_changed_formula_is_noticed(name: str) -> None:
     assert len(survivors) >= len(excused)
 
 
+@pytest.mark.slow
 def test_every_displayed_formula_is_tied_or_listed() -> None:
     assert formulas.problems(ROOT, TEXTS) == []
     assert len(TIED) > 100

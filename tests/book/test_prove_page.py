@@ -69,6 +69,7 @@ def accepted_and_changed_rejected(page: Page, certificates: list[dict[str, Any]]
     assert not any(v["accepted"] for v in page.evaluate(VERIFY, broken))
 
 
+@pytest.mark.slow
 def test_the_verifier_accepts_what_rbcore_proves_and_nothing_else(scripts: Page) -> None:
     asked = [(s, g, ()) for s, g in (*TEXTBOOK.values(), *THEORY.values())]
     asked += [one for one in PROVED if one[2]]  # by the copy lemma
@@ -156,12 +157,14 @@ def compared(page: Page, asked: list[tuple[str, list[str]]]) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.slow
 def test_the_page_agrees_with_rbcore_on_three_hundred_statements(scripts: Page) -> None:
     counts = compared(scripts, questions(300))
     assert min(counts["proved"], counts["false"]) > 80
     assert counts["open"] <= 6
 
 
+@pytest.mark.slow
 def test_the_page_agrees_with_rbcore_on_listed_statements(scripts: Page) -> None:
     listed = [*TEXTBOOK.values(), *THEORY.values(), *((s, g) for s, g, c in PROVED if not c)]
     listed += [(s, g) for s, g, _ in REFUTED] + [(s, g) for s, g, _ in OPEN]

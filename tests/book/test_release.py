@@ -299,6 +299,7 @@ def test_the_check_says_that_there_is_no_archive(tmp_path: Path, capsys: pytest.
     assert "make release" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_check_finds_a_page_that_asks_another_site(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text('<script src="https://127.0.0.1:9/x.js"></script><p>here</p>')
     with pytest.raises(check_release.Wrong, match=r"index.html: https://127.0.0.1:9/x.js"):

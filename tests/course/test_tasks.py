@@ -44,6 +44,7 @@ def test_the_stub_fails_every_test(label):
     assert defined(task.only("stub")) <= defined(task.only("solution")), "an answer defines what the stub does"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ALL)
 def test_every_typical_wrong_answer_gets_its_hint(label):
     task = ALL[label]

@@ -411,6 +411,7 @@ def test_the_plain_gaussian_estimate_is_consulted_as_such() -> None:
 # --- the command ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_replaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "t.json"), "--repeats", "2", "--seed", "3"]
     assert calibration.main(["--only", "distinct-1", *out]) == 0

@@ -48,6 +48,7 @@ def test_tv_bound_is_valid(shift, n, m, classifier):
     assert all(one.sided == "lower" and one.ci[1] == 1 and one.ci[0] <= one.value for one in found)
 
 
+@pytest.mark.slow
 def test_event_masses_hold_and_are_those_of_clopper_and_pearson():
     rng = np.random.default_rng(SEED)
     for p, q in ((0.5, 0.5), (0.02, 0.05), (0.3, 0.6)):

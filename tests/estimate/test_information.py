@@ -194,6 +194,7 @@ def test_hsic_over_groups_agrees_with_all_pairs(monkeypatch):
     assert (grouped.ci[1] - grouped.ci[0]) / (whole.ci[1] - whole.ci[0]) == pytest.approx(1, abs=0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.3])
 def test_hsic_covers(rho):
     rng = np.random.default_rng(SEED)

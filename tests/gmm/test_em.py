@@ -39,6 +39,7 @@ def by_scikit_learn(points: np.ndarray, labels: np.ndarray, k: int) -> GaussianM
     return GaussianMixture(k, **start).fit(points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k", "d"), [(60, 2, 1), (100, 2, 2), (200, 6, 2), (200, 19, 2), (150, 3, 7)])
 def test_every_step_is_scikit_learns(n, k, d):
     for seed in range(3):
@@ -62,6 +63,7 @@ def test_from_its_own_starts_it_reaches_scikit_learns_likelihood(n, k, count):
     assert not checks.consistent(ours - oracle + 0.15, 0.0).holds
 
 
+@pytest.mark.slow
 def test_kmeans_finds_clusters_as_good_as_scikit_learns():
     count, k = 150, 6
     points = [data(i, 200, k, 2) for i in range(count)]

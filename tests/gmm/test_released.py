@@ -151,6 +151,7 @@ def test_points_on_one_spot_are_no_accident(shared):
     assert by_engine(p, p, shared) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:covariance is not")
 def test_estimates_agree_with_plain_ones_on_the_same_fits():
     """For each of several configurations: rounds by scikit-learn and numpy against rounds of the engine."""

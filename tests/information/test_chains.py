@@ -89,6 +89,7 @@ def test_statements_of_textbooks_and_of_the_theory_have_chains(statement, assume
             assert all(len(chain.links) <= MOST_LINKS for chain in chains)
 
 
+@pytest.mark.slow
 def test_most_statements_of_the_list_have_a_chain():
     whole = [all(prove(statement, assumed).chains) for statement, assumed in PROVABLE.values()]
     assert sum(whole) >= 0.9 * len(whole)
@@ -208,6 +209,7 @@ ASSUMED = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(quantities, st.integers(1, 3)), min_size=1, max_size=4), ASSUMED, st.randoms())
 def test_chains_of_random_true_inequalities_check(summed, assumed, random):

@@ -114,6 +114,7 @@ def test_the_theory_holds_on_random_models(name):
     assert parse(statement).holds(joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [False, True])
 def test_the_upper_bound_holds_where_its_assumption_does(noise):
     joint = random_process(np.random.default_rng(2), 2000, noise=noise, markov=True)
@@ -342,6 +343,7 @@ def test_agrees_with_the_plain_linear_program(statement, assumed):
     assert isinstance(answer, Certificate) == plainly_provable(statement, assumed)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(statements(), st.lists(assumptions(), min_size=1, max_size=2))
 def test_counterexamples_under_assumptions_replay(statement, assumed):
@@ -566,6 +568,7 @@ def slack_of_code(text: str, code: dict[str, list[int]]) -> Fraction:
     return min(slacks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "assumed", "copies"), PROVED)
 def test_the_list_proved(statement, assumed, copies):
     answer = prove(statement, assumed, copies=copies)

@@ -73,6 +73,7 @@ def test_what_cannot_be_read_is_known_before_a_run(experiment):
             hub.check(dataclasses.replace(experiment, **change))
 
 
+@pytest.mark.slow
 def test_a_seed_may_be_larger_than_numpys_global_generator_takes(experiment):
     short = dataclasses.replace(experiment, steps=2, validation=0)
     hub.train_student(short, texts(experiment, 1).anchors, 100 * (2**32 - 1))

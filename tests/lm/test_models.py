@@ -247,6 +247,7 @@ def test_the_ideal_gain_is_the_entropy_of_the_documents():
     assert found[0] == pytest.approx(float(entropy(law.ravel())))
 
 
+@pytest.mark.slow
 def test_draws_follow_the_exact_law_in_any_context():
     model, rng = sharp(8), np.random.default_rng(2)
     contexts = Prompt(1).contexts(TONGUE.support([0, 1]), rng, 2)

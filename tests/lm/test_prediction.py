@@ -41,6 +41,7 @@ def small(one_thread) -> pd.DataFrame:
     return prediction.measure(3, sources=4, anchors=2, repeats=2, setup=SMALL)
 
 
+@pytest.mark.slow
 def test_a_language_has_a_row_for_each_data_set_and_facts_that_agree(small):
     made, real = (small[small.kind == kind] for kind in ("synthetic", "anchors"))
     assert len(made) == 4 and len(real) == 2
@@ -53,6 +54,7 @@ def test_a_language_has_a_row_for_each_data_set_and_facts_that_agree(small):
     assert (made.useful <= made.kept + 1e-9).all() and (made.distinct <= 1).all()
 
 
+@pytest.mark.slow
 def test_every_pair_has_its_gain(small):
     pairs = prediction.gains(small)
     made, real = (small[small.kind == kind] for kind in ("synthetic", "anchors"))
@@ -79,6 +81,7 @@ def test_scores_tell_a_right_predictor_from_a_wrong_one_from_noise_and_from_a_co
     assert prediction._rank(pd.DataFrame({"guess": [1, 1, 1], "truth": [1, 2, 3]})) == 0
 
 
+@pytest.mark.slow
 def test_a_record_survives_the_file(small, tmp_path):
     worlds.write(small, tmp_path / "record.json")
     read, made = prediction.read(tmp_path / "record.json")

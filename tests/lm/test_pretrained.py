@@ -227,6 +227,7 @@ def test_a_record_holds_what_was_written(small, made):
     np.testing.assert_allclose(np.log(laws[sums.Cell(False, 2, 1.5)][1]), mine[0], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_record_goes_on_where_it_was_stopped(small, made, tmp_path, monkeypatch):
     calls, plain = itertools.count(), store.ask
 

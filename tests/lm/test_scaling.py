@@ -27,6 +27,7 @@ def small(one_thread) -> pd.DataFrame:
     return scaling.measure(3, sizes=(4, 64), widths=(16,), tasks=(2, 4), setup=SMALL)
 
 
+@pytest.mark.slow
 def test_a_language_has_a_row_for_each_student_and_laws_that_agree(small):
     students = small[small.source.isin(scaling.SOURCES)]
     assert list(students.source) == [source for source in scaling.SOURCES for _ in range(2)]
@@ -44,6 +45,7 @@ def test_a_language_has_a_row_for_each_student_and_laws_that_agree(small):
     assert (small.kl > 0).all() and small.steps.max() <= 1000
 
 
+@pytest.mark.slow
 def test_sources_have_the_laws_that_they_name():
     """Verified data is right, raw data is not always; the level is that of the law, by hand."""
     world = lm.build(3, SMALL)
@@ -116,6 +118,7 @@ def test_no_amount_is_worth_what_lies_below_the_level():
     np.testing.assert_allclose(found[1], 1)
 
 
+@pytest.mark.slow
 def test_curves_and_resampled_languages(small):
     table = pd.concat([small, small.assign(language=4, kl=2 * small.kl)])
     logs = scaling.curves(table, 16, "raw")
@@ -125,6 +128,7 @@ def test_curves_and_resampled_languages(small):
     np.testing.assert_allclose(means[1] - means[0], np.log(2) / 2)
 
 
+@pytest.mark.slow
 def test_a_record_survives_the_file_and_is_gone_on_with(small, tmp_path, monkeypatch):
     out, asked = tmp_path / "record.json", []
 

@@ -49,6 +49,7 @@ def test_what_each_arm_learns_from(world):
         asked(world, Arm("nothing", Verifier(false_reject=1.0)))
 
 
+@pytest.mark.slow
 def test_rounds_start_at_the_base_and_keep_what_is_kept(world, monkeypatch):
     seen = []
     train = self_training.train
@@ -67,6 +68,7 @@ def test_rounds_start_at_the_base_and_keep_what_is_kept(world, monkeypatch):
     np.testing.assert_allclose(same["raw"], same["again"], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_teacher_is_asked_until_enough_are_right(world):
     table = self_training.taught(world, 3, 40, SHORT).set_index("arm")
     assert (table.loc[["weak verified", "strong verified", "weak again", "16 real"], "data"] == 1).all()
@@ -77,6 +79,7 @@ def test_a_teacher_is_asked_until_enough_are_right(world):
     assert table.loc["weak again", "asked"] >= 1
 
 
+@pytest.mark.slow
 def test_a_world_survives_the_file(world, tmp_path, monkeypatch):
     monkeypatch.setattr(self_training.arithmetic, "build", lambda *a, **k: world)
     table = self_training.measure(5, [Arm("raw")], 1)

@@ -64,6 +64,7 @@ def test_prompted_students_come_with_the_facts_about_their_data(world):
     assert (err["answer"][:2].to_numpy() > table["answer"][4:6].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_other_generators_keep_their_snapshots_and_get_better(world):
     recipe = Recipe(300, 16, 1e-2, keep=(5,))
     grown = study.grow_generator(world, lm.Size(16, 1, 2), recipe, 1)

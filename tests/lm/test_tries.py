@@ -46,6 +46,7 @@ def test_a_profile_by_hand():
     assert found["failed 4"] == pytest.approx(0.5 * 0.5**4 + 0.3 * 0.8**4 + 0.2 * 0.99**4)
 
 
+@pytest.mark.slow
 def test_a_study_has_every_model_and_a_student_of_right_answers(world, monkeypatch):
     seen = []
     train = tries.train

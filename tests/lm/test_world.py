@@ -107,6 +107,7 @@ def test_gaps_are_differences_in_pairs(world):
     assert (found["plain"][[1, 4]].to_numpy() > found["plain"][[0, 3]].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_the_loop_has_a_row_for_everything_and_shares_generation_zero(world, tmp_path):
     arms = [
         lm.Arm("raw"),
@@ -130,6 +131,7 @@ def test_the_loop_has_a_row_for_everything_and_shares_generation_zero(world, tmp
         lm.iterate(world, [lm.Arm("a", fresh=9)], [1], world.topics[0], n=8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verifier", [lm.Verifier(), lm.Verifier(0.5, 0.3)])
 def test_terms_are_risks_under_the_laws_that_they_name(world, verifier):
     language, task, rng = world.language, world.topics[0], np.random.default_rng(5)

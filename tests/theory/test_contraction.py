@@ -140,6 +140,7 @@ def simplex(points: int) -> np.ndarray:
     return grid.T / points
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_the_coefficient_of_an_input_law_against_a_grid_of_all_laws(seed):
@@ -172,6 +173,7 @@ def test_dropout_of_independent_units_contracts_by_the_rate_at_every_width(units
     assert contraction.eta_kl_at(law, layer) == pytest.approx(1 - rate, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(seeds)
 def test_the_coefficient_of_a_product_is_that_of_its_worst_factor(seed):

@@ -153,6 +153,7 @@ def test_a_sweep_is_in_the_order_of_its_settings() -> None:
         assert grid.n[i] == one["n"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
 def test_a_coin_has_the_entropy_that_was_asked_for(bits: list[float]) -> None:
     heads = ggmi.coin(bits)
