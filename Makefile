@@ -59,7 +59,7 @@ test: $(READY) ## run all tests; they execute every notebook from nothing and ch
 	@$(QUIET) $(RUN) -m pytest -q -n logical --dist loadfile -m book
 
 test-quick: $(READY) ## run the tests of the edit loop; about a minute on two idle cores
-	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow'
+	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow' --hypothesis-profile=quick
 
 agree: $(READY) ## re-execute everything from nothing and compare with the pins
 	@$(RUN) -m rbcore agree

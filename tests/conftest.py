@@ -13,7 +13,8 @@ from rbcore.book.execute import ROOT
 from rbcore.book.kernels import locked
 
 settings.register_profile("patient", deadline=None)  # a machine that is busy fails no test
-settings.load_profile("patient")
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile("patient")  # --hypothesis-profile=quick in `make test-quick`
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
