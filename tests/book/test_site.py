@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
-from tiny import SEEDED
+from tiny import SEEDED, small_book
 
 from rbcore.book import portable, site
 from rbcore.book.agree import gather, read_pins
@@ -64,17 +63,7 @@ def assemble(root: Path, paths: dict[str, Path]) -> Path:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A book of one page and two chapters, with the real configuration and extensions."""
-    (tmp_path / "book").mkdir()
-    for name in ("_ext", "_static", "_web", "_config.yml", "references.bib", "ledger.md", "reproduction.md"):
-        where = ROOT / "book" / name
-        (shutil.copytree if where.is_dir() else shutil.copy2)(where, tmp_path / "book" / name)
-    (tmp_path / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
-    toc = {"format": "jb-book", "root": "preface", "parts": [{"caption": "All", "chapters": []}]}
-    toc["parts"][0]["chapters"] = [
-        {"file": f} for f in ("chapters/01-one", "chapters/02-two", "ledger", "reproduction")
-    ]
-    (tmp_path / "book" / "_toc.yml").write_text(yaml.safe_dump(toc))
-    return tmp_path
+    return small_book(tmp_path)
 
 
 @pytest.fixture
@@ -289,13 +278,9 @@ We got {val}`half`. {claim}`half-is-half`
 def whole(small: Path) -> Path:
     """A book of a page, a chapter that runs in a second, and the ledger; pinned."""
     for name in ("01-one.md", "02-two.md"):
-        (small / "notebooks").mkdir(exist_ok=True)
         text = CELLS if name == "01-one.md" else CELLS.split("```{code-cell} ipython3\nfrom")[0]
         (small / "notebooks" / name).write_text(text.replace("# A chapter", "# " + name))
     (small / "book" / "preface.md").write_text("# Preface\n\n```{agreement}\n```\n")
-    allowed = yaml.safe_load((ROOT / "book" / "prose-allow.yml").read_text())
-    copied = [entry for entry in allowed if entry["file"] == "book/reproduction.md"]
-    (small / "book" / "prose-allow.yml").write_text(yaml.safe_dump(copied))
     assert main(["--root", str(small), "pin"]) == 0
     return small
 

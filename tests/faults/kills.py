@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+import tiny
 
 from rbcore.audit import planted
 from rbcore.book.execute import ROOT
@@ -53,7 +54,6 @@ claim("{name}-above", "It is above zero.", checks.positive_mean(draws))
 
 We got {{ci}}`{name}-mean`. {{claim}}`{name}-above`
 """
-BOOK = ("_ext", "_static", "_web", "_config.yml", "references.bib", "ledger.md", "reproduction.md")
 
 
 class Subject(NamedTuple):
@@ -69,23 +69,9 @@ class Subject(NamedTuple):
     results: tuple[str, ...]
 
 
-def small_book(folder: Path) -> None:
+def two_chapters(folder: Path) -> None:
     """A book of two chapters with the real configuration and extensions."""
-    (folder / "book").mkdir(parents=True)
-    (folder / "notebooks").mkdir()
-    for name in BOOK:
-        where = ROOT / "book" / name
-        if where.is_dir():
-            shutil.copytree(where, folder / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(where, folder / "book" / name)
-    (folder / "book" / "preface.md").write_text("# Preface\n\nRead {doc}`one <chapters/01-one>`.\n")
-    pages = "\n".join(
-        f"    - file: {one}" for one in ("chapters/01-one", "chapters/02-two", "ledger", "reproduction")
-    )
-    (folder / "book" / "_toc.yml").write_text(
-        f"format: jb-book\nroot: preface\nparts:\n  - caption: All\n    chapters:\n{pages}\n"
-    )
+    tiny.small_book(folder)
     for name in ("01-one", "02-two"):
         (folder / "notebooks" / f"{name}.md").write_text(CHAPTER.format(name=name[3:]))
 
@@ -100,11 +86,11 @@ def small_data(folder: Path) -> None:
 BOOKISH = (sys.executable, "-m", "rbcore", "--root", "{folder}")
 SUBJECTS = {
     "build": Subject(
-        "build", small_book, (*BOOKISH, "book"), (0,),
+        "build", two_chapters, (*BOOKISH, "book"), (0,),
         ("book/_build/cache/*/*.ipynb", "book/_build/html/**/*", "book/_build/*.json.gz"),
     ),
     "sweep": Subject(
-        "sweep", small_book, (*BOOKISH, "sweep", "--jobs", "2", "--", "01", "seed=1,2"), (0,),
+        "sweep", two_chapters, (*BOOKISH, "sweep", "--jobs", "2", "--", "01", "seed=1,2"), (0,),
         ("book/_build/cache-runs/**/*.ipynb", "runs/**/*"),
     ),
     "audit": Subject(
