@@ -288,7 +288,11 @@ def plain(path: Path, folder: Path) -> bytes:
         return json.dumps(_timeless(json.loads(text)), sort_keys=True).encode()
     if path.name == "searchindex.js":  # of the words that pages hold, seconds among them
         return re.sub(rb'"?\d+"?: ?(\d+|\[[\d, ]*\]),? ?', b"", text)
-    return re.sub(rb'\d+(\.\d+)? (?:s|min)\b|\d{4}-\d\d-\d\d \d\d:\d\d|(?<="seconds">)(<b>)?[\d.]+', b"TIME", text)
+    return re.sub(
+        rb'\d+(\.\d+)?(?: |\xc2\xa0)(?:s|min)\b|\d{4}-\d\d-\d\d \d\d:\d\d|(?<="seconds">)(<b>)?[\d.]+',
+        b"TIME",
+        text,
+    )
 
 
 def _timeless(value: Any) -> Any:
