@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import io
+import multiprocessing
 import os
 import re
 import resource
@@ -275,6 +276,7 @@ def _test(root: Path, files: Sequence[str], chosen: str, log: Path) -> None:
         os.dup2(target, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         os.chdir(root)
+        multiprocessing.current_process()._config["daemon"] = False  # tests may start processes of their own
         own = (
             "rbcore",
             "mutants",
