@@ -131,8 +131,15 @@ def read(source: Path) -> Any:
         raise ExecutionError(f"{source.name} is not a notebook in MyST Markdown: {error}") from None
 
 
-def _code_cells(source: Path) -> list[Any]:
-    return [cell for cell in read(source).cells if cell.cell_type == "code"]
+def _code_cells(source: Path) -> tuple[Any, ...]:
+    """The code cells, not to be changed: a text is parsed once, as it is asked for several times in a build."""
+    content = source.read_bytes() if source.is_file() else b""
+    return _code_in(source, content)
+
+
+@functools.lru_cache(maxsize=64)
+def _code_in(source: Path, content: bytes) -> tuple[Any, ...]:
+    return tuple(cell for cell in read(source).cells if cell.cell_type == "code")
 
 
 def imported_modules(source: Path, root: Path = ROOT) -> list[Path]:
