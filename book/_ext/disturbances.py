@@ -51,7 +51,7 @@ class FaultRole(SphinxRole):
             except (KeyError, TypeError):
                 logger.warning("no count %r in %s", self.text, faults.FILE, location=self.get_location())
                 return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
-        return [nodes.inline(self.rawtext, f"{number:,}", classes=["rb-value"])], []
+        return [nodes.inline(self.rawtext, f"{number:,}", classes=["rb-count"])], []
 
 
 class FaultsDirective(SphinxDirective):

@@ -48,7 +48,7 @@ class TotalRole(SphinxRole):
         if show is None:
             logger.warning("no total %r; there are %s", self.text, ", ".join(TOTALS), location=self.get_location())
             return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
-        return [nodes.inline(self.rawtext, show(mutants.total(read(self.env))), classes=["rb-value"])], []
+        return [nodes.inline(self.rawtext, show(mutants.total(read(self.env))), classes=["rb-count"])], []
 
 
 class MutantsDirective(SphinxDirective):
