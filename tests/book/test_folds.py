@@ -96,7 +96,9 @@ def test_a_link_into_a_folded_part_opens_it(built_book: Path, page: Page) -> Non
         settle(page)
         assert page.locator(f"[id='{inside['id']}']").is_visible()
         tried += 1
-    assert tried > 3
+        if tried == 5:  # what opens it is one script
+            return
+    raise AssertionError(f"only {tried} chapters have such a part")
 
 
 def test_the_keyboard_opens_a_fold(built_book: Path, page: Page) -> None:
