@@ -193,6 +193,7 @@ class Judges:
         return ""
 
     def _check(self, test: str) -> None:
+        test = test.partition("[")[0]  # with all its parameters
         if ".py" in test and test not in self.sound:
             if passed(self.tree.root, [f"tests/{test}"], "not book and not slow" if test.endswith(".py") else ""):
                 raise JudgeError(f"{test} fails without any mutant: mend it first")
