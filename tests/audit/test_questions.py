@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,6 +135,25 @@ def test_what_the_task_has_not_is_extra_and_its_rows_are_named():
     assert hits[:75].mean() > 0.8 and hits[75:].mean() < 0.1
     mirrored = answers(ANCHOR=mixed, SYNTH=anchors)
     assert "missing" in flagged(mirrored)
+
+
+def test_fresh_anchors_beyond_the_threshold_are_two_of_a_hundred():
+    anchors, synth, _ = drawn(np.random.default_rng(9), 200, 100, 0)
+    _, beyond, m = law.threshold(runner.prepare(records(ANCHOR=anchors, SYNTH=synth), 0))
+    assert beyond == int(m * (1 - 0.98)) > 0
+
+
+def test_a_distance_that_few_records_could_not_have_shown_is_not_cleared():
+    seen = 0
+    for seed in range(4):
+        anchors, synth, _ = drawn(np.random.default_rng(seed), 120, 120, 0)
+        data = runner.prepare(records(ANCHOR=anchors, SYNTH=synth), 0)
+        found = law.distance(data, np.random.default_rng(0)).finding
+        size = re.search(r"([\d.]+) % would be flagged", found.detects)
+        if size and 30 < float(size[1]) < 60:
+            assert found.verdict == "undecided"
+            seen += 1
+    assert seen
 
 
 @pytest.mark.slow

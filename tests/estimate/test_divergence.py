@@ -75,6 +75,19 @@ def test_tv_bound_comes_near():
     assert event.holds(fresh).mean() == pytest.approx(event.share_x.value, abs=0.03)
 
 
+def test_one_row_may_be_asked_for():
+    rng = np.random.default_rng(SEED)
+    event = tv_event(*shifted(rng, 100, 100, 1, 5.0), rng)
+    assert event.holds([[10.0]]).tolist() == [True] and event.holds([[-10.0]]).tolist() == [False]
+
+
+def test_the_interval_of_mmd_does_not_depend_on_which_sample_is_first():
+    x, y = shifted(np.random.default_rng(SEED), 40, 40, 2, 1.0)
+    y = y * [3.0, 1.0]
+    one, other = (mmd(*both, np.random.default_rng(1), 0, "blocks").ci for both in ((x, y), (y, x)))
+    assert one == pytest.approx(other, rel=1e-6)
+
+
 def test_auto_sees_spread_and_shape():
     rng = np.random.default_rng(SEED)
     x, y = rng.normal(size=(2000, 2)), 0.5 * rng.normal(size=(2000, 2))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rbcore.estimate import kernel as kernel
-from rbcore.estimate.diversity import distinct_n, nn_entropy, tokens, vendi
+from rbcore.estimate.diversity import _at_size, distinct_n, nn_entropy, tokens, vendi
 
 SEED = 20250424
 
@@ -24,6 +24,18 @@ def brute_vendi(gram, q):
     if q == 1:
         return math.exp(-(values * np.log(values)).sum())
     return 1 / values.max() if math.isinf(q) else (values**q).sum() ** (1 / (1 - q))
+
+
+def test_an_error_that_part_of_the_rows_shows_shrinks_with_all_of_them():
+    """Scores whose spread is that of a mean over rows: with a quarter of the rows the error of all is one half."""
+
+    def score(rows):
+        return 10 + np.sin(rows).mean(), 0.0
+
+    value, of_all, _ = _at_size(score, 400, 400, np.random.default_rng(SEED), 400)
+    _, of_part, _ = _at_size(score, 400, 100, np.random.default_rng(SEED), 100)
+    for error in (of_all, of_part):
+        assert error / value == pytest.approx(np.sin(np.arange(400)).std() / math.sqrt(400), rel=0.4)
 
 
 @pytest.mark.parametrize("q", [0.5, 1, 2, math.inf])

@@ -208,3 +208,10 @@ def test_hsic_degenerate():
     assert "constant" in hsic(np.ones(50), rng.normal(size=50), rng).warning
     with pytest.raises(ValueError, match="method"):
         hsic(rng.normal(size=50), rng.normal(size=50), rng, method="exact")
+
+
+def test_a_column_that_only_rounding_moves_is_constant():
+    column = np.array([0.1 + 0.2, 0.3, 0.3, 0.15 + 0.15])
+    found = info.standardized(np.stack([column, [1.0, 2.0, 3.0, 4.0]], axis=1))
+    assert np.ptp(column) > 0 and (found[:, 0] == 0).all()
+    assert found[:, 1].std() == pytest.approx(1)
