@@ -149,11 +149,14 @@ def judged(mutants: Sequence[Mutant], sources: Sources, workers: int) -> Iterato
                 else:
                     yield mutant, said
             pool.close()
-        finally:
-            for process in psutil.Process().children(recursive=True):  # kernels and tests, too
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+        except BaseException:
+            for worker in psutil.Process().children():  # what they started; a killed worker would keep its lock
+                for process in worker.children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
             pool.terminate()
+            raise
+        finally:
             pool.join()
         tree = Tree(Path(folder) / "pages")
         for batch in batches(list(waiting)):
