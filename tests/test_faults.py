@@ -14,7 +14,7 @@ import pytest
 from faults import disk, fuzzing, intervals, kills
 from hypothesis import HealthCheck, given, settings
 
-from rbcore.book import faults
+from rbcore.book import faults, site
 from rbcore.book.execute import ROOT
 from rbcore.book.ledger import LedgerError
 
@@ -132,19 +132,21 @@ def test_a_killed_audit_leaves_whole_files_and_no_process_and_the_next_call_give
     assert one.sound, one
 
 
-@pytest.mark.skipif(not hasattr(os, "getppid"), reason="POSIX")
-def test_sphinx_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    from rbcore.book.site import PROGRAM
+WAIT = "print('ready', flush=True); time.sleep(60)"
+SPHINX = site.PROGRAM.replace("from jupyter_book.cli.main import main\nmain()", WAIT)
+WORKER = f"import os, time; from rbcore.book import sweep; sweep.end_with(os.getppid()); {WAIT}"
 
-    program = PROGRAM.replace("from jupyter_book.cli.main import main\nmain()", "time.sleep(60)")
-    assert program != PROGRAM
+
+@pytest.mark.skipif(not hasattr(os, "getppid"), reason="POSIX")
+@pytest.mark.parametrize("program", [SPHINX, WORKER], ids=["Sphinx", "a worker of a sweep"])
+def test_what_a_process_started_ends_with_it(program: str) -> None:
+    assert program != site.PROGRAM
     code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {program!r}]); "
     code += "print(p.pid, flush=True); p.wait()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    time.sleep(0.5)
-    assert kills.alive(child)
+    assert parent.stdout.readline() == "ready\n" and kills.alive(child)
     parent.kill()
     parent.wait()
     end = time.monotonic() + 20
