@@ -203,7 +203,6 @@ def test_a_record_that_does_not_add_up_is_a_fault(change, said: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.book
-@pytest.mark.skip(reason="no record of mutants yet: `make mutants` gives survivors their reasons first")
 def test_a_sample_is_noticed_or_its_reason_is_listed(built_book, found, tmp_path, monkeypatch) -> None:
     """Some of each class that needs no execution; with the guards, not with the record."""
     for module, name in PURE:
