@@ -9,7 +9,6 @@ part of two sweeps is executed once.  The result is a folder in `runs/`: ``value
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import itertools
 import json
@@ -152,22 +151,19 @@ def values(parameter: Parameter, raw: str) -> list[Any]:
 _alone = threading.Lock()  # kernels get their settings by the environment of the process that starts them
 
 
-@functools.cache
 def end_with(parent: int) -> None:
-    """Let this process end when its parent does: one that is killed cannot end the processes that it started."""
+    """Let this worker end when its parent does: a process that is killed cannot end those that it started."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    if os.getppid() == parent:  # not so in a thread, or a worker of another machine
-        threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def execute_one(number: int, job: Job, sweeper: int) -> tuple[int, Finished]:
-    """One run, in a process of the backend, for the process `sweeper`; a notebook that fails is no error here."""
-    end_with(sweeper)
+def execute_one(number: int, job: Job) -> tuple[int, Finished]:
+    """One run, in a process of the backend; a notebook that fails is no error here."""
     chosen = dict(job.parameters)
     with _alone, redirect_stderr(io.StringIO()):
         try:
@@ -197,10 +193,11 @@ def run(sweep: Sweep, backend: str = "loky", at_once: int = 0) -> list[Finished]
     print(f"{len(jobs)} runs of {sweep.source.stem}, {at_once} at a time{about}", file=sys.stderr, flush=True)
     found: list[Finished | None] = [None] * len(jobs)
     quiet = environment({"PYTHONWARNINGS": "ignore:resource_tracker"})  # of what an interruption leaves
-    with quiet, scheduler(backend, at_once), joblib.parallel_config(backend=backend, n_jobs=at_once):
+    own = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+    with quiet, scheduler(backend, at_once), joblib.parallel_config(backend=backend, n_jobs=at_once, **own):
         how = "generator_unordered" if backend != "ray" else "list"
         done = joblib.Parallel(return_as=how, batch_size=1, pre_dispatch="n_jobs")(
-            joblib.delayed(execute_one)(number, job, os.getpid()) for number, job in enumerate(jobs)
+            joblib.delayed(execute_one)(number, job) for number, job in enumerate(jobs)
         )
         with progress(len(jobs)) as tell:
             for number, one in done:
