@@ -115,5 +115,6 @@ def test_a_record_goes_on_where_it_was(tmp_path):
 @pytest.mark.slow
 def test_the_record_is_what_this_code_finds():
     """Its base, its first round, and what teachers teach."""
+    record = self_training.read()[0]
     once = partial(self_training.measure, count=1)
-    check_last_world(self_training.read()[0], once, ["arm", "round"])
+    check_last_world(record[record["round"] <= 1], once, "arm")

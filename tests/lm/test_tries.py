@@ -73,4 +73,4 @@ def test_ranks_are_one_for_what_is_in_order():
 
 @pytest.mark.slow
 def test_the_record_is_what_this_code_finds():
-    check_last_world(tries.read()[0], tries.measure, ["model"])
+    check_last_world(tries.read()[0], tries.measure, "model")
