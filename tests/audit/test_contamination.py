@@ -135,6 +135,27 @@ def test_a_few_whole_held_out_prompts_are_flagged_where_their_passages_are_commo
     assert found.named.of is not None and found.named.of[:8].tolist() == list(range(8))
 
 
+def test_whole_held_out_prompts_are_usual_where_anchors_hold_some():
+    rng = np.random.default_rng(3)
+    ask = "would you please send the parcel with the number {} back to the shop".format
+    prompts = {
+        name: [ask(k + i) for i in range(200)] for name, k in (("ANCHOR", 0), ("SYNTH", 300), ("HELDOUT", 600))
+    }
+
+    def verdict(mine, theirs):
+        sides = {
+            "ANCHOR": prompts["HELDOUT"][:theirs] + prompts["ANCHOR"][theirs:],
+            "SYNTH": prompts["HELDOUT"][:mine] + prompts["SYNTH"][mine:],
+            "HELDOUT": prompts["HELDOUT"],
+        }
+        texts = {name: [" ".join(map(str, rng.integers(10**6, size=30))) for _ in range(200)] for name in sides}
+        data = prepared(rng, {name: {"prompt": side} for name, side in sides.items()}, **texts)
+        return contamination(data, rng).finding.verdict
+
+    assert verdict(8, 0) == "flagged"
+    assert verdict(8, 1) != "flagged" and verdict(8, 8) != "flagged" and verdict(2, 0) != "flagged"
+
+
 def test_a_template_that_all_share_is_no_contamination():
     rng = np.random.default_rng(3)
     template = (

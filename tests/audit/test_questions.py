@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from real_texts import functions
+from real_texts import functions, prepared
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -16,8 +17,8 @@ from rbcore.audit import mauve, runner
 from rbcore.audit.features import foreseen, looks
 from rbcore.audit.planted import notes
 from rbcore.audit.prepared import surprise
-from rbcore.audit.questions import generator, law, omnibus, verdict
-from rbcore.audit.questions.verdict import LEVEL, compare, laws, means, shares
+from rbcore.audit.questions import copying, generator, labels, law, omnibus, verdict
+from rbcore.audit.questions.verdict import LEVEL, POWER, compare, laws, means, shares
 from rbcore.audit.read.records import Records
 
 
@@ -250,3 +251,33 @@ def test_the_threshold_is_an_order_statistic_of_fresh_anchors():
     level, beyond, m = law.threshold(data)
     fresh = data.fresh_surprise()
     assert m == len(fresh) and (fresh > level).sum() == beyond == int(law.BEYOND * m)
+
+
+# --- copies and labels -------------------------------------------------------------------------------------------
+
+
+def numbered(n: int, repeats: int = 0) -> list[str]:
+    """Texts without a word in common, of which the last ones repeat the first."""
+    made = [" ".join(f"w{i}x{j}" for j in range(12)) for i in range(n - repeats)]
+    return made + made[:repeats]
+
+
+def test_repeats_are_judged_where_anchors_have_none_and_the_detectable_share_is_that_of_the_rule():
+    rng = np.random.default_rng(0)
+    made = {
+        k: copying.repeats(prepared(rng, ANCHOR=numbered(60), SYNTH=numbered(60, k)), rng).finding for k in (2, 3)
+    }
+    assert made[2].verdict != "flagged" and made[3].verdict == "flagged"  # 5 of 100 are three of 60
+    size = float(re.match(r"an excess of ([\d.]+) %", made[2].detects)[1]) / 100
+    assert stats.binom.sf(2, 60, size) >= POWER > stats.binom.sf(2, 60, size - 1 / 200)
+
+
+def test_the_label_is_named_whose_share_differs_most():
+    rng = np.random.default_rng(0)
+    data = prepared(rng, ANCHOR=numbered(200)[:100], SYNTH=numbered(200)[100:])
+    for name, counts in (("ANCHOR", (50, 30, 20)), ("SYNTH", (48, 5, 47))):
+        given = tuple(np.repeat(["a", "b", "c"], counts).tolist())
+        data.records[name] = replace(data.records[name], labels=given)
+    found = labels.label_shares(data, rng)
+    assert "'c', has 20.0 % of the anchors and 47.0 % of the synthetic records" in found.finding.sentence
+    assert found.finding.verdict == "flagged"

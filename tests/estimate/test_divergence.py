@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.svm import LinearSVC
 
+from rbcore.estimate import classifier as classifiers
 from rbcore.estimate import divergence as divergence
 from rbcore.estimate import kernel as kernel
 from rbcore.estimate.divergence import (
@@ -266,6 +267,11 @@ def test_arguments():
         tv_lower(x, x, rng, classifier="forest")
     with pytest.raises(ValueError, match="needs fit"):
         tv_lower(x, x, rng, classifier=3)
+    with pytest.raises(ValueError, match="y: at least 10 rows"):
+        tv_lower(x, x[:9], rng)
+    assert tv_lower(x, x[:10], rng).value <= 1
+    with pytest.raises(ValueError, match="at least 10 rows for two halves, one has half of 4"):
+        classifiers.choose("linear", x, np.arange(40) < 4, rng)
     with pytest.raises(ValueError, match="method"):
         mmd(x, x, rng, method="fast")
     with pytest.raises(ValueError, match="quarter"):

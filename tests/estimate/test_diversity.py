@@ -66,6 +66,16 @@ def test_vendi_counts_kinds():
     assert (found.ci[1] - found.ci[0]) / 2 == pytest.approx(1.97 * error, rel=0.02)
 
 
+def test_the_interval_of_many_kinds_leaves_out_one_row_at_a_time():
+    rng = np.random.default_rng(SEED)
+    x = rng.normal(size=(20, 50))
+    found = vendi(x, rng=rng)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    logs = [math.log(brute_vendi(one @ one.T, 1)) for one in (np.delete(x, i, axis=0) for i in range(20))]
+    error = brute_vendi(x @ x.T, 1) * math.sqrt(19 * np.var(logs))
+    assert found.value - found.ci[0] == pytest.approx(stats.t.ppf(0.975, 19) * error)
+
+
 def test_vendi_at_a_size_does_not_depend_on_how_many_there_are():
     rng = np.random.default_rng(SEED)
     small, large = (vendi(rng.normal(size=(n, 40)), rng=rng, at=50) for n in (60, 1000))
@@ -178,3 +188,6 @@ def test_warnings_and_arguments():
             distinct_n(random_texts(rng, 30), rng=rng, **wrong)
     with pytest.raises(ValueError, match="norm"):
         nn_entropy(x, norm="taxi")
+    with pytest.raises(ValueError, match="below a quarter of the 100 rows, got 25"):
+        nn_entropy(x, k=25)
+    assert nn_entropy(x, k=24).n == 100
