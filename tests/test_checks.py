@@ -1,6 +1,7 @@
 """Each check holds and fails where it should, at its tolerance from both sides, and refuses what says nothing."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rbcore import checks
 from rbcore.information import verify
 from rbcore.information.finite import Joint
+from rbcore.information.prover import sharpest
 
 NUMBERS = st.floats(-100, 100)
 ARRAYS = st.lists(NUMBERS, min_size=1, max_size=5).map(np.array)
@@ -268,6 +270,13 @@ def test_proved_holds_with_its_assumption_and_not_without():
     assert held.holds and held.kind == "proved"
     assert not verify.proved("I(S;X) <= I(S;P)").holds
     assert not verify.proved("I(S;X) <= 0.99 I(S;P)", ["S -> P -> X"]).holds
+
+
+def test_a_constant_is_the_one_expected_and_the_one_just_beyond_it_fails():
+    sharp = sharpest("I(S;W) <= {c} I(S;P)", "c", 5, 0, ["S -> P -> W"])
+    assert verify.constants([sharp], [1]).holds
+    assert not verify.constants([sharp], [Fraction(1, 2)]).holds and not verify.constants([sharp], [2]).holds
+    assert not verify.constants([sharp], [1], within=1e-9).holds
 
 
 # --- medians ----------------------------------------------------------------------------------------

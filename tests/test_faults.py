@@ -137,6 +137,7 @@ SPHINX = site.PROGRAM.replace("from jupyter_book.cli.main import main\nmain()", 
 WORKER = f"import os, time; from rbcore.book import sweep; sweep.end_with(os.getppid()); {WAIT}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "getppid"), reason="POSIX")
 @pytest.mark.parametrize("program", [SPHINX, WORKER], ids=["Sphinx", "a worker of a sweep"])
 def test_what_a_process_started_ends_with_it(program: str) -> None:

@@ -28,6 +28,7 @@ USES = {  # what a room may import at run time, besides itself; each line rests 
 }
 
 
+@pytest.mark.slow
 def test_a_room_uses_only_those_below_it() -> None:
     wrong = [f"{above} uses {below}" for above, below in arrows(ROOT) if below not in USES[above]]
     assert not wrong
@@ -47,6 +48,7 @@ def test_a_circle_and_imports_for_a_type_checker() -> None:
     assert list(imported(ast.parse(code + "def f():\n    from rbcore.d import e"))) == ["a", "b", "d"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["rbcore", "rbcore.information", "rbcore.theory.process", "rbcore.book.ledger"])
 def test_what_every_chapter_imports_is_light(module: str) -> None:
     heavy = ("torch", "transformers", "datasets", "numba", "sklearn", "pyarrow", "papermill")

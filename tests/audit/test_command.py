@@ -72,6 +72,7 @@ def complaints(payload: dict[str, Any]) -> list[str]:
 # What is loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [

@@ -107,6 +107,7 @@ def test_held_out_questions_in_longer_chats_are_found_and_named(share):
     assert np.mean(right) > 0.9
 
 
+@pytest.mark.slow
 def test_prompts_and_answers_are_looked_for_apart():
     rng = np.random.default_rng(2)
     anchors, synth, asks, answers = halves(docstrings(), rng, 200, 4)

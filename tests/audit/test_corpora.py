@@ -143,6 +143,7 @@ def test_a_world_is_a_split_of_its_corpus(code):
     assert one.foreign == () and one.alien == corpora.corpus("docstrings").texts
 
 
+@pytest.mark.slow
 def test_a_corpus_that_is_too_small_is_named():
     with pytest.raises(CorpusError, match="'code': 2,500 texts, 6,150 are needed"):
         cells.world("code", 1, sizes=(1000, 1000, 1000, 1100))

@@ -110,6 +110,7 @@ def test_any_text_has_a_form(text):
     assert (writing.script(text) == "") == (not any(writing._script(c) for c in text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [one for one in SENTENCES if one != "LATIN"])
 def test_records_in_another_script_are_found_and_named(script):
     rng, text = np.random.default_rng(5), SENTENCES[script][0]

@@ -55,6 +55,7 @@ def test_shares_are_compared_by_fisher_and_a_margin(k, j):
     assert (answer.verdict == "flagged") == (p < 1 - LEVEL and k - j > 6)
 
 
+@pytest.mark.slow
 @given(st.integers(30, 400), st.integers(30, 400), st.floats(0, 0.3))
 @settings(max_examples=25, deadline=None)
 def test_the_detectable_excess_is_flagged_as_often_as_said(n, m, rate):
@@ -77,6 +78,7 @@ def test_few_records_are_undecided_and_many_are_clear():
     assert compare(half, np.zeros(100), 0.01, 0.15).verdict == "undecided"  # seen, and not certain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", [
     lambda x, y: compare(x < -1, y < -1, 0.0, 1.0),
     lambda x, y: means(x, y, 0.0, 1.0),
@@ -144,6 +146,7 @@ def test_fresh_anchors_beyond_the_threshold_are_two_of_a_hundred():
     assert beyond == int(m * (1 - 0.98)) > 0
 
 
+@pytest.mark.slow
 def test_a_distance_that_few_records_could_not_have_shown_is_not_cleared():
     seen = 0
     for seed in range(4):
@@ -177,6 +180,7 @@ def test_limits_of_an_area_hold_it_and_mirror_each_other(area, n, m):
     assert generator._area_limits(1 - area, n, m) == pytest.approx((1 - high, 1 - low), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_membership_is_the_area_under_the_curve_and_sees_a_generator_that_keeps_its_anchors():
     rng = np.random.default_rng(2)
     anchors, heldout, other = drawn(rng, 200, 150, 200)
@@ -210,6 +214,7 @@ def test_anchors_that_a_generator_hardly_gives_are_out_of_its_reach():
     assert {one.id: one.estimate.value for one in lost.numbers}["reach-100"] >= 0.2
 
 
+@pytest.mark.slow
 def test_mauve_is_one_for_equal_histograms_and_falls_with_distance():
     rng = np.random.default_rng(4)
     p = rng.dirichlet(np.ones(20))

@@ -123,6 +123,7 @@ def test_losses_are_of_heldout_only(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 @examples(40)
 @given(texts=st.lists(unicode.filter(str.strip), min_size=MIN, max_size=MIN + 5))
@@ -959,6 +960,7 @@ def test_random_bytes_do_no_harm(tmp_path, suffix, raw, start, column):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SEEDS)
 @examples(120)
 @given(data=st.data())

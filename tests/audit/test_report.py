@@ -312,6 +312,7 @@ def test_a_number_that_is_not_trusted_is_struck_through_and_says_why(report):
     assert "biased by -0.8 nats" in bare and "rows are tied" in bare
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_text_of_the_user_does_harm_anywhere(text, tmp_path):
     result = spoiled(text)
@@ -374,6 +375,7 @@ def test_the_json_holds_everything_and_no_nan(tmp_path):
     assert [one["id"] for one in kept["findings"]] == [one.id for one in result.findings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_failure_leaves_the_report_that_was_there(step, tmp_path, monkeypatch):
     bare, other = (dataclasses.replace(made(), series={}, settings={"seed": seed}) for seed in (0, 1))
@@ -414,6 +416,7 @@ def test_the_same_result_makes_the_same_files(tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["map", "plane", "waterfall", "students", "curve", None])
 def test_pictures_are_those_that_exist(left):
     result = made()

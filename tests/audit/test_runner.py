@@ -74,6 +74,7 @@ def test_what_cannot_be_planted_is_named(call):
         call(np.random.default_rng(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", list(DEFECTS))
 def test_each_defect_is_found_and_named(defect):
     found = trial.findings(defect, 5)

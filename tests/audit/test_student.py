@@ -95,6 +95,7 @@ def test_the_arms_have_the_shares_that_they_say():
     np.testing.assert_allclose(found[3].losses, Ngram.fit(synth.records).losses(heldout.records))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["texts", "labels", "vectors"])
 def test_more_data_of_the_same_law_help_and_other_data_do_not(kind):
     rng = np.random.default_rng(5)

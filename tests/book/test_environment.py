@@ -95,6 +95,7 @@ def installed(requirements: list[Requirement]) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", sorted({p.relative_to(ROOT / "rbcore").parts[0] for p in MODULES}))
 def test_a_room_imports_only_what_its_extra_installs(room: str) -> None:
     """`pip install rbcore` is enough for information and theory, `rbcore[lm]` for the language models."""

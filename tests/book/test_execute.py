@@ -397,6 +397,7 @@ def test_the_kernel_gets_bounded_threads_the_books_rbcore_and_the_parameters(tmp
     assert (os.getcwd(), dict(os.environ)) == (here, before)
 
 
+@pytest.mark.slow
 def test_two_kernels_share_the_cores(tmp_path: Path) -> None:
     for name in ("01-a", "02-b"):
         chapter(tmp_path, name, "import os\nprint(os.environ['OMP_NUM_THREADS'])")
@@ -435,6 +436,7 @@ def test_the_same_seed_gives_the_same_notebook_but_for_its_seconds(tmp_path: Pat
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_nothing_of_its_notebook_is_kept(tmp_path: Path) -> None:
     chapter(tmp_path, "01-a")
     chained = "import json\ntry:\n    json.loads('{')\nexcept ValueError as error:\n    1 / 0"

@@ -41,6 +41,7 @@ def mutants(formula: str) -> Iterator[str]:
 EQUIVALENT = {"shannon-cipher": {"H(K \\mid C) - H(M \\mid C, K)"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TIED)
 def test_a_changed_formula_is_noticed(name: str) -> None:
     assert not TIES[name].check(TIED[name].tex)

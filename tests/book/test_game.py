@@ -139,6 +139,7 @@ def bound(level: dict[str, Any], text: str) -> tuple[bool, bool]:
     return True, any(proved(equation(asked), [*given, equation(goal)]) for goal in level["goal"])
 
 
+@pytest.mark.slow
 @of_kind("state")
 def test_an_answer_is_a_sharp_bound_and_the_wrong_ones_are_not(level: dict[str, Any]) -> None:
     assert all(proved(goal, level.get("given", [])) for goal in level["goal"])
@@ -148,6 +149,7 @@ def test_an_answer_is_a_sharp_bound_and_the_wrong_ones_are_not(level: dict[str, 
     assert any(not bound(level, answer)[0] for answer in answers)
 
 
+@pytest.mark.slow
 @of_kind("assume")
 def test_the_cards_of_an_answer_suffice_and_each_is_needed(level: dict[str, Any]) -> None:
     goal, answer = level["goal"], level["answer"]

@@ -127,6 +127,7 @@ def test_what_a_function_changes_outside_itself_and_calls_itself() -> None:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
 def test_a_result_of_the_book_that_is_replaced_by_a_literal_is_found(source: Path) -> None:
     """A random record becomes a number, and a random claim's check a comparison of two; nothing else is found."""

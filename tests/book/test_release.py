@@ -81,6 +81,7 @@ def test_the_same_sources_make_the_same_wheel(wheel: Path, tmp_path: Path) -> No
     assert release.wheel(ROOT, tmp_path).read_bytes() == wheel.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_wheel_that_cannot_be_built_is_said(tmp_path: Path) -> None:
     for name in ("rbcore", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -93,6 +94,7 @@ def test_a_wheel_that_cannot_be_built_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
 def test_the_first_cell_asks_for_what_the_chapter_imports(source: Path) -> None:
     extras, modules = install.needed(source)

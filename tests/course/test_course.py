@@ -127,6 +127,7 @@ def test_what_was_built_for_students_holds_no_answer():
     assert paths and not found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNITS)
 def test_a_students_notebook_says_how_an_answer_goes(name, written, capsys):
     one = UNITS[name]
@@ -199,6 +200,7 @@ def test_an_answer_that_sets_what_grades_is_reported():
 PATCH = "from rbcore.course import grading\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer, passed, said",
     [
@@ -223,6 +225,7 @@ def test_an_answer_cannot_grade_itself_or_end_what_grades(answer, passed, said):
     assert outcome.passed == passed and said in outcome.message
 
 
+@pytest.mark.slow
 def test_an_endless_answer_is_ended():
     outcomes = grade("task-two", "", "while True: pass", [("a", ""), ("b", "")], seconds=1.0)
     assert [o.passed for o in outcomes] == [False, False] and "within 1 s" in outcomes[0].message

@@ -31,6 +31,7 @@ def test_labels_are_unique():
     assert labels and max(labels.values()) == 1, labels.most_common(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ALL)
 def test_the_solution_passes_every_test(label):
     task = ALL[label]

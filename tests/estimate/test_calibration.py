@@ -367,6 +367,7 @@ def test_the_public_estimators_are_the_raw_ones_with_the_tables_word() -> None:
     assert "instead of 95% at n=500, d=5" in found.warning
 
 
+@pytest.mark.slow
 def test_every_public_estimator_consults() -> None:
     rng = np.random.default_rng(12)
     x, y = pair(40, 3, 0.5)

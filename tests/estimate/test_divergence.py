@@ -89,6 +89,7 @@ def test_the_interval_of_mmd_does_not_depend_on_which_sample_is_first():
     assert one == pytest.approx(other, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_auto_sees_spread_and_shape():
     rng = np.random.default_rng(SEED)
     x, y = rng.normal(size=(2000, 2)), 0.5 * rng.normal(size=(2000, 2))
@@ -138,6 +139,7 @@ def test_kl_is_a_lower_estimate():
         assert kl_ratio(one, other, rng, classifier="quadratic").value == pytest.approx(truth, abs=0.06)
 
 
+@pytest.mark.slow
 def test_kl_warns():
     rng = np.random.default_rng(SEED)
     far = kl_ratio(*shifted(rng, 300, 300, 1, 12.0), rng)
@@ -182,6 +184,7 @@ def test_mmd_permutations_are_mmds_of_permuted_rows():
     np.testing.assert_allclose(first + second, K.sum(axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["blocks", "features"])
 def test_mmd_test_keeps_its_level_and_has_power(method):
     rng = np.random.default_rng(SEED)
@@ -191,6 +194,7 @@ def test_mmd_test_keeps_its_level_and_has_power(method):
     assert mmd(rng.normal(size=(200, 2)), 1.6 * rng.normal(size=(200, 2)), rng, 99, method).p_value == 0.01
 
 
+@pytest.mark.slow
 def test_mmd_covers():
     rng = np.random.default_rng(SEED)
     for shift in (0.0, 0.5):

@@ -133,6 +133,7 @@ def test_distinct_at_a_size_does_not_depend_on_how_many_there_are():
     assert distinct_n(random_texts(rng, 1500), 1, rng=rng).value < 0.5 * large.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "at"), [(120, None), (200, 200)])
 def test_distinct_covers_its_expectation(count, at):
     rng = np.random.default_rng(SEED)
@@ -142,6 +143,7 @@ def test_distinct_covers_its_expectation(count, at):
     assert np.mean([one.ci[1] - one.ci[0] for one in found]) / 4 < 2 * np.std([one.value for one in found])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["euclid", "max"])
 @pytest.mark.parametrize(("n", "d"), [(300, 1), (500, 2)])
 def test_entropy_of_gaussians(n, d, norm):
@@ -158,6 +160,7 @@ def test_entropy_of_a_uniform_law():
     assert nn_entropy(x).value == pytest.approx(math.log(4), abs=0.06)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 10), st.floats(-5, 5))
 @settings(max_examples=20, deadline=None)
 def test_invariances(seed, scale, shift):

@@ -18,6 +18,7 @@ SEED = 20250424
 seeds = st.integers(0, 2**32 - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "d", "rho"), [(60, 1, 0.0), (60, 1, 0.6), (100, 3, 0.0), (100, 3, 0.5), (400, 8, 0.2)]
 )
@@ -110,6 +111,7 @@ def test_ksg_is_near_and_covers(d, rho, n):
     assert sum(not one.ci[0] <= truth <= one.ci[1] for one in found) <= stats.binom.isf(1e-3, repeats, 0.07)
 
 
+@pytest.mark.slow
 def test_ksg_warns():
     rng = np.random.default_rng(SEED)
     assert "still biased" in ksg(*gaussian_pair(rng, 1500, 5, 0.8)).warning
@@ -174,6 +176,7 @@ def test_hsic_permuted_is_hsic_of_permuted_rows():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["blocks", "features"])
 def test_hsic_test_keeps_its_level_and_has_power(method):
     rng = np.random.default_rng(SEED)

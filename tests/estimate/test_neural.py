@@ -83,6 +83,7 @@ def test_objectives():
     assert float(neural.jensen_shannon(scores)) == pytest.approx(float(expected), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [infonce, smile])
 def test_same_seed_same_number_and_nothing_global(estimator):
     x, y = gaussian_pair(np.random.default_rng(SEED), 400, 2, 0.5)

@@ -52,6 +52,7 @@ def test_every_step_is_scikit_learns(n, k, d):
         assert ours.log_likelihood[0] == pytest.approx(oracle.score(points), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k", "count"), [(100, 2, 150), (200, 6, 100)])
 def test_from_its_own_starts_it_reaches_scikit_learns_likelihood(n, k, count):
     """The mean difference is zero within its interval, and the interval is narrow."""

@@ -42,6 +42,7 @@ def test_random_bits_are_xoshiro():
             s[3] = ((s[3] << 11) | (s[3] >> 21)) & mask
 
 
+@pytest.mark.slow
 def test_normal_pairs_are_independent_standard_normals():
     n = 800_000
     x, y = np.empty(n, np.float32), np.empty(n, np.float32)

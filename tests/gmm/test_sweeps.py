@@ -202,6 +202,7 @@ def test_summaries_are_scipys():
         assert stats.ttest_1samp(x, 0).confidence_interval() == pytest.approx((row.mean_low, row.mean_high))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 100])
 def test_intervals_cover(n):
     """The median's in at least 95 of 100 cases, for any law; the trimmed mean's about so, for a symmetric one."""

@@ -75,6 +75,7 @@ def test_the_latex_has_a_reason_in_each_line():
     assert prove("A -> B -> C", ["H(C|B) = 0"]).chains_latex().count(r"\text{ is a function of }") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "assumed"), PROVABLE.values(), ids=PROVABLE)
 def test_statements_of_textbooks_and_of_the_theory_have_chains(statement, assumed):
     proof = prove(statement, assumed)

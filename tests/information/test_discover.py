@@ -22,6 +22,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("term", "terms", "given"), CASES)
 def test_no_bound_is_missing_and_none_is_spare(term, terms, given):
     """Against a grid of coefficients, each decided by the plain program or, with constants, by hand."""

@@ -10,6 +10,7 @@ import pytest
 from bench_prove import apart, plainly_provable, python_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 from statements import (
     BOUND,
     CHAIN,
@@ -105,6 +106,7 @@ def random_process(rng: np.random.Generator, batch: int, noise: bool, markov: bo
     return joint.extend("W'", channel("S"), "S")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in THEORY if "injective" not in name and "GGMI u" not in name])
 def test_the_theory_holds_on_random_models(name):
     statement, assumed = THEORY[name]
@@ -323,6 +325,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(statements())
 def test_what_is_proved_holds_and_what_is_refuted_does_not(statement):
@@ -453,6 +456,7 @@ def test_the_limit_counts_effective_variables(monkeypatch):
         prove("H(A) >= 0", [f"H({','.join(f'y{i}' for i in range(60))}) = 0"])
 
 
+@pytest.mark.slow
 def test_ten_variables_with_dependencies():
     names = [f"x{i}" for i in range(10)]
     chain = [" -> ".join(names)]
@@ -597,6 +601,7 @@ def test_the_list_refuted(statement, assumed, code):
     assert parse(statement).slack(answer.counterexample.joint()) < -1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "assumed", "copies"), OPEN)
 def test_the_list_open(statement, assumed, copies):
     answer = prove(statement, assumed, copies=copies)
@@ -611,6 +616,7 @@ def test_the_list_is_as_long_as_it_says():
 # --- coefficients far apart, long chains, many variables -----------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", ["1000000000000", "3", "100000000000000000000000000000"])
 @pytest.mark.parametrize("small", ["0.000001", "1/7", "0.00000000000000000001"])
 def test_coefficients_may_be_far_apart(large, small):
@@ -644,6 +650,47 @@ def test_the_exact_program_agrees_with_the_solver(statement, assumed):
             assert combine((1, form), *((-m, program.form(row)) for row, m in proof.items())) == {}
         else:
             assert Unprovable(problem, goal.text, ray).verify()
+
+
+@pytest.mark.parametrize(
+    ("statement", "assumed"),
+    [
+        ("H(A,B) >= 1/2 H(A) + 1/3 H(B)", []),
+        ("H(A) + H(B) + H(C) >= 1/5 I(A;B|C)", []),
+        ("H(A,B,C) + 1/5 H(C) >= 1/2 I(A;B|C)", []),
+        ("I(S;W) <= I(S;P) + 1/4 H(W)", ["S -> P -> W"]),
+        ("H(A,B,C,D) >= 1/3 (H(A,B) + H(C,D))", ["H(D|A) <= 1/2 H(B)"]),
+    ],
+)
+def test_of_all_proofs_the_one_of_least_weight_is_taken(statement, assumed):
+    """Against scipy's program over all multipliers at once."""
+    program = Program(Problem.read(statement, assumed)).set_up()
+    (goal,) = program.problem.statement.goals
+    multipliers, _ = program.solve(program.masked(goal.form))
+    rows = shannon.differences(program.rows, len(program.lattice)) @ program.matrix
+    width, known = len(program.unknowns), len(program.row_weights[: len(program.assumptions)])
+    place = {s: i for i, s in enumerate(program.unknowns)}
+
+    def dense(form):
+        found = np.zeros(width)
+        for s, k in program.reduce(form).items():
+            found[place[s]] = float(k)
+        return found
+
+    kinds = [*program.assumptions]
+    given = np.array([dense(program.assumptions[c]) for c in kinds]).reshape(-1, width)
+    weights = np.concatenate([program.weights, program.bound_weights, program.row_weights[:known]])
+    columns = np.vstack([rows.toarray(), np.eye(width), given])
+    equations = [shannon.is_equation(c) for c in kinds]
+    columns = np.vstack([columns, -given[equations]])
+    weights = np.concatenate([weights, np.array(program.row_weights[:known])[equations]])
+    best = linprog(weights, A_eq=columns.T, b_eq=dense(program.masked(goal.form)))
+    of = dict(zip(kinds, program.row_weights[:known], strict=True))
+    of |= {Quantity(s, s, 0): w for s, w in zip(program.unknowns, program.bound_weights, strict=True)}
+    for (u, v, _, c), w in zip(program.rows, program.weights, strict=True):
+        row = Quantity(*map(int, program.lattice[[u, v, c]]))
+        of[row] = min(w, of.get(row, w))  # some entropies are bounded twice
+    assert sum(of[row] * abs(m) for row, m in multipliers.items()) == pytest.approx(best.fun)
 
 
 @pytest.mark.parametrize("n", [13, 30])
@@ -699,6 +746,7 @@ def test_groups_in_the_middle_of_a_chain_are_not_thinned_out():
     assert isinstance(prove("I(X2;X9) = 0", [chain, "H(X7) = 0", "H(Q,R,S,T) <= H(U)"]), Certificate)
 
 
+@pytest.mark.slow
 def test_many_variables_when_only_some_of_them_matter():
     """A non-Shannon inequality among four of twelve; a ray breaks it at which the others are constants."""
     names = [f"x{i}" for i in range(12)]

@@ -79,6 +79,7 @@ def test_a_seed_may_be_larger_than_numpys_global_generator_takes(experiment):
     hub.train_student(short, texts(experiment, 1).anchors, 100 * (2**32 - 1))
 
 
+@pytest.mark.slow
 def test_curation_keeps_new_texts_that_the_verifier_likes(experiment):
     own = texts(experiment, 1)
     made, accepted = synthesize(experiment, own.anchors, 1, lambda text: "w1" in text.split())

@@ -86,6 +86,7 @@ def test_exact_kl_is_brute_force_over_all_strings_without_torch():
         assert found.tag[0] == pytest.approx(-np.log(tags * len(skills)).mean(), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
 @pytest.mark.parametrize("curation", [RAW, EXACT, ERRS, WORSE])
 @pytest.mark.parametrize("anchors", [0, 2])

@@ -29,6 +29,7 @@ def test_chances_are_those_of_the_assessment(world):
     assert found @ law == pytest.approx(arithmetic.assess(world.base, self_training.TASK, 7).right[0])
 
 
+@pytest.mark.slow
 def test_chances_at_a_temperature_are_how_often_answers_are_right(world):
     a, b = np.full(20_000, 3), np.full(20_000, 4)
     for temperature in (0.5, 2.0):

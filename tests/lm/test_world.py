@@ -143,9 +143,14 @@ def test_terms_are_risks_under_the_laws_that_they_name(world, verifier):
     raw = lm.ask(*asked, 4000, rng)
     terms = lm.terms(language, models, data, found, task, raw, verifier)
     real = lm.losses(models, language, language.draw(rng, task, 4000))
-    made = lm.losses(models, language, lm.generate(*asked, 4000, rng, curation).tokens)
+    passed = lm.generate(*asked, 4000, rng, curation).tokens
+    made = lm.losses(models, language, passed)
     for estimate, exact in ((real, terms.task), (made, terms.generated)):
         assert (abs(estimate.mean(axis=1) - exact) < 5 * estimate.std(axis=1) / np.sqrt(4000)).all()
+    logs = lm.log_probs(world.generator, passed)[0][:, 1:].sum(axis=1) - np.log(len(task))
+    accepted = lm.divergences(language, found, task, curation).accepted[0]
+    logs += np.log(np.where(language.correct(passed), *curation.rates) / accepted)
+    assert abs(logs.mean() + terms.entropy) < 5 * logs.std() / np.sqrt(4000)
     drawn = lm.losses(models, language, raw.tokens)
     assert (abs(drawn.mean(axis=1) - terms.model) < 5 * drawn.std(axis=1) / np.sqrt(4000)).all()
     charged = np.array([[terms.to_task], [terms.to_generation]])
@@ -189,6 +194,7 @@ def test_the_log_loss_of_what_an_erring_verifier_passes_against_draws(world):
         lm.log_terms(language, world.base, [made], found, task, verifier=verifier)
 
 
+@pytest.mark.slow
 def test_synthetic_pools_and_loops_meet_the_verifier_that_is_named(world):
     language, task, lax = world.language, world.topics[0], lm.Verifier(1, 0)
     found = lm.answers(world.generator, language, lm.Prompt(tags=world.skills), NONE, world.skills)

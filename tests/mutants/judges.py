@@ -41,7 +41,7 @@ TESTS = {  # of data, and of modules that no test file imports by name
     "rbcore/estimate/calibration.json": ["tests/estimate/test_calibration.py"],
     "rbcore/audit/trials.json": ["tests/audit/test_trial.py"],
     "rbcore/book/downloads.py": ["tests/book/test_downloads.py"],
-    "rbcore/lm/bound.py": ["tests/lm/test_training.py", "tests/lm/test_study.py"],
+    "rbcore/lm/bound.py": ["tests/lm/test_world.py"],
     "rbcore/information/verify.py": ["tests/test_checks.py"],
     "rbcore/estimate/classifier.py": ["tests/estimate/test_divergence.py"],
     "rbcore/audit/measures.py": ["tests/audit/test_questions.py", "tests/audit/test_report.py"],

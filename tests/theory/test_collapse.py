@@ -172,6 +172,7 @@ def test_fixation_has_the_outcomes_own_probability():
     ],
 )
 def test_bad_input_is_refused(call, message):
+    assert c.log_drift(2).mean < 0  # two data have a variance
     with pytest.raises(ValueError, match=message):
         call()
 
