@@ -10,6 +10,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 QUIET := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 READY := $(VENV)/.ready
+# Images of containers set it; then each of the many kernels and processes compiles the modules once more.
+export PYTHONDONTWRITEBYTECODE :=
 NB ?=
 P ?=
 PORT ?= 8000

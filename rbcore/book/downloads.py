@@ -20,7 +20,7 @@ from rbcore.course.tasks import without_answers
 from rbcore.information.expr import ExpressionError, parse
 
 # the macros that formulas may use: MathJax gets them for the pages, downloads have them written out
-MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}", r"\R": r"\mathbb{R}"}
+MACROS = {r"\TV": r"\mathrm{TV}", r"\KL": r"\mathrm{KL}", r"\E": r"\mathbb{E}"}
 BOX = re.compile(
     r"^(`{3,}|:{3,})\{(?:prf:)?([\w-]+)\}[ ]*([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^\1[ ]*$", re.M | re.S
 )

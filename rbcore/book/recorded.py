@@ -8,6 +8,7 @@ whether they speak of this book.
 from __future__ import annotations
 
 import datetime
+import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from rbcore.book.ledger import Chapter
 
 FALSIFIED, SEEDS, COSTS = "book/falsified.json", "book/seeds.json", "book/costs.json"
 SLACK = -1e-8  # nats: what rounding may leave of an inequality that holds
-MODELS = 10**8  # a hundred times what `make falsify` tries
+FEWEST, MODELS = 10**4, 10**8  # a hundredth of what `make falsify` tries, and a hundred times as many
+FAR = 25  # the farthest result of a seed in the book is at five
 ROUNDING = 1e-6  # by which a ratio of two sides may exceed one
 DAY = 86_400  # seconds
 
@@ -31,7 +33,7 @@ def problems(root: Path) -> list[Problem]:
     found = []
     for file, command, check in (
         (FALSIFIED, "make falsify", _of_falsified),
-        (SEEDS, "make seeds", _of_seeds),
+        (SEEDS, "make seeds", lambda record: _of_seeds(record, chapters)),
         (COSTS, "python tests/bench_book.py --record", lambda record: _of_costs(record, chapters)),
         (mutants.MUTANTS, "make mutants", mutants.faults),
     ):
@@ -73,15 +75,17 @@ def _of_falsified(record: Mapping[str, Mapping[str, Any]]) -> Iterator[Wrong]:
     for name, entry in record.items():
         if not (slack := entry["slack"]) >= SLACK:  # nor is NaN
             yield name, f"slack {slack}", "a random model breaks the theorem: find out why"
-        if type(entry["models"]) is not int or not 0 < entry["models"] <= MODELS:
-            yield name, f"models {entry['models']}", f"a number of models, from 1 to {MODELS:,}"
+        if type(entry["models"]) is not int or not FEWEST <= entry["models"] <= MODELS:
+            yield name, f"models {entry['models']}", f"a number of models, from {FEWEST:,} to {MODELS:,}"
         if wrong := [ratio for ratio in entry["ratios"] if ratio is not None and not 0 < ratio <= 1 + ROUNDING]:
             yield name, f"ratios {wrong}", "the smaller side of an inequality over the larger one, at most 1"
         yield from _date(name, entry["date"])
 
 
-def _of_seeds(record: Mapping[str, Mapping[str, Any]]) -> Iterator[Wrong]:
+def _of_seeds(record: Mapping[str, Mapping[str, Any]], chapters: Iterable[str]) -> Iterator[Wrong]:
     for chapter, entry in record.items():
+        if chapter not in chapters:
+            yield chapter, "no such chapter", "remove the entry"
         claims, runs = set(entry["claims"]), entry["runs"]
         if odd := runs.keys() - {str(seeds.FIRST + k) for k in range(len(runs))}:
             yield (
@@ -94,8 +98,17 @@ def _of_seeds(record: Mapping[str, Mapping[str, Any]]) -> Iterator[Wrong]:
         for name, found in entry.get("values", {}).items():
             if found.keys() - runs.keys() or not all(isinstance(x, float | int) for x in found.values()):
                 yield chapter, f"values of {name}", "a number for each seed that ran"
+            elif odd := _far(found):
+                yield chapter, f"{name} = {', '.join(odd)}", "numbers like those of the other seeds"
         yield from _date(chapter, entry["date"])
     yield from ((line.split(":")[0], line, "find out why, or weaken the claim") for line in seeds.weak(record))
+
+
+def _far(found: Mapping[str, float]) -> list[str]:
+    """The values that lie beyond all that seeds do: their distances are measured in middle and spread of all."""
+    low, middle, high = statistics.quantiles([*found.values(), *found.values()], n=4) if found else (0, 0, 0)
+    scale = abs(middle) + high - low
+    return [f"{x:g}" for x in found.values() if scale and abs(x - middle) > FAR * scale]
 
 
 def _of_costs(record: Mapping[str, Any], chapters: Iterable[str]) -> Iterator[Wrong]:

@@ -9,9 +9,11 @@ import functools
 import importlib.metadata
 import itertools
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rbcore.book import prose, sentences
 from rbcore.book.agree import Problem
@@ -168,6 +170,14 @@ def _cells(row: str) -> int:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+def _last_name(persons: Mapping[str, Sequence[Any]]) -> str:
+    """The first author's or editor's, in plain letters: ``Gyorfi``, without ``van den``."""
+    people = [*persons.get("author", ()), *persons.get("editor", ())]
+    said = " ".join(people[0].last_names) if people else ""
+    name = unicodedata.normalize("NFKD", re.sub(r"\\.", "", said))
+    return re.sub("[^a-z]", "", name.lower())
+
+
 def of_bibliography(path: Path, texts: Sequence[tuple[str, str]]) -> list[Problem]:
     """Years that do not fit key or preprint, entries that nobody cites, and keys that nothing defines."""
     from pybtex.database import parse_file
@@ -180,9 +190,9 @@ def of_bibliography(path: Path, texts: Sequence[tuple[str, str]]) -> list[Proble
 
     for key, entry in entries.items():
         shown = f"year {(year := entry.fields.get('year', 'none'))}"
-        name = re.fullmatch(r"[a-z]+(\d{4})[a-z0-9]+", key)
+        name = re.fullmatch(r"([a-z]+)(\d{4})[a-z0-9]+", key)
         preprint = re.match(r"(\d\d)\d\d\.\d{4,5}", entry.fields.get("eprint", ""))
-        if name is None or name[1] != year:
+        if name is None or name[2] != year or name[1] != _last_name(entry.persons):
             report(key, "book/references.bib", shown, "a key is the last name, the year and a word of the title")
         elif preprint and not 0 <= int(year) - 2000 - int(preprint[1]) <= LATER:
             report(key, "book/references.bib", shown, f"its preprint {preprint[0]} is of 20{preprint[1]}")

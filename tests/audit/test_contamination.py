@@ -154,7 +154,7 @@ def test_whole_held_out_prompts_are_usual_where_anchors_hold_some():
         return contamination(data, rng).finding.verdict
 
     assert verdict(8, 0) == "flagged"
-    assert verdict(8, 1) != "flagged" and verdict(8, 8) != "flagged" and verdict(2, 0) != "flagged"
+    assert verdict(8, 1) != "flagged" and verdict(8, 8) != "flagged" and verdict(3, 0) != "flagged"
 
 
 def test_a_template_that_all_share_is_no_contamination():

@@ -266,6 +266,9 @@ def test_a_shared_system_prompt_makes_no_near_copies(turn):
     assert (within(apart).of == -1).all()
     again = passages.set_apart(split([*texts, f"{texts[5]} more"]), found)
     assert within(again).of[300] == (5 if turn == 40 else -1)  # at 40 words one more is tolerated
+    bare = split([*texts, " ".join(texts[0].split()[:367])])  # seven words besides are too few to compare
+    parts = np.split(passages.set_apart(bare, found).apart, np.cumsum(bare.sizes)[:-1])
+    assert all(part.sum() == 360 for part in parts[:-1]) and not parts[-1].any()
     others = passages.set_apart(split([text.removeprefix("rule0 ") for text in texts]), found)
     assert others.apart is None  # half a template is none
 

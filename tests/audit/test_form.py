@@ -189,6 +189,8 @@ def test_answers_that_are_too_long_are_found():
     others = iter(descriptions() * 9)
     found, _ = spoiled(lambda i, text: " ".join([text, next(others), next(others)]))
     assert "length" in found and "longer" in found["length"].finding.sentence
+    hits = found["length"].named.hits
+    assert 0.01 < hits.mean() < 0.5 and found["length"].named.scores[hits].min() > 1  # beyond the task's range
 
 
 def test_phrases_are_found_and_named():
@@ -210,6 +212,11 @@ def test_an_opening_that_nobody_listed_is_found():
     found, changed = spoiled(lambda i, text: f"Let us think about it calmly: {text}" if i % 4 == 0 else text)
     assert set(found) == {"openings"}
     np.testing.assert_array_equal(found["openings"].named.hits, changed)
+
+
+def test_the_opening_with_the_most_evidence_comes_first_and_what_it_explains_does_not_come():
+    usual, part = (0, "let", "us"), (1, "so", "it", "is")
+    assert form._proposed([[usual]] * 40 + [[usual, part]] * 20, [[]] * 60) == {usual}
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from rbcore.audit.features import foreseen, looks
 from rbcore.audit.planted import notes
 from rbcore.audit.prepared import surprise
 from rbcore.audit.questions import copying, generator, labels, law, omnibus, verdict
-from rbcore.audit.questions.verdict import LEVEL, POWER, compare, laws, means, shares
+from rbcore.audit.questions.verdict import LEVEL, POWER, Answer, compare, laws, means, outcome, shares, unchecked
 from rbcore.audit.read.records import Records
 
 
@@ -111,6 +111,13 @@ def test_simes_lies_between_the_least_p_value_and_bonferroni(p):
     found = omnibus.simes(p)
     assert min(p) <= found + 1e-12 and found <= min(1.0, len(p) * min(p)) + 1e-12
     assert omnibus.simes([min(p)] * 5) == pytest.approx(min(p))
+
+
+@pytest.mark.parametrize(("p", "says"), [(0.0045, "flagged"), (0.0055, "undecided"), (0.4, "undecided")])
+def test_two_questions_together_say_that_something_differs_once_in_a_hundred_clean_sets(p, says):
+    asked = [outcome("narrow", Answer("undecided", one, 0.1), "Seen.") for one in (p, 0.9)]
+    found = omnibus.whole([*asked, unchecked("missing", "Not asked.")]).finding
+    assert found.verdict == says and found.p == pytest.approx(min(2 * p, 0.9)) and "2 questions" in found.sentence
 
 
 # --- real text ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rbcore.audit import cells, corpora, evidence, recording, trial
 from rbcore.audit.defects import DEFECTS
 from rbcore.audit.planted import DEFECTS as PLANTED
 from rbcore.audit.recording import Task
+from rbcore.estimate.ngram import tokenize
 
 SIZES = (60, 60, 40, 40)
 
@@ -97,6 +98,9 @@ def test_power_and_severity(kept):
     assert worst["endings"] == worst["length"] == pytest.approx(0.7)
     assert worst["anchor-copies"] == pytest.approx(0.3)  # the score is off by more than the student loses
     assert "narrow" not in worst
+    (cut,) = (cell for cell in record["cells"] if cell["defect"] == "truncation")
+    record["cells"].append(cut | {"corpus": "german", "harm": [0.1, 0.0, 0.2]})
+    assert evidence.severity(record)["length"] == pytest.approx(0.4)  # on average
 
 
 @pytest.mark.slow
@@ -136,7 +140,10 @@ def test_audits_of_a_world_are_those_of_each_alone():
     assert cells.audits(here, ["wrong labels"]) == [both[0], *both[4:]]
     assert cells.control(here) == both[0]
     ends = [one["harm"] for one in both[1:]]
-    assert ends[2] > 0 and ends[5] > 0
+    assert 5 > ends[2] > 0 and 5 > ends[5] > 0  # nats per token
+    words = {token for text in here.synth.texts for token in tokenize(text)}
+    losses = cells._losses(here, here.synth)
+    assert (losses > 0).all() and (losses < np.log(len(words))).all()
     assert all(one["removed"] > 0 for one in both if "flagged" in one["verdicts"].values())
 
 
@@ -267,6 +274,24 @@ def test_the_stored_record_agrees_with_a_fresh_run_on_what_every_machine_has():
     p_values.append(_fisher(hits, len(clean), kept["any"], kept["sets"]))
     assert len(clean) == 3 and len(p_values) > 14
     assert min(p_values) * len(p_values) > 0.001
+
+
+def test_the_stored_record_counts_no_more_than_there_are():
+    record = evidence.load()
+    for one in [*record["cells"], *record["controls"].values()]:
+        flagged, undecided = one["flagged"], one["undecided"]
+        counts = [flagged.get(id, 0) + undecided.get(id, 0) for id in flagged | undecided]
+        assert min(counts, default=0) >= 0 and max(counts, default=0) <= one["sets"]
+        assert max(flagged.values(), default=0) <= one["any"] <= one["sets"] and one.get("named", 0) <= one["any"]
+        assert max(one.get("not checked", {}).values(), default=0) <= one["sets"]
+
+
+def test_intervals_of_the_stored_record_have_their_mean_in_the_middle():
+    cells = evidence.load()["cells"]
+    found = [x for cell in cells for name in ("harm", "flattered", "repair") if None not in (x := cell[name])]
+    assert len(found) > 1000
+    mean, low, high = np.array(found).T
+    np.testing.assert_allclose(low + high, 2 * mean, atol=3.1e-4)
 
 
 def _fisher(k, n, j, m):

@@ -30,6 +30,13 @@ def test_a_verdict_needs_a_difference_or_the_power_to_find_one(flagged, seen, de
     assert verdict.decided(flagged, seen, detects, matters=0.1) == expected
 
 
+@pytest.mark.parametrize(("k", "n"), [(0, 9), (3, 40), (40, 40)])
+def test_two_limits_make_one_interval_at_the_level_of_a_statement(k, n):
+    exact = stats.binomtest(k, n).proportion_ci(LEVEL, "exact")
+    ends = [verdict.limit(hits(k, n), side) for side in ("lower", "upper")]
+    assert ends == pytest.approx([exact.low, exact.high], abs=1e-9)
+
+
 @pytest.mark.parametrize(("k", "n", "j", "m"), [(3, 7, 1, 9), (0, 5, 2, 6), (4, 4, 0, 5), (5, 12, 5, 12)])
 def test_fishers_test_counts_the_tables_that_are_as_extreme(k, n, j, m):
     ways = sum(math.comb(n, i) * math.comb(m, k + j - i) for i in range(k, k + j + 1))

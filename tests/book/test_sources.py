@@ -109,6 +109,10 @@ def test_years_preprints_and_keys_of_the_bibliography(tmp_path: Path) -> None:
     key = [("doe2024one", "a key is the last name")]
     assert in_bibliography(tmp_path, ENTRY.replace("{2024}", "{2042}"), cited) == key
     assert in_bibliography(tmp_path, ENTRY.replace("{2024}", "{}"), cited) == key
+    assert in_bibliography(tmp_path, ENTRY.replace("Doe", "Doa"), cited) == key
+    accented = ENTRY.replace("Doe, A.", r"van den D{\"o}{\'e}, A. and Roe, B.")
+    assert in_bibliography(tmp_path, accented, cited) == []
+    assert in_bibliography(tmp_path, ENTRY.replace("author", "editor"), cited) == []
     preprint = [("doe2024one", "its preprint 2501.00001 is of 2025")]
     assert in_bibliography(tmp_path, ENTRY.replace("2401", "2501"), cited) == preprint
     assert in_bibliography(tmp_path, ENTRY) == [("doe2024one", "cite it")]

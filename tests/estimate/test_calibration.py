@@ -340,6 +340,19 @@ def test_the_shipped_table_has_every_cell_of_the_grid() -> None:
         method = next(m for m in calibration.METHODS.values() if row.estimator in m.names)
         assert row.kind == method.kind
         assert row.repeats <= math.ceil(method.share * calibration.REPEATS)
+        if row.estimator.startswith("tv"):
+            assert row.low + row.width == pytest.approx(1, abs=1e-5)  # a lower bound of what is at most one
+        if row.width is not None:  # each estimate lies in its interval, so their mean lies in the mean one
+            assert row.low - 1e-5 <= row.mean <= row.low + row.width + 1e-5, row
+
+
+def test_the_truth_of_a_cell_of_the_shipped_table_does_not_depend_on_the_number_of_data() -> None:
+    """Only distinct n-grams have a truth for each length of text."""
+    truths: dict[tuple, set[float | None]] = {}
+    for row in Table.load().rows:
+        if row.world != "tokens":
+            truths.setdefault((row.estimator, row.world, row.d, row.strength), set()).add(row.truth)
+    assert len(truths) > 500 and all(len(one) == 1 for one in truths.values())
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_event_masses_hold_and_are_those_of_clopper_and_pearson():
     upper = stats.binomtest(5, 50, alternative="less").proportion_ci(0.975).high
     lower = stats.binomtest(60, 80, alternative="greater").proportion_ci(0.975).low
     assert bound.ci[0] == pytest.approx(lower - upper, abs=1e-9)
-    assert bound.value == pytest.approx(0.75 - 0.1)
+    assert bound.value == pytest.approx(0.75 - 0.1) and bound.d == 1
     assert (share_x.value, share_y.value) == (0.1, 0.75)
     assert share_y.ci == pytest.approx(tuple(stats.binomtest(60, 80).proportion_ci(0.95)), abs=1e-9)
 

@@ -44,8 +44,8 @@ TESTS = {  # of data, and of modules that no test file imports by name
     "rbcore/lm/bound.py": ["tests/lm/test_world.py"],
     "rbcore/information/verify.py": ["tests/test_checks.py"],
     "rbcore/estimate/classifier.py": ["tests/estimate/test_divergence.py"],
-    "rbcore/audit/measures.py": ["tests/audit/test_questions.py", "tests/audit/test_report.py"],
-    "rbcore/audit/questions/labels.py": ["tests/audit/test_questions.py", "tests/audit/test_defects.py"],
+    "rbcore/audit/measures.py": ["tests/audit/test_questions.py", "tests/audit/test_runner.py"],
+    "rbcore/audit/questions/labels.py": ["tests/audit/test_questions.py", "tests/audit/test_runner.py"],
     "rbcore/audit/questions/copying.py": ["tests/audit/test_questions.py", "tests/audit/test_defects.py"],
 }
 READERS = ["test_notebooks.py", "test_falsified.py", "test_field.py", "test_statements.py", "test_slides.py"]
