@@ -40,7 +40,7 @@ FORM = ("not formatted", "E501", "characters:", "lines; at most")  # what `make 
 TESTS = {  # of data, and of modules that no test file imports by name
     "rbcore/estimate/calibration.json": ["tests/estimate/test_calibration.py"],
     "rbcore/audit/trials.json": ["tests/audit/test_trial.py"],
-    "rbcore/book/downloads.py": ["tests/book/test_downloads.py"],
+    "rbcore/book/downloads.py": ["tests/book/test_downloads.py", "tests/book/test_sources.py"],
     "rbcore/lm/bound.py": ["tests/lm/test_world.py"],
     "rbcore/information/verify.py": ["tests/test_checks.py"],
     "rbcore/estimate/classifier.py": ["tests/estimate/test_divergence.py"],
