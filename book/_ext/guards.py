@@ -5,7 +5,7 @@ Both read `mutants.json`, the record of `make mutants`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +59,32 @@ class MutantsDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         record = read(self.env)
         if self.options.get("of") == "survivors":
-            rows = [
-                row_of(
-                    nodes.Text(kind),
-                    nodes.literal("", one["place"]),
-                    nodes.Text(one["change"]),
-                    nodes.Text(one["reason"]),
-                )
-                for kind, entry in record.get("classes", {}).items()
+            items = [
+                self.item(name, one)
+                for name, entry in record.get("classes", {}).items()
                 for one in entry["survivors"]
             ]
-            head = ["Class", "Place", "Change", "Why nothing notices"]
-            return [table_of("rb-survivors", head, [14, 24, 26, 36], rows)] if rows else []
+            return [nodes.bullet_list("", *items)] if items else []
         rows = [self.row(row) for row in [*mutants.rows(record), mutants.total(record)]] if record else []
-        head = ["Class", "Made", "Change nothing", "Noticed", "Share", "By more than the pinned wording"]
-        return [table_of("rb-mutants", head, [30, 10, 14, 12, 12, 22], rows)] if rows else []
+        head = ["Class", "Noticed", "Not only as wording", "Made", "Change nothing"]
+        return [table_of("rb-mutants", head, [32, 16, 20, 14, 18], rows)] if rows else []
 
     def row(self, row: mutants.Row) -> nodes.row:
-        shown = [TOTALS[name](row) for name in ("made", "equivalent", "killed", "share", "beyond")]
+        shown = [TOTALS[name](row) for name in ("share", "beyond", "made", "equivalent")]
         return row_of(nodes.Text(row.name), *map(nodes.Text, shown))
+
+    def item(self, name: str, one: Mapping[str, Any]) -> nodes.list_item:
+        """A survivor: its class, place and change, and why nothing notices it."""
+        equivalent = " It changes nothing." if one.get("equivalent") else ""
+        parts = [
+            nodes.strong("", name),
+            nodes.Text(" in "),
+            nodes.literal("", one["place"]),
+            nodes.Text(", "),
+            nodes.literal("", one["change"].replace(" -> ", " \u2192 ")),
+            nodes.Text(f": {one['reason']}{equivalent}"),
+        ]
+        return nodes.list_item("", nodes.paragraph("", "", *parts))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
