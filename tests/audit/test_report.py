@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rbcore import figures
@@ -537,6 +537,7 @@ def test_the_verdict_is_as_good_as_the_answers(verdicts, numbers, answer, says):
     st.dictionaries(st.sampled_from(sorted(QUESTIONS)), st.sampled_from(list(audit_report.SIGNS)), min_size=1),
     st.floats(0, 1),
 )
+@example(CLEAR | {"whole": "undecided"}, 0.0)
 def test_no_verdict_hides_what_is_open(verdicts, limit):
     result = answered(verdicts, apart(limit))
     found, said = judged(result), " ".join(judged(result).sentences)

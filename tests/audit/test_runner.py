@@ -253,8 +253,9 @@ def test_prompts_log_probabilities_and_losses_are_used(tmp_path):
     result = audit.run(options, quiet=True, keep=False)
     gain = result.numbers["information-gain"].estimate
     assert gain.ci[0] - 1 < audit_planted.entropy() < gain.ci[1] + 1
-    tokens = {name: result.numbers[f"distinct-1-{name}"].estimate for name in ("anchor", "synth", "heldout")}
-    assert all(0 < one.value < 1 for one in tokens.values()) and len({one.n for one in tokens.values()}) == 1
+    assert all(
+        0 < result.numbers[f"distinct-1-{name}"].estimate.value < 1 for name in ("anchor", "synth", "heldout")
+    )
     assert result.numbers["hsic-synth"].estimate.p_value < 0.01  # a note depends on what was asked for
     assert result.numbers["given-losses"].estimate.value == pytest.approx(-1, abs=0.4)
 

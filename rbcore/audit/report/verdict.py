@@ -23,6 +23,8 @@ COPIES = ("anchor-copies", "anchor-passages", *VOID)
 """Questions whose rows are real records: what a student learns of them, the real ones teach as well."""
 LAST = ("students", "distance", "whole", "ggmi")
 """Questions that tell consequences, not causes: mended by mending the others."""
+NO_QUESTION = ("whole", "ggmi")
+"""A test of the other answers together, and what they say of training: neither is counted beside them."""
 UNNAMED = ("distance", "whole")
 """Questions that tell that there is a difference, and not which."""
 
@@ -51,7 +53,7 @@ def judged(result: Result) -> Judged:
     if not findings:
         return Judged("none", "No question was asked.", ())
     flagged, undecided, clear, unasked = (
-        [one for one in findings if one.verdict == verdict and one.id != "ggmi"]
+        [one for one in findings if one.verdict == verdict and one.id not in NO_QUESTION]
         for verdict in ("flagged", "undecided", "clear", "not checked")
     )
     short = [one for one in unasked if one.id in ALWAYS]
