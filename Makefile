@@ -58,7 +58,7 @@ slides: book ## a deck of slides for each chapter, with notes and PDF (needs chr
 
 test: $(READY) ## run all tests; they execute every notebook from nothing and check agreement
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book'
-	@$(QUIET) $(RUN) -m pytest -q -n logical --dist loadfile -m book
+	@$(QUIET) $(RUN) -m pytest -q -n logical --dist loadfile --no-loadscope-reorder -m book
 
 test-quick: $(READY) ## run the tests of the edit loop; about a minute on two idle cores
 	@$(QUIET) $(RUN) -m pytest -q -n logical -m 'not book and not slow' --hypothesis-profile=quick

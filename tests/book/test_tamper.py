@@ -306,7 +306,7 @@ def test_a_theorem_that_is_false_stops_its_chapter(executed, tmp_path):
     book = Book(tmp_path / "book")
     file, statement, false = a_theorem(book, "1/2")
     book.edit(file, lambda t: t.replace(f'"{statement}"', f'"{false}"'))
-    done = book.run("-m", "rbcore", "--root", str(book.root), "book")
+    done = book.run("-c", AGAIN)
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert Path(file).name in said and false in said and "is false" in said and "violation:" in said, said
