@@ -8,10 +8,11 @@ whether they speak of this book.
 from __future__ import annotations
 
 import datetime
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rbcore.book import falsified, mutants, records, seeds
 from rbcore.book.agree import Problem
@@ -20,7 +21,7 @@ from rbcore.book.ledger import Chapter
 FALSIFIED, SEEDS, COSTS = "book/falsified.json", "book/seeds.json", "book/costs.json"
 SLACK = -1e-8  # nats: what rounding may leave of an inequality that holds
 FEWEST, MODELS = 10**4, 10**8  # a hundredth of what `make falsify` tries, and a hundred times as many
-FAR = 25  # the farthest result of a seed in the book is at five
+FAR = 25  # middles and spreads; no result of the book is two of them away from the other seeds
 ROUNDING = 1e-6  # by which a ratio of two sides may exceed one
 DAY = 86_400  # seconds
 
@@ -106,7 +107,7 @@ def _of_seeds(record: Mapping[str, Mapping[str, Any]], chapters: Iterable[str]) 
 
 def _far(found: Mapping[str, float]) -> list[str]:
     """The values that lie beyond all that seeds do: their distances are measured in middle and spread of all."""
-    low, middle, high = statistics.quantiles([*found.values(), *found.values()], n=4) if found else (0, 0, 0)
+    low, middle, high = np.quantile([*found.values()] or [0.0], [0.25, 0.5, 0.75])
     scale = abs(middle) + high - low
     return [f"{x:g}" for x in found.values() if scale and abs(x - middle) > FAR * scale]
 

@@ -16,8 +16,8 @@ from rbcore.book.ledger import Chapter, Claim, LedgerError, Value
 NAMES = (recorded.FALSIFIED, recorded.SEEDS, recorded.COSTS)
 REAL = {file: json.loads((ROOT / file).read_text(encoding="utf8")) for file in NAMES}
 THEOREM = next(iter(REAL[recorded.FALSIFIED]))
-FIRST = ("01-generation-process",)
-SEEDS = REAL[recorded.SEEDS][FIRST[0]]["runs"]
+FIRST = "01-generation-process"
+SEEDS = REAL[recorded.SEEDS][FIRST]["runs"]
 
 
 @pytest.fixture
@@ -62,14 +62,14 @@ def change(record: Any, value: Any, *keys: Any) -> Any:
         (recorded.FALSIFIED, "soon", (THEOREM, "date"), "Invalid isoformat"),
         (recorded.FALSIFIED, "nonsense", (THEOREM, "slack"), "TypeError"),
         (recorded.FALSIFIED, {}, (THEOREM,), "KeyError"),
-        (recorded.SEEDS, ["unheard"], (*FIRST, "runs", "1001"), "failing unheard"),
-        (recorded.SEEDS, [], (*FIRST, "runs", "7"), "seeds 7"),
-        (recorded.SEEDS, {"error": "it broke"}, (*FIRST, "runs", "1001"), "seed 1001 ended with"),
-        (recorded.SEEDS, {"x": {"1001": "much"}}, (*FIRST, "values"), "values of x"),
-        (recorded.SEEDS, {"x": {"9": 1.0}}, (*FIRST, "values"), "values of x"),
-        (recorded.SEEDS, "3000-01-01", (*FIRST, "date"), "3000-01-01"),
-        (recorded.SEEDS, {"x": dict.fromkeys(SEEDS, 1.0) | {"1001": 1e4}}, (*FIRST, "values"), "x = 10000"),
-        (recorded.SEEDS, REAL[recorded.SEEDS][FIRST[0]], ("99-none",), "no such chapter"),
+        (recorded.SEEDS, ["unheard"], (FIRST, "runs", "1001"), "failing unheard"),
+        (recorded.SEEDS, [], (FIRST, "runs", "7"), "seeds 7"),
+        (recorded.SEEDS, {"error": "it broke"}, (FIRST, "runs", "1001"), "seed 1001 ended with"),
+        (recorded.SEEDS, {"x": {"1001": "much"}}, (FIRST, "values"), "values of x"),
+        (recorded.SEEDS, {"x": {"9": 1.0}}, (FIRST, "values"), "values of x"),
+        (recorded.SEEDS, "3000-01-01", (FIRST, "date"), "3000-01-01"),
+        (recorded.SEEDS, {"x": dict.fromkeys(SEEDS, 1.0) | {"1001": 1e4}}, (FIRST, "values"), "x = 10000"),
+        (recorded.SEEDS, REAL[recorded.SEEDS][FIRST], ("99-none",), "no such chapter"),
         (recorded.COSTS, -1.0, ("chapters", "A-primer"), "-1.0 s"),
         (recorded.COSTS, 1e9, ("chapters", "A-primer"), "1000000000.0 s"),
         (recorded.COSTS, 3.0, ("chapters", "99-none"), "no such chapter"),

@@ -301,7 +301,7 @@ def test_tampering_is_caught(executed, tmp_path, tamperings):
 
 
 def test_a_theorem_that_is_false_stops_its_chapter(executed, tmp_path):
-    """One coefficient of one statement is changed: the build names the notebook, the cell and a distribution."""
+    """One coefficient of one statement is changed: the run names the notebook, the cell and a distribution."""
     shutil.copytree(executed.root, tmp_path / "book")
     book = Book(tmp_path / "book")
     file, statement, false = a_theorem(book, "1/2")

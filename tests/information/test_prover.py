@@ -667,29 +667,22 @@ def test_of_all_proofs_the_one_of_least_weight_is_taken(statement, assumed):
     program = Program(Problem.read(statement, assumed)).set_up()
     (goal,) = program.problem.statement.goals
     multipliers, _ = program.solve(program.masked(goal.form))
-    rows = shannon.differences(program.rows, len(program.lattice)) @ program.matrix
-    width, known = len(program.unknowns), len(program.row_weights[: len(program.assumptions)])
-    place = {s: i for i, s in enumerate(program.unknowns)}
 
     def dense(form):
-        found = np.zeros(width)
-        for s, k in program.reduce(form).items():
-            found[place[s]] = float(k)
-        return found
+        reduced = program.reduce(form)
+        return [float(reduced.get(s, 0)) for s in program.unknowns]
 
-    kinds = [*program.assumptions]
-    given = np.array([dense(program.assumptions[c]) for c in kinds]).reshape(-1, width)
-    weights = np.concatenate([program.weights, program.bound_weights, program.row_weights[:known]])
-    columns = np.vstack([rows.toarray(), np.eye(width), given])
-    equations = [shannon.is_equation(c) for c in kinds]
-    columns = np.vstack([columns, -given[equations]])
-    weights = np.concatenate([weights, np.array(program.row_weights[:known])[equations]])
-    best = linprog(weights, A_eq=columns.T, b_eq=dense(program.masked(goal.form)))
-    of = dict(zip(kinds, program.row_weights[:known], strict=True))
-    of |= {Quantity(s, s, 0): w for s, w in zip(program.unknowns, program.bound_weights, strict=True)}
-    for (u, v, _, c), w in zip(program.rows, program.weights, strict=True):
-        row = Quantity(*map(int, program.lattice[[u, v, c]]))
-        of[row] = min(w, of.get(row, w))  # some entropies are bounded twice
+    elemental = [Quantity(*map(int, program.lattice[[u, v, c]])) for u, v, _, c in program.rows]
+    bounds, given = [Quantity(s, s, 0) for s in program.unknowns], [*program.assumptions]
+    weights = [*program.weights, *program.bound_weights, *program.row_weights[: len(given)]]
+    of = {}
+    for row, weight in zip([*elemental, *bounds, *given], weights, strict=True):
+        of[row] = min(weight, of.get(row, weight))  # some entropies are bounded twice
+    signed = [(1, row) for row in of] + [(-1, row) for row in given if shannon.is_equation(row)]
+    columns = [np.multiply(sign, dense(program.form(row))) for sign, row in signed]
+    best = linprog(
+        [of[row] for _, row in signed], A_eq=np.transpose(columns), b_eq=dense(program.masked(goal.form))
+    )
     assert sum(of[row] * abs(m) for row, m in multipliers.items()) == pytest.approx(best.fun)
 
 
